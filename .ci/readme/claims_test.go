@@ -1,0 +1,93 @@
+package readme
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestNamedTestsExist looks for every test and benchmark that a README names.
+func TestNamedTestsExist(t *testing.T) {
+	everywhere := make(map[string]string)
+	for _, c := range chapters(t) {
+		maps.Copy(everywhere, c.Tests)
+		for _, name := range testName.FindAllStringSubmatch(c.Readme, -1) {
+			if _, ok := c.Tests[name[1]]; !ok {
+				t.Errorf("%s/README.md names %s, which the chapter does not have", c.Name, name[1])
+			}
+		}
+	}
+	for _, name := range testName.FindAllStringSubmatch(read(t, filepath.Join(root, "README.md")), -1) {
+		if _, ok := everywhere[name[1]]; !ok {
+			t.Errorf("README.md names %s, which no chapter has", name[1])
+		}
+	}
+}
+
+// TestClaimsHaveProofsThatNameThem goes through the tables of claims: each
+// claim has a test, and each test's doc comment says which claim it proves.
+func TestClaimsHaveProofsThatNameThem(t *testing.T) {
+	for _, c := range chapters(t) {
+		if len(c.Claims) == 0 {
+			t.Errorf("%s/README.md has no table of claims", c.Name)
+		}
+		for id, claim := range c.Claims {
+			if len(claim.Tests) == 0 {
+				t.Errorf("%s/README.md: claim %s has no test", c.Name, id)
+			}
+			named := regexp.MustCompile(`\b` + regexp.QuoteMeta(id) + `\b`)
+			for _, name := range claim.Tests {
+				if doc, ok := c.Tests[name]; ok && strings.HasPrefix(name, "Test") && !named.MatchString(doc) {
+					t.Errorf("%s: the doc comment of %s does not say that it proves %s", c.Name, name, id)
+				}
+			}
+		}
+	}
+}
+
+// TestLinkedFilesExist follows the links that stay inside the repository.
+func TestLinkedFilesExist(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	readmes, err := filepath.Glob(filepath.Join(root, "*", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, readme := range append(readmes, filepath.Join(root, "README.md")) {
+		for _, found := range link.FindAllStringSubmatch(read(t, readme), -1) {
+			u, err := url.Parse(found[1])
+			if err != nil {
+				t.Errorf("%s: %v", readme, err)
+			} else if u.Host == "" && u.Path != "" {
+				if _, err := os.Stat(filepath.Join(filepath.Dir(readme), u.Path)); err != nil {
+					t.Errorf("%s links to %s: %v", readme, u.Path, err)
+				}
+			}
+		}
+	}
+}
+
+// TestMinutesAgree compares the minutes in the root README's table of chapters
+// with what each chapter says of itself.
+func TestMinutesAgree(t *testing.T) {
+	minutes := regexp.MustCompile(`(?m)^\*\*Minutes:\*\* run (\d+), read (\d+)`)
+	text := read(t, filepath.Join(root, "README.md"))
+	for _, c := range chapters(t) {
+		m := minutes.FindStringSubmatch(c.Readme)
+		if m == nil {
+			t.Errorf("%s/README.md does not say how many minutes it takes", c.Name)
+			continue
+		}
+		run, _ := strconv.Atoi(m[1])
+		readIt, _ := strconv.Atoi(m[2])
+		row := regexp.MustCompile(fmt.Sprintf(`(?m)^\|.*\(%s/?(README\.md)?\).*\| *%d *\|$`, c.Name, run+readIt))
+		if !row.MatchString(text) {
+			t.Errorf("README.md has no row for %s that ends in its %d minutes", c.Name, run+readIt)
+		}
+	}
+}

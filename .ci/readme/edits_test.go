@@ -1,0 +1,155 @@
+package readme
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// An Edit is a change that a README proposes ("Change it") or that breaks a
+// proof on purpose (the files in .ci/edits), with what comes of it.
+type Edit struct {
+	Where string            // the file and the heading it stands under
+	Hunks map[string][]Hunk // by file
+	Test  string            // which turns red, or "": the program still builds
+	Says  string            // what the test then says
+}
+
+// A Hunk replaces Old, which stands in its file exactly once, by New.
+type Hunk struct{ Old, New string }
+
+var turnsRed = regexp.MustCompile("`(Test\\w+)` turns red: \"([^\"]+)\"")
+
+// edits reads the edits of a Markdown file: fences headed by diff and a file's
+// name, followed by a sentence that says what then happens.
+func edits(t *testing.T, file string) []Edit {
+	t.Helper()
+	var all []Edit
+	var heading, inFile string
+	var hunk Hunk
+	pending := make(map[string][]Hunk)
+	paragraph := ""
+	flush := func() {
+		e := Edit{Where: filepath.Base(file) + ", " + heading, Hunks: pending}
+		if m := turnsRed.FindStringSubmatch(paragraph); m != nil {
+			e.Test, e.Says = m[1], m[2]
+		} else if !strings.Contains(paragraph, "figure changes") {
+			return
+		}
+		if len(pending) > 0 {
+			all = append(all, e)
+			pending = make(map[string][]Hunk)
+		}
+	}
+	for line := range strings.Lines(read(t, file) + "\n\n") {
+		line = strings.TrimSuffix(line, "\n")
+		switch name, ok := strings.CutPrefix(line, "```diff "); {
+		case ok:
+			inFile, hunk, paragraph = name, Hunk{}, ""
+		case inFile != "" && line == "```":
+			pending[inFile] = append(pending[inFile], hunk)
+			inFile = ""
+		case inFile != "" && strings.HasPrefix(line, "-"):
+			hunk.Old += line[1:] + "\n"
+		case inFile != "" && strings.HasPrefix(line, "+"):
+			hunk.New += line[1:] + "\n"
+		case inFile != "":
+			context := strings.TrimPrefix(line, " ") + "\n"
+			hunk.Old, hunk.New = hunk.Old+context, hunk.New+context
+		case strings.HasPrefix(line, "#"):
+			if len(pending) > 0 {
+				t.Errorf("%s: the edit under %q does not say what comes of it", file, heading)
+				pending = make(map[string][]Hunk)
+			}
+			heading = strings.TrimLeft(line, "# ")
+		case line == "":
+			flush()
+			paragraph = ""
+		default:
+			paragraph += line + " "
+		}
+	}
+	return all
+}
+
+// TestEditsDoWhatTheySay applies every edit to a copy of its chapter and
+// requires the named test to turn red, with the message that is promised. It
+// also requires such an edit for each test in a table of claims: a proof that
+// nobody has seen fail proves nothing.
+func TestEditsDoWhatTheySay(t *testing.T) {
+	if out, err := goCommand(t.Context(), "test", "-race", "-run", "^$", "./01-goroutines").CombinedOutput(); err != nil {
+		t.Skipf("needs the race detector (on Linux and Windows with a C compiler): %s", out)
+	}
+	for _, c := range chapters(t) {
+		broken := filepath.Join(root, ".ci", "edits", c.Name+".md")
+		all := edits(t, filepath.Join(c.Dir(), "README.md"))
+		if len(all) < 3 {
+			t.Errorf("%s/README.md has %d edits to try, and should have three", c.Name, len(all))
+		}
+		all = append(all, edits(t, broken)...)
+		seen := make(map[string]bool)
+		for _, e := range all {
+			seen[e.Test] = true
+			t.Run(c.Name+"/"+e.Test, func(t *testing.T) {
+				t.Parallel()
+				try(t, c, e)
+			})
+		}
+		for id, claim := range c.Claims {
+			for _, name := range claim.Tests {
+				if strings.HasPrefix(name, "Test") && !seen[name] {
+					t.Errorf("%s: %s is said to prove claim %s, and no edit shows that it can fail", c.Name, name, id)
+				}
+			}
+		}
+	}
+}
+
+// try applies an edit to a copy of the chapter and looks what comes of it.
+func try(t *testing.T, c Chapter, e Edit) {
+	dir := t.TempDir()
+	copied := filepath.Join(dir, c.Name)
+	if err := os.CopyFS(copied, os.DirFS(c.Dir())); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(read(t, filepath.Join(root, "go.mod"))), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for file, hunks := range e.Hunks {
+		path := filepath.Join(copied, file)
+		text := read(t, path)
+		for _, h := range hunks {
+			if n := strings.Count(text, h.Old); n != 1 {
+				t.Fatalf("%s: these lines stand in %s %d times, and should once:\n%s", e.Where, file, n, h.Old)
+			}
+			text = strings.Replace(text, h.Old, h.New, 1)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	args := []string{"build", "-o", os.DevNull, "./" + c.Name}
+	if e.Test != "" {
+		args = []string{"test", "-race", "-vet=off", "-timeout=60s", "-run", "^" + e.Test + "$", "./" + c.Name}
+	}
+	cmd := goCommand(ctx, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	switch {
+	case e.Test == "" && err != nil:
+		t.Errorf("%s: the edited chapter does not build:\n%s", e.Where, out)
+	case e.Test == "":
+	case err == nil:
+		t.Errorf("%s: %s stays green after the edit:\n%s", e.Where, e.Test, out)
+	case strings.Contains(string(out), "[build failed]"):
+		t.Errorf("%s: the edited chapter does not build:\n%s", e.Where, out)
+	case !strings.Contains(string(out), e.Says):
+		t.Errorf("%s: %s turns red, and does not say %q:\n%s", e.Where, e.Test, e.Says, out)
+	}
+}

@@ -1,0 +1,166 @@
+package readme
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write the programs' output into the READMEs")
+
+// shown matches a fence that shows a command, after a dollar, and its output.
+var shown = regexp.MustCompile("(?s)```console\n\\$ ([^\n]+)\n(.*?)```\n")
+
+// TestShownOutputIsThePrograms runs every command shown in a README and
+// compares what it prints with what the README says.
+func TestShownOutputIsThePrograms(t *testing.T) {
+	for _, c := range chapters(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			printed := compare(t, filepath.Join(c.Dir(), "README.md"), "go run ./"+c.Name)
+			sentences := claimLine.FindAllStringSubmatch(printed, -1)
+			if len(sentences) == 0 {
+				t.Errorf("README.md does not show what go run ./%s prints", c.Name)
+			}
+			for _, line := range sentences {
+				if got := c.Claims[line[1]].Sentence; got != line[2] {
+					t.Errorf("claim %s is %q in the program and %q in the README's table", line[1], line[2], got)
+				}
+			}
+			if len(sentences) != len(c.Claims) {
+				t.Errorf("the program makes %d claims and the README's table has %d", len(sentences), len(c.Claims))
+			}
+		})
+	}
+	t.Run("root", func(t *testing.T) { compare(t, filepath.Join(root, "README.md"), "") })
+}
+
+// claimLine is how a program heads a section.
+var claimLine = regexp.MustCompile(`(?m)^(\d+\.\d+)  (\S.*)$`)
+
+// compare runs the commands that a README shows, and returns what the command
+// named by wanted printed.
+func compare(t *testing.T, readme, wanted string) (printed string) {
+	text := read(t, readme)
+	for _, fence := range shown.FindAllStringSubmatch(text, -1) {
+		command, want := fence[1], fence[2]
+		got := run(t, command)
+		if command == wanted {
+			printed = got
+		}
+		if *update {
+			text = strings.Replace(text, fence[0], "```console\n$ "+command+"\n"+got+"```\n", 1)
+			if err := os.WriteFile(readme, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		gotLines, wantLines := strings.Split(mask(got), "\n"), strings.Split(mask(want), "\n")
+		for i := range max(len(gotLines), len(wantLines)) {
+			g, w := "(nothing)", "(nothing)"
+			if i < len(gotLines) {
+				g = gotLines[i]
+			}
+			if i < len(wantLines) {
+				w = wantLines[i]
+			}
+			if g != w {
+				t.Errorf("%s shows, for %s, in line %d (figures that vary are #):\n\t%s\nand it printed:\n\t%s\nall of it:\n%s", readme, command, i+1, w, g, got)
+				break
+			}
+		}
+	}
+	return printed
+}
+
+// run runs a command of a README in the root of the repository, a go run within
+// its ten seconds, and returns its output.
+func run(t *testing.T, command string) string {
+	t.Helper()
+	args := strings.Fields(command)
+	if args[1] == "run" { // the build does not count
+		if out, err := goCommand(t.Context(), "build", "-o", os.DevNull, args[2]).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var stderr bytes.Buffer
+	cmd := goCommand(ctx, args[1:]...)
+	cmd.Stderr = &stderr
+	began := time.Now()
+	out, err := cmd.Output()
+	took := time.Since(began)
+	if err != nil {
+		t.Errorf("%s: %v\n%s%s", command, err, out, &stderr)
+	}
+	if t.Logf("%s took %v", command, took.Round(10*time.Millisecond)); args[1] == "run" && took > 10*time.Second {
+		t.Errorf("%s took %v, and should take 10 s at most", command, took)
+	}
+	return strings.ReplaceAll(string(out), "\r\n", "\n")
+}
+
+// goCommand returns a go command to be run in the root of the repository.
+func goCommand(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = root
+	return cmd
+}
+
+// varying is what may differ between two runs, or two machines, and how it is masked.
+var varying = []struct {
+	is   *regexp.Regexp
+	mask string
+}{
+	// A measured figure has its unit behind it. All others must agree.
+	{regexp.MustCompile(`\d[\d,]*(\.\d+)? ?((ns|µs|ms|s|B|KB|MB|GB)\b|×|%|/s\b)`), "#"},
+	// Lanes and curves: where they are is fixed, how long they are is not.
+	{regexp.MustCompile(`[ ·─]*[█▓▒░▌▐▏▎▍▋▊▉·─][ █▓▒░▌▐▏▎▍▋▊▉·─]*`), " ▒ "},
+	// What depends on the machine.
+	{regexp.MustCompile(`\b\d+ threads`), "# threads"},
+	{regexp.MustCompile(`(?i)(processors( here)?: )\d+`), "${1}#"},
+	// What the race detector and go test print.
+	{regexp.MustCompile(`\b0x[0-9a-f]+|\bgoroutine \d+|\(\d+\.\d+s\)|\b\d+\.\d+s\b|\.go:\d+`), "#"},
+	{regexp.MustCompile(`\s+`), " "},
+}
+
+// mask makes two outputs comparable, line by line.
+func mask(output string) string {
+	var b strings.Builder
+	for line := range strings.Lines(output) {
+		for _, v := range varying {
+			line = v.is.ReplaceAllString(line, v.mask)
+		}
+		b.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return b.String()
+}
+
+// TestMaskHidesFiguresAndNothingElse holds the mask to being small.
+func TestMaskHidesFiguresAndNothingElse(t *testing.T) {
+	for _, same := range [][2]string{
+		{"took 2.7 KB  in 12 ms", "took 103.0 KB in 3 s"},
+		{"fast 1  ·····███··│ 3 ms", "fast 1  █········│ 40 µs"},
+		{"all of them    986.8×", "all of them 12×"},
+	} {
+		if mask(same[0]) != mask(same[1]) {
+			t.Errorf("only figures differ, and yet %q is not %q", mask(same[0]), mask(same[1]))
+		}
+	}
+	for _, differ := range [][2]string{
+		{"peak 4", "peak 5"},
+		{"1,000 clients in 2 s", "1,001 clients in 2 s"},
+		{"claim 1.1", "claim 1.2"},
+		{"exit status 2", "exit status 0"},
+	} {
+		if mask(differ[0]) == mask(differ[1]) {
+			t.Errorf("%q passes for %q", differ[0], differ[1])
+		}
+	}
+}
