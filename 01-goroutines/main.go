@@ -102,9 +102,10 @@ func nobodyIsStopped() {
 	for me, name := range []string{"first ", "second"} {
 		fmt.Printf("     %s  %s\n", name, lane(turns, me, 56))
 	}
-	fmt.Printf("             0%55s\n", short(turns[len(turns)-1].End))
+	all := turns[len(turns)-1].End
+	fmt.Printf("             0%55s\n", short(all))
 	read("Both compute without a pause and never offer to stop. The runtime",
-		"stops whoever has had about 10 ms, and lets the other one on.")
+		fmt.Sprintf("takes turns away from them: here one lasts %s on average.", short(all/time.Duration(len(turns)))))
 }
 
 // lane draws the time from the first turn to the end of the last in width cells, filled where me had the processor.
@@ -181,8 +182,7 @@ func panicEndsAll() {
 		first, _, _ := strings.Cut(out, "\n")
 		fmt.Printf("     not recovered   %s\n                     exit status %d\n", first, status)
 	}
-	var p *PanicError
-	if err := <-Result(func() error { return openMailbox(nil) }); errors.As(err, &p) {
+	if p, ok := errors.AsType[*PanicError](<-Result(func() error { return openMailbox(nil) })); ok {
 		fmt.Printf("     recovered       %v\n                     an error like any other, and this program goes on\n", p)
 	}
 	read("A deferred recover in main is of no use: it must stand in the goroutine",

@@ -126,7 +126,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b\d+ threads`), "# threads"},
 	{regexp.MustCompile(`(?i)(processors( here)?: )\d+`), "${1}#"},
 	// What the race detector and go test print.
-	{regexp.MustCompile(`\b0x[0-9a-f]+|\bgoroutine \d+|\(\d+\.\d+s\)|\b\d+\.\d+s\b|\.go:\d+`), "#"},
+	{regexp.MustCompile(`\b0x[0-9a-f]+|\bgoroutine \d+|\(\d+\.\d+s\)|\b\d+\.\d+s\b|\(cached\)|\.go:\d+`), "#"},
 	{regexp.MustCompile(`\s+`), " "},
 }
 

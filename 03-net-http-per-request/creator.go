@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Origin is what a goroutine's own stack says about it.
+type Origin struct {
+	Goroutine string   // its number, never used twice in one process
+	Calls     []string // the functions it is in, outermost first
+	Creator   string   // the function with the go statement that started it
+	File      string   // the file of that go statement
+	Line      int      // and its line
+	Conn      string   // filled in by WhoAmI: the client's end of the connection
+}
+
+// WhoAmI answers with the Origin of the goroutine that runs it, as JSON.
+func WhoAmI(w http.ResponseWriter, r *http.Request) {
+	me, err := Self()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	me.Conn = r.RemoteAddr
+	w.Header().Set("Content-Type", "application/json")
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	out.Encode(me)
+}
+
+// Ask sends requests to h on a real server, spread over so many connections, all at once or one
+// after the other, and returns what WhoAmI answers, in the order of the requests.
+func Ask(ctx context.Context, h http.Handler, connections, requests int, http2, atOnce bool) ([]Origin, error) {
+	srv := NewServer(h)
+	addr, err := Start(srv)
+	if err != nil {
+		return nil, err
+	}
+	defer srv.Close()
+	clients := make([]*http.Client, connections)
+	for i := range clients {
+		client, conn, err := DialOne(ctx, addr, http2)
+		if err != nil {
+			return nil, err
+		}
+		defer conn.Close()
+		clients[i] = client
+	}
+
+	origins := make([]Origin, requests)
+	errs := make([]error, requests)
+	ask := func(i int) {
+		var body string
+		if body, errs[i] = Get(ctx, clients[i%connections], "http://"+addr+"/whoami"); errs[i] == nil {
+			errs[i] = json.Unmarshal([]byte(body), &origins[i])
+		}
+	}
+	var asking sync.WaitGroup
+	for i := range requests {
+		if atOnce {
+			asking.Go(func() { ask(i) })
+		} else {
+			ask(i)
+		}
+	}
+	asking.Wait()
+	return origins, errors.Join(errs...)
+}
+
+// Self reads the stack of the goroutine that calls it. Go has no function for a goroutine's
+// number, on purpose: a program must not depend on it. To look at it for once, the text that
+// a panic would print is good enough. It is, outermost call last:
+//
+//	goroutine 7 [running]:
+//	main.WhoAmI({0x8e2f40, 0xc000122000}, 0xc000128000)
+//		/home/me/course/creator.go:31 +0x2c
+//	created by net/http.(*Server).Serve in goroutine 6
+//		/usr/local/go/src/net/http/server.go:3464 +0x485
+func Self() (Origin, error) {
+	stack := make([]byte, 64<<10)
+	stack = stack[:runtime.Stack(stack, false)]
+	lines := strings.Split(strings.TrimSpace(string(stack)), "\n")
+
+	var o Origin
+	head := strings.Fields(lines[0])
+	if len(head) < 2 {
+		return o, fmt.Errorf("not the head of a stack: %q", lines[0])
+	}
+	o.Goroutine = head[1]
+	for i := 1; i+1 < len(lines); i += 2 { // a call, and the line below it says where
+		call, created := strings.CutPrefix(lines[i], "created by ")
+		if !created {
+			if bracket := strings.LastIndex(call, "("); bracket > 0 {
+				call = call[:bracket] // without the arguments
+			}
+			o.Calls = append(o.Calls, call)
+			continue
+		}
+		o.Creator, _, _ = strings.Cut(call, " in goroutine ")
+		where, _, _ := strings.Cut(strings.TrimSpace(lines[i+1]), " +0x")
+		colon := strings.LastIndex(where, ":")
+		line, err := strconv.Atoi(where[colon+1:])
+		if err != nil {
+			return o, fmt.Errorf("no line number in %q", where)
+		}
+		o.File, o.Line = where[:max(colon, 0)], line
+	}
+	slices.Reverse(o.Calls)
+	if o.Creator == "" {
+		return o, fmt.Errorf("goroutine %s has no creator: it is main's", o.Goroutine)
+	}
+	return o, nil
+}
+
+// Where is the place of the go statement without the folder Go is installed in.
+func (o Origin) Where() string {
+	file := filepath.ToSlash(o.File)
+	if i := strings.LastIndex(file, "/src/"); i >= 0 {
+		file = file[i+len("/src/"):]
+	}
+	return fmt.Sprintf("%s:%d", file, o.Line)
+}
+
+// SourceLine reads the go statement from the Go source on this machine.
+func (o Origin) SourceLine(ctx context.Context) (string, error) {
+	file := o.File
+	if _, err := os.Stat(file); err != nil || !filepath.IsAbs(file) {
+		// Built with -trimpath, or on another machine: ask the go command where Go is.
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+		if err != nil {
+			return "", fmt.Errorf("the Go source is not installed here: %w", err)
+		}
+		short, _, _ := strings.Cut(o.Where(), ":")
+		file = filepath.Join(strings.TrimSpace(string(root)), "src", filepath.FromSlash(short))
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("the Go source is not installed here: %w", err)
+	}
+	lines := strings.Split(string(text), "\n")
+	if o.Line < 1 || o.Line > len(lines) {
+		return "", fmt.Errorf("%s is of another Go version: it has no such line", o.Where())
+	}
+	line := strings.TrimSpace(lines[o.Line-1])
+	if !strings.HasPrefix(line, "go ") {
+		return "", fmt.Errorf("%s is of another Go version: it starts no goroutine", o.Where())
+	}
+	return line, nil
+}

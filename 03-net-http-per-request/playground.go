@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+)
+
+const (
+	slowTakes = 10 * time.Second
+	drainTime = 15 * time.Second // more than the slowest handler takes, or Ctrl-C would cut it off
+)
+
+// Playground serves the chapter's handlers at addr until Ctrl-C, and logs who does what when.
+func Playground(addr string) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	// From here on Ctrl-C does not end the program: it makes ctx done.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+
+	srv := NewServer(playgroundRoutes())
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	printInvitation(ln.Addr())
+
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	stop() // a second Ctrl-C ends the program at once
+	fmt.Printf("\nNo new requests. Waiting up to %s for those under way; Ctrl-C again to give up.\n", drainTime)
+	if err := Drain(srv, drainTime); err != nil {
+		return err
+	}
+	fmt.Println("All answered.")
+	return nil
+}
+
+func playgroundRoutes() *Router {
+	var rt Router
+	rt.Use(announce)
+	rt.Handle("GET", "/slow", Work(slowTakes).ServeHTTP)
+	rt.Handle("GET", "/fast", Work(0).ServeHTTP)
+	locked := OneLock(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/locked/slow" {
+			Work(slowTakes).ServeHTTP(w, r)
+			return
+		}
+		Work(0).ServeHTTP(w, r)
+	}))
+	rt.Handle("GET", "/locked/slow", locked.ServeHTTP)
+	rt.Handle("GET", "/locked/fast", locked.ServeHTTP)
+	rt.Handle("GET", "/whoami", WhoAmI)
+	rt.Handle("GET", "/count", new(AtomicCounter).ServeHTTP)
+	rt.Handle("GET", "/share", Share)
+	rt.Handle("GET", "/stream", Stream(10, time.Second).ServeHTTP)
+	rt.Handle("GET", "/unflushed", Unflushed(10, time.Second).ServeHTTP)
+	return &rt
+}
+
+// announce logs when a handler begins and ends, and in which goroutine.
+func announce(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		me, _ := Self()
+		what := fmt.Sprintf("%s %q in goroutine %s", r.Proto, r.URL.RequestURI(), me.Goroutine)
+		log.Print("begins  ", what)
+		defer func() {
+			if r.Context().Err() != nil {
+				what += ": the client has gone"
+			}
+			log.Print("ends    ", what)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func printInvitation(at net.Addr) {
+	host := at.String()
+	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		fmt.Printf("Careful: %s can be reached from other machines.\n", host)
+		if tcp.IP.IsUnspecified() {
+			host = fmt.Sprintf("localhost:%d", tcp.Port)
+		}
+	}
+	fmt.Printf(`Serving at http://%[1]s until Ctrl-C. Try, in two other terminals:
+
+  curl http://%[1]s/slow              in one, and meanwhile in the other:
+  curl http://%[1]s/fast              answered at once
+  curl http://%[1]s/locked/slow       the same behind one lock (wrong):
+  curl http://%[1]s/locked/fast       waits for the slow one
+  curl -N http://%[1]s/stream         an event a second; also in two terminals
+  curl -N http://%[1]s/unflushed      the same without Flush (wrong)
+  curl "http://%[1]s/share?among=0"   a panic: one answer is lost
+  curl "http://%[1]s/share?among=4"   and the server goes on
+
+Which goroutine answers? One connection, two requests; then HTTP/2:
+
+  curl http://%[1]s/whoami http://%[1]s/whoami
+  curl --http2-prior-knowledge http://%[1]s/whoami http://%[1]s/whoami
+
+Stop curl, or this server, with Ctrl-C while /slow is under way, and look here.
+
+`, host)
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Stream is a handler that tells the time: so many events, one every so often, in the form of
+// server-sent events, which a browser's EventSource reads. Each client has its own goroutine
+// here, so one after the other, in plain sequence, is all it takes.
+func Stream(events int, every time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		out := http.NewResponseController(w)
+		for range events {
+			fmt.Fprintf(w, "data: %s\n\n", time.Now().Format(time.RFC3339Nano))
+			// What is written goes into a buffer first. Flush sends it on its way now.
+			if err := out.Flush(); err != nil {
+				return // this connection can't stream, or is broken
+			}
+			select {
+			case <-time.After(every):
+			case <-r.Context().Done():
+				return // or every client that leaves would keep its goroutine until the last event
+			}
+		}
+	})
+}
+
+// Event is one event of a stream: when the server wrote it and when its client had read it.
+type Event struct{ Written, Read time.Time }
+
+// Follow reads a stream to its end.
+func Follow(ctx context.Context, client *http.Client, url string) ([]Event, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var events []Event
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		text, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok {
+			continue // the empty line that ends an event
+		}
+		written, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			return events, err
+		}
+		events = append(events, Event{written, time.Now()})
+	}
+	return events, lines.Err()
+}
