@@ -1,0 +1,17 @@
+package main
+
+import (
+	"context"
+	"sync"
+)
+
+// PerTask is the wrong way for more than a handful of tasks: a goroutine for
+// each, all at once. The goroutines are cheap. What they use is not: memory,
+// connections, files, the patience of the server they all call.
+func PerTask[T any](ctx context.Context, tasks []T, do func(context.Context, T)) {
+	var group sync.WaitGroup
+	for _, task := range tasks {
+		group.Go(func() { do(ctx, task) })
+	}
+	group.Wait()
+}

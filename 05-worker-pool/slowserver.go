@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// A SlowServer answers every call after a while, as a payment service or a
+// database elsewhere does. Calling it is waiting, and next to no computing.
+type SlowServer struct {
+	server http.Server
+	client http.Client
+	url    string
+}
+
+// StartSlowServer starts one on a free port of this computer. It answers after d.
+func StartSlowServer(d time.Duration) (*SlowServer, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-time.After(d):
+			fmt.Fprintln(w, "at last")
+		case <-r.Context().Done():
+		}
+	}
+	s := &SlowServer{url: "http://" + listener.Addr().String()}
+	s.server = http.Server{
+		Handler:           http.MaxBytesHandler(http.HandlerFunc(answer), 1<<10),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      d + 10*time.Second,
+		IdleTimeout:       time.Minute,
+	}
+	// By default a client keeps only 2 idle connections to a server. With more
+	// workers than that, nearly every call would have to connect anew.
+	s.client.Transport = &http.Transport{MaxIdleConnsPerHost: 100}
+	go s.server.Serve(listener) // until Close
+	return s, nil
+}
+
+// Call asks the server and waits for its answer.
+func (s *SlowServer) Call(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the server says %s", response.Status)
+	}
+	_, err = io.Copy(io.Discard, response.Body) // to its end, or the connection can't be used again
+	return err
+}
+
+// Close ends the server and its client's connections.
+func (s *SlowServer) Close() {
+	s.client.CloseIdleConnections()
+	s.server.Close()
+}

@@ -1,0 +1,27 @@
+package main
+
+import "sync"
+
+// DoAndForget is a wrong pool: it waits for the tasks, and forgets to close its
+// channel. All the work is done and all looks well, but every worker waits for
+// one more task for ever. In a server that is a leak for each request.
+func DoAndForget[T any](workers int, tasks []T, do func(T)) {
+	c := make(chan T)
+	var done sync.WaitGroup
+	for range workers {
+		go forgottenWorker(c, &done, do)
+	}
+	for _, task := range tasks {
+		done.Add(1)
+		c <- task
+	}
+	done.Wait()
+	// close(c) is missing here.
+}
+
+func forgottenWorker[T any](c <-chan T, done *sync.WaitGroup, do func(T)) {
+	for task := range c {
+		do(task)
+		done.Done()
+	}
+}
