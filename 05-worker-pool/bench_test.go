@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"testing"
@@ -11,14 +12,12 @@ import (
 // BenchmarkEmptyTask compares what it costs to have a task done that does
 // nothing. The figures marked with × are ratios within this run.
 func BenchmarkEmptyTask(b *testing.B) {
-	processors := runtime.GOMAXPROCS(0)
-	cost := make(map[string]float64) // ns for each task
-	record := func(b *testing.B) {
-		cost[b.Name()] = float64(b.Elapsed().Nanoseconds()) / float64(b.N)
-	}
-	ratio := func(b *testing.B, to string) {
-		if base := cost["BenchmarkEmptyTask/"+to]; base > 0 {
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/base, "×"+to)
+	cost := make(map[string]float64) // of each way, in ns for a task
+	each := func(b *testing.B) float64 { return float64(b.Elapsed().Nanoseconds()) / float64(b.N) }
+	record := func(b *testing.B, way string) { cost[way+processors()] = each(b) }
+	ratio := func(b *testing.B, way string) {
+		if base := cost[way+processors()]; base > 0 { // unless -bench has left that one out
+			b.ReportMetric(each(b)/base, "×"+way)
 		}
 	}
 	b.Run("goroutine", func(b *testing.B) {
@@ -28,23 +27,23 @@ func BenchmarkEmptyTask(b *testing.B) {
 			group.Go(func() {})
 		}
 		group.Wait()
-		record(b)
+		record(b, "goroutine")
 	})
 	b.Run("semaphore", func(b *testing.B) { // a goroutine for each, so many at a time: the design of errgroup.SetLimit
 		b.ReportAllocs()
 		var group sync.WaitGroup
-		places := make(chan struct{}, processors)
+		places := make(chan struct{}, runtime.GOMAXPROCS(0))
 		for range b.N {
 			places <- struct{}{}
 			group.Go(func() { <-places })
 		}
 		group.Wait()
-		record(b)
+		record(b, "semaphore")
 	})
 	b.Run("pool", func(b *testing.B) {
 		b.ReportAllocs()
 		ctx := b.Context()
-		p := NewPool(ctx, Config{Workers: processors, Queue: 64}, func(context.Context, int) error { return nil })
+		p := NewPool(ctx, Config{Workers: runtime.GOMAXPROCS(0), Queue: 64}, func(context.Context, int) error { return nil })
 		for i := range b.N {
 			p.Submit(ctx, i)
 		}
@@ -59,7 +58,7 @@ func BenchmarkEmptyTask(b *testing.B) {
 		tasks := make([]struct{}, b.N)
 		nothing := func(context.Context, struct{}) (struct{}, error) { return struct{}{}, nil }
 		b.ResetTimer()
-		if _, err := Map(b.Context(), processors, tasks, nothing); err != nil {
+		if _, err := Map(b.Context(), runtime.GOMAXPROCS(0), tasks, nothing); err != nil {
 			b.Fatal(err)
 		}
 		ratio(b, "goroutine")
@@ -73,39 +72,42 @@ func BenchmarkTenMicroseconds(b *testing.B) {
 	rounds := 1000
 	for began := time.Now(); ; began = time.Now() { // how many rounds are 10 µs
 		for range 100 {
-			spin(rounds)
+			runtime.KeepAlive(spin(rounds))
 		}
 		if took := time.Since(began) / 100; took >= 10*time.Microsecond {
 			break
 		}
 		rounds += rounds / 10
 	}
-	processors := runtime.GOMAXPROCS(0)
-	var ideal time.Duration
+	ideal := make(map[string]float64) // ns for a task
 	b.Run("ideal", func(b *testing.B) {
 		var group sync.WaitGroup
-		for me := range processors {
+		workers := runtime.GOMAXPROCS(0)
+		for me := range workers {
 			group.Go(func() {
-				for i := me; i < b.N; i += processors {
-					spin(rounds)
+				for i := me; i < b.N; i += workers {
+					runtime.KeepAlive(spin(rounds))
 				}
 			})
 		}
 		group.Wait()
-		ideal = b.Elapsed() / time.Duration(b.N)
+		ideal[processors()] = float64(b.Elapsed().Nanoseconds()) / float64(b.N)
 	})
 	b.Run("pool", func(b *testing.B) {
 		ctx := b.Context()
-		p := NewPool(ctx, Config{Workers: processors, Queue: 1024}, func(context.Context, int) error { spin(rounds); return nil })
+		p := NewPool(ctx, Config{Workers: runtime.GOMAXPROCS(0), Queue: 1024}, func(context.Context, int) error { runtime.KeepAlive(spin(rounds)); return nil })
 		for i := range b.N {
 			p.Submit(ctx, i)
 		}
 		if err := p.Close(); err != nil {
 			b.Fatal(err)
 		}
-		b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(ideal), "×ideal")
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/ideal[processors()], "×ideal")
 	})
 }
+
+// processors tells the runs of go test -cpu apart: ratios are within one of them.
+func processors() string { return fmt.Sprint("-", runtime.GOMAXPROCS(0)) }
 
 //go:noinline
 func spin(rounds int) (x uint64) {

@@ -125,6 +125,8 @@ var varying = []struct {
 	// What depends on the machine.
 	{regexp.MustCompile(`\b\d+ threads`), "# threads"},
 	{regexp.MustCompile(`(?i)(processors( here)?: )\d+`), "${1}#"},
+	// What depends on the release of Go whose source is looked at.
+	{regexp.MustCompile(`\b\d[\d,]* (files|groups|links|special|changed|unreadable)\b`), "# $1"},
 	// What the race detector and go test print.
 	{regexp.MustCompile(`\b0x[0-9a-f]+|\bgoroutine \d+|\(\d+\.\d+s\)|\b\d+\.\d+s\b|\(cached\)|\.go:\d+`), "#"},
 	{regexp.MustCompile(`\s+`), " "},

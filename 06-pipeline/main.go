@@ -1,0 +1,467 @@
+// Command 06-pipeline finds the equal files of a directory with a pipeline: one
+// stage walks, one reads and hashes, one groups. And it shows what pipelines promise.
+//
+//	go run ./06-pipeline            the lesson
+//	go test -race -v ./06-pipeline  its proofs
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+func main() {
+	dir := flag.String("dir", "", "the `directory` whose equal files to find and list (default Go's own source\ntree, or the current directory where that is absent)")
+	workers := flag.Int("workers", runtime.GOMAXPROCS(0), "how many `goroutines` read and hash, from 1 to 1000 (default the number of\nprocessors)")
+	flag.Lookup("workers").DefValue = "0" // said in words above
+	flag.Usage = func() {
+		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./06-pipeline [flags]\n\n"+
+			"Shows how the stages of a pipeline overlap, in bounded memory, while it finds\nthe equal files of a directory. It only reads. Ctrl-C stops it.\n\n")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() > 0 {
+		usageError("takes no arguments, got %q", flag.Args())
+	}
+	if *workers < 1 || *workers > 1000 {
+		usageError("-workers must be from 1 to 1000, got %d", *workers)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+
+	path, name := *dir, strconv.Quote(*dir)
+	if !isSet("dir") {
+		path, name = DefaultTree()
+	}
+	tree, err := OpenTree(path)
+	if err != nil {
+		fail(err)
+	}
+	l := &lesson{ctx: ctx, tree: tree, workers: *workers}
+
+	fmt.Println("06 · Pipelines: steps that overlap, in memory that stays small")
+	report := l.find(name)
+	l.overlap()     // 6.1
+	l.inFlight()    // 6.2
+	l.fanOut()      // 6.3
+	l.leaveEarly()  // 6.4
+	l.fails()       // 6.5
+	l.right(report) // 6.6
+	if isSet("dir") {
+		list(report)
+	}
+	fmt.Print("\nProof:  go test -race -v ./06-pipeline\nNext:   the course's README.md: work that must outlive a process\n")
+}
+
+// A lesson is about one tree.
+type lesson struct {
+	ctx     context.Context // cancelled by Ctrl-C
+	tree    fs.FS
+	workers int
+}
+
+// find runs the whole pipeline once, as an application would. So the tree is in
+// the system's file cache afterwards, and the comparisons below are fair.
+func (l *lesson) find(name string) *Report {
+	fmt.Printf("\n     walk ───> hash ───> group       the files of %s\n", name)
+	report := NewReport()
+	took := l.timed(func(add func(File)) error { return Find(l.ctx, l.tree, l.workers, add) }, report.Add)
+	fmt.Printf("     %s files, %s, in %s\n", count(report.Files), bytes(report.Bytes), short(took))
+	return report
+}
+
+// timed runs a search, with a progress line on a terminal.
+func (l *lesson) timed(search func(add func(File)) error, add func(File)) time.Duration {
+	var n atomic.Int64
+	stop := Progress(&n)
+	began := time.Now()
+	err := search(func(f File) {
+		add(f)
+		n.Add(1)
+	})
+	took := time.Since(began)
+	stop()
+	if err != nil {
+		fail(err)
+	}
+	return took
+}
+
+// sample is how much of a large tree the comparisons of 6.1 and 6.3 read.
+const sample = 512 << 20
+
+// overlap draws when each stage is busy, with the stages linked by channels and
+// with everything collected before the slow one.
+func (l *lesson) overlap() {
+	claim("6.1", "Stages overlap: the time nears that of the slowest, not the sum.")
+	type run struct {
+		title            string
+		walk, hash, last Lane
+		whole            Span
+	}
+	runs := []*run{{title: "each file handed on at once"}, {title: "all files collected before each stage (wrong)"}}
+	for i, r := range runs {
+		search := func(add func(File)) error {
+			return Run(l.ctx, func(p *Pipeline) error {
+				between := func(in <-chan File) <-chan File { return in }
+				if i == 1 {
+					between = func(in <-chan File) <-chan File { return Collecting(p, in) }
+				}
+				files := Source(p, WatchSource(&r.walk, UpTo(sample, Walk(l.tree))))
+				hashed := Stage(p, 1, between(files), Watch(&r.hash, Hash(l.tree)))
+				for f := range between(hashed) {
+					add(f)
+				}
+				return nil
+			})
+		}
+		report := NewReport()
+		r.whole.From = time.Now()
+		l.timed(search, func(f File) {
+			from := time.Now()
+			report.Add(f)
+			r.last.add(from, time.Now())
+		})
+		r.whole.To = time.Now()
+	}
+	longest := time.Duration(0)
+	for _, r := range runs {
+		longest = max(longest, r.whole.To.Sub(r.whole.From))
+	}
+	for i, r := range runs {
+		if i > 0 {
+			fmt.Println()
+		}
+		took := r.whole.To.Sub(r.whole.From)
+		width := max(1, int(46*took/longest))
+		fmt.Printf("     %-61s busy\n", r.title)
+		for _, stage := range []struct {
+			name string
+			lane *Lane
+		}{{"walk", &r.walk}, {"hash", &r.hash}, {"group", &r.last}, {"all", &Lane{busy: []Span{r.whole}}}} {
+			fmt.Printf("     %-7s %-46s  %10s\n", stage.name, draw(stage.lane.Cells(r.whole, width)), short(stage.lane.Busy()))
+		}
+	}
+	read("Time goes to the right. █ busy, ░ now and then, · waiting. Bars above one",
+		"another are work at the same time, as far as there are processors for it.")
+}
+
+// draw shows how full each cell is.
+func draw(cells []float64) string {
+	var b strings.Builder
+	for _, c := range cells {
+		switch {
+		case c == 0:
+			b.WriteRune('·')
+		case c < 0.35:
+			b.WriteRune('░')
+		case c < 0.65:
+			b.WriteRune('▒')
+		case c < 0.95:
+			b.WriteRune('▓')
+		default:
+			b.WriteRune('█')
+		}
+	}
+	return b.String()
+}
+
+// inFlight counts how many items are under way when the consumer is slow.
+func (l *lesson) inFlight() {
+	claim("6.2", "Memory is bounded by the stages, not by the input.")
+	fmt.Println("     items of 4 KB    handed on at once            collected on the way (wrong)")
+	const full = 4 + 3*slack // one with each goroutine, and what waits in the three channels
+	for _, items := range []int{200, 2000, 20_000} {
+		most, held, err := MostInFlight(l.ctx, items, full, func(_ *Pipeline, in <-chan *page) <-chan *page { return in })
+		if err != nil {
+			fail(err)
+		}
+		collected, all, err := MostInFlight(l.ctx, items, items, Collecting)
+		if err != nil {
+			fail(err)
+		}
+		fmt.Printf("     %13s    %7s at once %10s    %7s at once %10s\n", count(items), count(most), bytes(held), count(collected), bytes(all))
+	}
+	read("The consumer waits until no more fits in. Then the source, two stages and",
+		fmt.Sprintf("the consumer hold one item each, and the three channels %d each.", slack))
+}
+
+// fanOut gives the slow stage more workers, without and with the order kept.
+func (l *lesson) fanOut() {
+	claim("6.3", "The slow stage can be fanned out and merged; order can be kept.")
+	fmt.Println("     the hash stage                    took    speed    busy    in walk's order")
+	type starter func(*Pipeline, int, <-chan File, func(context.Context, File) (File, error)) <-chan File
+	var alone time.Duration
+	for _, row := range []struct {
+		name    string
+		start   starter
+		workers int
+	}{
+		{"1 worker", Stage[File, File], 1},
+		{"all workers", Stage[File, File], l.workers},
+		{"all workers, Ordered", Ordered[File, File], l.workers},
+	} {
+		var walked, arrived []string
+		var lane Lane
+		took := l.timed(func(add func(File)) error {
+			return Run(l.ctx, func(p *Pipeline) error {
+				walk := UpTo(sample, Walk(l.tree))
+				files := Source(p, func(ctx context.Context, emit func(File) error) error {
+					return walk(ctx, func(f File) error {
+						walked = append(walked, f.Path)
+						return emit(f)
+					})
+				})
+				for f := range row.start(p, row.workers, files, Watch(&lane, Hash(l.tree))) {
+					add(f)
+				}
+				return nil
+			})
+		}, func(f File) { arrived = append(arrived, f.Path) })
+		if alone == 0 {
+			alone = took
+		}
+		inPlace := 0
+		for i, path := range arrived {
+			if path == walked[i] {
+				inPlace++
+			}
+		}
+		fmt.Printf("     %-25s %12s %8s %7s %18s\n", row.name, short(took), times(alone, took),
+			percent(float64(lane.Busy()), float64(took)*float64(row.workers)), percent(float64(inPlace), float64(len(walked))))
+	}
+	read(fmt.Sprintf("Processors here: %d. Where the workers are not busy all the time,", runtime.GOMAXPROCS(0)),
+		"another stage is the slowest now, and more workers would be of no use.")
+}
+
+// leaveEarly takes one item of very many and leaves, with and without telling the stages.
+func (l *lesson) leaveEarly() {
+	claim("6.4", "A consumer that leaves early must tell the stages.")
+	takeOne := func(p *Pipeline) error {
+		numbers := countTo(p, 1_000_000)
+		for range Stage(p, 1, Stage(p, 1, Stage(p, 1, numbers, same), same), same) {
+			break
+		}
+		return nil
+	}
+	fmt.Println("     it takes 1 item of 1,000,000 and leaves    goroutines of stages left")
+	if err := Run(l.ctx, takeOne); err != nil {
+		fail(err)
+	}
+	fmt.Printf("     Run tells the stages                       %d of 4\n", StagesAlive())
+	RunUntold(takeOne)
+	fmt.Printf("     nobody tells them (wrong)                  %d of 4\n", StagesAlive())
+	read("Each of the four waits to hand over an item, to nobody, for as long as the",
+		"program lives. Run can't be left without telling: body's return tells.")
+}
+
+// fails lets a stage fail, and the caller give up.
+func (l *lesson) fails() {
+	claim("6.5", "One stage's error stops them all and is the error returned.")
+	stuck := StagesAlive() // from 6.4, for ever
+	show := func(what string, ctx context.Context, body func(p *Pipeline) error) {
+		err := Run(ctx, body)
+		if l.ctx.Err() != nil {
+			fail(err)
+		}
+		fmt.Printf("     %-37s %-22q %d\n", what, err.Error(), StagesAlive()-stuck)
+	}
+	failAt100 := func(workers int) func(context.Context, int) (int, error) {
+		var others sync.WaitGroup
+		others.Add(workers - 1)
+		return func(ctx context.Context, n int) (int, error) {
+			switch {
+			case n < 100:
+				return n, nil
+			case n == 100:
+				others.Wait() // until each of them has an item too
+				return 0, errors.New("item 100: disk full")
+			}
+			others.Done()
+			<-ctx.Done()
+			return 0, fmt.Errorf("item %d: %w", n, ctx.Err())
+		}
+	}
+	fmt.Println("     what happens                          Run returns            goroutines left")
+	show("a stage fails at item 100", l.ctx, func(p *Pipeline) error {
+		for range Stage(p, 1, Stage(p, 1, countTo(p, 1000), failAt100(1)), same) {
+		}
+		return nil
+	})
+	show("so do 7 more workers, because of that", l.ctx, func(p *Pipeline) error {
+		for range Stage(p, 1, Stage(p, 8, countTo(p, 1000), failAt100(8)), same) {
+		}
+		return nil
+	})
+	ctx, cancel := context.WithCancelCause(l.ctx)
+	defer cancel(nil)
+	show("the caller cancels, and says why", ctx, func(p *Pipeline) error {
+		for n := range Stage(p, 1, countTo(p, 1000), same) {
+			if n == 100 {
+				cancel(errors.New("the client left"))
+			}
+		}
+		return nil
+	})
+	read("The first reason wins. The errors that only follow from it don't hide it.")
+}
+
+// countTo is a source of the numbers from 1 to n.
+func countTo(p *Pipeline, n int) <-chan int {
+	return Source(p, func(_ context.Context, emit func(int) error) error {
+		for i := range n {
+			if err := emit(i + 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// same is the work of a stage that passes its items on.
+func same(_ context.Context, n int) (int, error) { return n, nil }
+
+// right compares the pipeline's report with that of a plain walk.
+func (l *lesson) right(report *Report) {
+	claim("6.6", "Its result is the same as a plain sequential walk's.")
+	plain := NewReport()
+	l.timed(func(add func(File)) error { return Sequential(l.ctx, l.tree, add) }, plain.Add)
+	fmt.Println("                    read                      equal                     to save")
+	for _, row := range []struct {
+		name string
+		*Report
+	}{{"pipeline", report}, {"plain walk", plain}} {
+		groups := row.Duplicates()
+		files, wasted := 0, int64(0)
+		for _, g := range groups {
+			files, wasted = files+len(g), wasted+Wasted(g)
+		}
+		fmt.Printf("     %-10s %9s files %10s    %s files in %s groups %9s\n", row.name, count(row.Files), bytes(row.Bytes), count(files), count(len(groups)), bytes(wasted))
+	}
+	differ := Differ(report, plain)
+	links, special, changed, unreadable := report.Reasons()
+	fmt.Printf("     different  %9s files, compared one by one: path and SHA-256\n", count(len(differ)))
+	fmt.Printf("     skipped    %9s links, %s special, %s changed, %s unreadable files\n", count(links), count(special), count(changed), count(unreadable))
+	for _, path := range differ[:min(len(differ), 5)] {
+		fmt.Printf("     different: %q (it changed between the two, or something is wrong here)\n", path)
+	}
+	shown := 0
+	for _, f := range report.Skipped {
+		if errors.Is(f.Err, ErrLink) || errors.Is(f.Err, ErrSpecial) {
+			continue
+		}
+		if shown++; shown <= 5 {
+			fmt.Printf("     skipped: %q: %v\n", f.Path, reason(f.Err))
+		}
+	}
+	if shown > 5 {
+		fmt.Printf("     skipped: %s more\n", count(shown-5))
+	}
+	read("The same files with the same sums. Only the order in which they arrive is",
+		"up to the workers.")
+}
+
+// list names the groups of equal files that waste most.
+func list(report *Report) {
+	groups := report.Duplicates()
+	for _, group := range groups[:min(len(groups), 10)] {
+		fmt.Printf("\n     equal, %s each:\n", bytes(group[0].Size))
+		for _, f := range group[:min(len(group), 10)] {
+			fmt.Printf("       %q\n", f.Path)
+		}
+		if len(group) > 10 {
+			fmt.Printf("       and %s more\n", count(len(group)-10))
+		}
+	}
+}
+
+// reason returns what went wrong, without the path.
+func reason(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
+
+func claim(id, sentence string) { fmt.Printf("\n%s  %s\n\n", id, sentence) }
+
+func read(how ...string) { fmt.Printf("\n     → %s\n", strings.Join(how, "\n       ")) }
+
+// isSet reports whether the flag was given.
+func isSet(name string) (set bool) {
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
+}
+
+// usageError says what is wrong with the command line and exits with 2, as the flag package does.
+func usageError(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "06-pipeline: "+format+"\n", args...)
+	os.Exit(2)
+}
+
+// fail says what went wrong and exits with 1.
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "06-pipeline:", err)
+	os.Exit(1)
+}
+
+// count writes n with a comma after each group of thousands.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// bytes writes a size in B, KB, MB or GB (1 KB is 1,024 bytes).
+func bytes(n int64) string {
+	switch f := float64(n); {
+	case f >= 1<<30:
+		return fmt.Sprintf("%.1f GB", f/(1<<30))
+	case f >= 1<<20:
+		return fmt.Sprintf("%.1f MB", f/(1<<20))
+	case f >= 1<<10:
+		return fmt.Sprintf("%.1f KB", f/(1<<10))
+	default:
+		return fmt.Sprintf("%d B", n)
+	}
+}
+
+// short writes d with three figures and its unit.
+func short(d time.Duration) string {
+	value, unit := float64(d), "ns"
+	for _, larger := range []string{"µs", "ms", "s"} {
+		if value < 999.5 {
+			break
+		}
+		value, unit = value/1000, larger
+	}
+	figures := 0
+	for limit := 99.95; figures < 2 && value < limit; limit /= 10 {
+		figures++
+	}
+	return fmt.Sprintf("%.*f %s", figures, value, unit)
+}
+
+// times writes how many times as long a took as b.
+func times(a, b time.Duration) string { return fmt.Sprintf("%.1f×", a.Seconds()/b.Seconds()) }
+
+// percent writes a as a part of b. Of nothing, all is there.
+func percent(a, b float64) string {
+	if b == 0 {
+		return "100 %"
+	}
+	return fmt.Sprintf("%.0f %%", 100*a/b)
+}

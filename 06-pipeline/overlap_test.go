@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// taking returns work that takes d for each item, more than 0.
+func taking(d time.Duration) func(context.Context, int) (int, error) {
+	return func(ctx context.Context, n int) (int, error) {
+		select {
+		case <-time.After(d):
+			return n, nil
+		case <-ctx.Done():
+			return n, context.Cause(ctx)
+		}
+	}
+}
+
+// threeStages sends n items through stages that take 1 s, 3 s and 2 s for each,
+// linked by between, and returns the time for all.
+func threeStages(t *testing.T, n int, between func(*Pipeline, <-chan int) <-chan int) time.Duration {
+	t.Helper()
+	began := time.Now()
+	err := Run(t.Context(), func(p *Pipeline) error {
+		first := Stage(p, 1, countTo(p, n), taking(1*time.Second))
+		second := Stage(p, 1, between(p, first), taking(3*time.Second))
+		third := Stage(p, 1, between(p, second), taking(2*time.Second))
+		for range third {
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.Since(began)
+}
+
+// TestStagesTakeAsLongAsTheSlowest has three stages work at the same time (claim
+// 6.1): the first item passes through all of them, 1+3+2 s, and then the slowest
+// one delivers another every 3 s. The clock is a fake one, so the time is exact.
+func TestStagesTakeAsLongAsTheSlowest(t *testing.T) {
+	for _, n := range []int{1, 10, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			took := threeStages(t, n, func(_ *Pipeline, in <-chan int) <-chan int { return in })
+			if want := 6*time.Second + time.Duration(n-1)*3*time.Second; took != want {
+				t.Errorf("%d items took %v, not the %v of overlapping stages: some stage waited for another one's work", n, took, want)
+			}
+		})
+	}
+}
+
+// TestStagesOneAfterTheOtherTakeTheSum collects everything between the stages
+// (counter-proof of 6.1): then no two of them ever work at the same time.
+func TestStagesOneAfterTheOtherTakeTheSum(t *testing.T) {
+	for _, n := range []int{1, 10, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			took := threeStages(t, n, Collecting)
+			if want := time.Duration(n) * 6 * time.Second; took != want {
+				t.Errorf("%d items took %v, and one stage after the other they should take the sum, %v", n, took, want)
+			}
+		})
+	}
+}
