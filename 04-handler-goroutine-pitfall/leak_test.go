@@ -33,12 +33,12 @@ func TestFixedGoroutinesEndByTheirDeadline(t *testing.T) {
 		fixed := NewFixed(Mailer{server.DialPipe}, senders, 10, timeout, slog.New(slog.DiscardHandler))
 		accepted(t, fixed, 3)
 
-		time.Sleep(timeout - 1)
+		time.Sleep(timeout - time.Nanosecond)
 		synctest.Wait()
 		if n := fixed.Failed.Load(); n != 0 {
 			t.Errorf("%d mails were given up before their deadline", n)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if n := fixed.Failed.Load(); n != senders {
 			t.Errorf("at the deadline of the first two mails, %d were given up", n)
