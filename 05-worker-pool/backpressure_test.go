@@ -131,8 +131,9 @@ func TestUnboundedQueueGrowsWithTheBacklog(t *testing.T) {
 				t.Fatalf("after %d s, %d tasks wait: want the backlog of all %d", second, queue.Len(), want)
 			}
 		}
-		if held := memory() - empty; held < 900*4<<10 {
-			t.Errorf("900 waiting tasks of 4 KB hold only %d KB", held>>10)
+		// Half of it would be proof enough: what earlier tests have left behind may be freed meanwhile.
+		if held := memory() - empty; held < 900*4<<10/2 {
+			t.Errorf("900 waiting tasks of 4 KB hold only %d KB: the memory does not grow with the backlog", held>>10)
 		}
 		runtime.KeepAlive(&queue)
 	})
