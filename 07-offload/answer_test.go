@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestAnswerComesBeforeTheWork has a task that takes an hour (claim 7.1).
+func TestAnswerComesBeforeTheWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, t.TempDir())
+		defer b.Close()
+		defer work(t, b, 1, func(ctx context.Context, _ *Task) error { sleep(ctx, time.Hour); return nil })()
+		began := time.Now()
+		w := send(webOn(b, ""), "POST", "/signups", Signup{"Ada", "ada@example.com"})
+		if w.Code != http.StatusAccepted || time.Since(began) != 0 {
+			t.Errorf("answered with %d after %v: the client should not wait for the work", w.Code, time.Since(began))
+		}
+		var j Job
+		if err := json.Unmarshal(w.Body.Bytes(), &j); err != nil || w.Header().Get("Location") != "/jobs/"+j.ID {
+			t.Errorf("the answer %q should say where the job can be watched, and says %q", w.Body, w.Header().Get("Location"))
+		}
+	})
+}
+
+// TestInlineHandlerMakesTheClientWait is the wrong way (counter-proof of 7.1 and 7.9).
+func TestInlineHandlerMakesTheClientWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		w := send(Inline(Maildir(t.TempDir()).Welcome), "POST", "/signups", Signup{"Ada", "ada@slow.test"})
+		if took := time.Since(began); w.Code != http.StatusOK || took != time.Second {
+			t.Errorf("answered with %d after %v: want the client to wait for the mail server's second", w.Code, took)
+		}
+	})
+}
+
+// TestWebAnswersWithoutAnyWorker: nobody works, and the web does not mind (claim 7.9).
+func TestWebAnswersWithoutAnyWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, t.TempDir())
+		defer b.Close()
+		web := webOn(b, "")
+		for range 100 {
+			if w := send(web, "POST", "/signups", Signup{"Ada", "ada@example.com"}); w.Code != http.StatusAccepted {
+				t.Fatalf("without a worker a sign-up was answered with %d %s", w.Code, w.Body)
+			}
+		}
+		o, _ := b.Look()
+		if o.Waiting != 100 {
+			t.Errorf("%d of 100 jobs wait for a worker", o.Waiting)
+		}
+	})
+}
+
+// TestTwiceTheWorkersTwiceTheThroughput measures 40 tasks of a second, in fake time (claim 7.9).
+func TestTwiceTheWorkersTwiceTheThroughput(t *testing.T) {
+	for workers, seconds := range map[int]time.Duration{1: 10, 2: 5, 5: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			b := open(t, t.TempDir())
+			defer b.Close()
+			for range 40 {
+				enqueue(t, b, NewJob{})
+			}
+			began := time.Now()
+			for range workers {
+				defer work(t, b, 4, func(ctx context.Context, _ *Task) error { sleep(ctx, time.Second); return nil })()
+			}
+			for o, changed := b.Look(); o.Done < 40; o, changed = b.Look() {
+				<-changed
+			}
+			if took := time.Since(began); took != seconds*time.Second {
+				t.Errorf("40 tasks of 1 s took %d workers with 4 at once %v, and should take %d s", workers, took, seconds)
+			}
+		})
+	}
+}
+
+// TestBadRequestsAreRefusedAndQueueNothing tries what people send (claim 7.1: a quick answer is a clear one, too).
+func TestBadRequestsAreRefusedAndQueueNothing(t *testing.T) {
+	b := open(t, t.TempDir())
+	defer b.Close()
+	web := webOn(b, t.TempDir())
+	long := string(make([]byte, 100<<10))
+	for _, test := range []struct {
+		method, path string
+		body         any
+		status       int
+	}{
+		{"POST", "/signups", "no JSON", 400},
+		{"POST", "/signups", `{"name":"Ada","email":"ada@example.com","admin":true}`, 400},
+		{"POST", "/signups", `{"name":1,"email":"ada@example.com"}`, 400},
+		{"POST", "/signups", `{"name":"Ada","email":"ada@example.com"} {}`, 400},
+		{"POST", "/signups", Signup{long, "ada@example.com"}, 413},
+		{"POST", "/signups", Signup{"Ada", "nobody"}, 422},
+		{"POST", "/signups", Signup{"Ada\r\nBcc: all@example.com", "ada@example.com"}, 422},
+		{"POST", "/signups", Signup{" ", "ada@example.com"}, 422},
+		{"POST", "/reports", ReportRequest{"../"}, 422},
+		{"POST", "/reports", ReportRequest{"/"}, 422},
+		{"POST", "/reports", ReportRequest{"missing"}, 422},
+		{"GET", "/jobs/missing", "", 404},
+		{"DELETE", "/jobs/missing", "", 404},
+		{"POST", "/jobs/missing/requeue", "", 404},
+		{"PUT", "/signups", "", 405},
+	} {
+		if w := send(web, test.method, test.path, test.body); w.Code != test.status || w.Body.Len() == 0 {
+			t.Errorf("%s %s %.60q: answered with %d %q, want %d and a reason", test.method, test.path, test.body, w.Code, w.Body, test.status)
+		}
+	}
+	if w := send(API(b), "POST", "/jobs", NewJob{Kind: "unknown", Payload: payload("a@b.c")}); w.Code != 422 {
+		t.Errorf("an unknown kind was answered with %d %s", w.Code, w.Body)
+	}
+	if jobs, _ := b.List(t.Context(), "", 10); len(jobs) != 0 {
+		t.Errorf("bad requests left %d jobs in the queue", len(jobs))
+	}
+}
+
+// TestOtherSitesCannotUseTheBrowser: a form on another site must not sign anybody up (claim 7.8: the page has buttons).
+func TestOtherSitesCannotUseTheBrowser(t *testing.T) {
+	b := open(t, t.TempDir())
+	defer b.Close()
+	w := send(webOn(b, ""), "POST", "/signups", Signup{"Ada", "ada@example.com"}, "Sec-Fetch-Site", "cross-site")
+	if w.Code != http.StatusForbidden {
+		t.Errorf("a request from another site's page was answered with %d", w.Code)
+	}
+}
+
+// TestOpenAddressNeedsAToken refuses to be reachable by others without one, and strangers with one.
+func TestOpenAddressNeedsAToken(t *testing.T) {
+	if l, err := Listen("0.0.0.0:0", ""); err == nil {
+		l.Close()
+		t.Error("it listens where others can reach it, without a token")
+	}
+	srv := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}), "secret")
+	for authorization, status := range map[string]int{"": 401, "Bearer wrong": 401, "Bearer secret": 200, "Basic OnNlY3JldA==": 200} {
+		if w := send(srv.Handler, "GET", "/", "", "Authorization", authorization); w.Code != status {
+			t.Errorf("Authorization %q was answered with %d, want %d", authorization, w.Code, status)
+		}
+	}
+}
+
+// TestSameKeyIsTheSameJob sends one sign-up many times at once (claim 7.2).
+func TestSameKeyIsTheSameJob(t *testing.T) {
+	b := open(t, t.TempDir())
+	defer b.Close()
+	web := webOn(b, "")
+	ids := make(chan string, 20)
+	for range cap(ids) {
+		go func() {
+			ids <- send(web, "POST", "/signups", Signup{"Ada", "ada@example.com"}, "Idempotency-Key", "k").Header().Get("Location")
+		}()
+	}
+	first := <-ids
+	for range cap(ids) - 1 {
+		if id := <-ids; id != first || id == "" {
+			t.Errorf("the same key gave the jobs %q and %q", first, id)
+		}
+	}
+}
+
+// TestFullBacklogIsRefused says 503 and when to come back (claim 7.1).
+func TestFullBacklogIsRefused(t *testing.T) {
+	b := open(t, t.TempDir())
+	defer b.Close()
+	b.queue.Backlog = 2
+	web := webOn(b, "")
+	for i, want := range []int{202, 202, 503} {
+		w := send(web, "POST", "/signups", Signup{"Ada", "ada@example.com"})
+		if w.Code != want || (want == 503 && w.Header().Get("Retry-After") == "") {
+			t.Errorf("with room for 2, sign-up %d was answered with %d, %v", i+1, w.Code, w.Header())
+		}
+	}
+}

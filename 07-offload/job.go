@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// A State is where a job is on its way.
+type State string
+
+const (
+	Scheduled State = "scheduled" // its time has not come; a retry waits like this too
+	Queued    State = "queued"    // to be done as soon as a worker is free
+	Running   State = "running"   // leased to a worker
+	Done      State = "done"
+	Dead      State = "dead"      // given up after its last attempt: a dead letter
+	Cancelled State = "cancelled" // by somebody who asked for it
+)
+
+// Ended reports whether nothing more will happen by itself.
+func (s State) Ended() bool { return s == Done || s == Dead || s == Cancelled }
+
+// A Job is a task written down, with all that is known about it. This is what
+// the journal keeps, what the API shows, and what a worker gets.
+type Job struct {
+	ID      string          `json:"id"`
+	Kind    string          `json:"kind"`
+	Payload json.RawMessage `json:"payload"`
+	Key     string          `json:"key,omitempty"` // the client's Idempotency-Key
+	Policy  Policy          `json:"policy"`
+
+	State    State     `json:"state"`
+	Attempts int       `json:"attempts"` // begun so far
+	Error    string    `json:"error,omitempty"`
+	Progress Progress  `json:"progress,omitzero"`
+	Created  time.Time `json:"created"`
+	Due      time.Time `json:"due"` // not before
+	Ended    time.Time `json:"ended,omitzero"`
+
+	// Of the lease, while it is running.
+	Worker  string    `json:"worker,omitempty"`
+	Token   string    `json:"token,omitempty"` // another one for each lease
+	Expires time.Time `json:"expires,omitzero"`
+
+	seq uint64 // first in, first out
+}
+
+// Progress says how far a job is: Done of Total.
+type Progress struct {
+	Done  int `json:"done"`
+	Total int `json:"total"`
+}
+
+// A Policy says how a kind of job is treated.
+type Policy struct {
+	Attempts int           `json:"attempts"`        // at most, the first one included
+	Deadline time.Duration `json:"deadline"`        // for one attempt
+	Backoff  time.Duration `json:"backoff"`         // before the first retry, at most; doubled for each after it
+	Cap      time.Duration `json:"cap"`             // but never more than this
+	Every    time.Duration `json:"every,omitempty"` // again and again, this far apart
+}
+
+// Kinds are the kinds of jobs there are. The backoffs are a lesson's, so that one
+// can watch; a real mail server deserves minutes.
+var Kinds = map[string]Policy{
+	"welcome-mail": {Attempts: 5, Deadline: 10 * time.Second, Backoff: 200 * time.Millisecond, Cap: time.Minute},
+	"report":       {Attempts: 3, Deadline: 10 * time.Minute, Backoff: time.Second, Cap: time.Minute},
+}
+
+// Retry returns how long to wait after that many attempts: somewhere between
+// nothing and a limit that doubles each time ("full jitter"). Without the
+// doubling, what is overloaded is asked as often as before. Without the chance,
+// all that failed together comes back together.
+func (p Policy) Retry(attempts int) time.Duration {
+	limit := p.Backoff
+	for range attempts - 1 {
+		if limit *= 2; limit >= p.Cap {
+			break
+		}
+	}
+	limit = min(limit, p.Cap)
+	if limit <= 0 {
+		return 0
+	}
+	return rand.N(limit + 1)
+}
+
+// What a caller can do something about.
+var (
+	ErrNotFound    = errors.New("no such job")
+	ErrBacklogFull = errors.New("the backlog is full")
+	ErrUnavailable = errors.New("the broker can't keep it now") // away, or no room on its disk
+	ErrFenced      = errors.New("this lease has ended")         // somebody else has the job, or it is over
+	ErrState       = errors.New("not in this state")
+	ErrBadJob      = errors.New("no good")
+)

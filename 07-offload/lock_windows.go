@@ -1,0 +1,25 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// noDirSync: Windows writes names to the disk by itself, and refuses to be asked.
+const noDirSync = true
+
+// lock keeps other brokers out of a directory until release is called or this
+// process ends: the file is open, and shared with nobody.
+func lock(path string) (release func(), err error) {
+	name, err := syscall.UTF16PtrFromString(path)
+	if err != nil {
+		return nil, err
+	}
+	handle, err := syscall.CreateFile(name, syscall.GENERIC_WRITE, 0, nil, syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
+	if err != nil {
+		return nil, fmt.Errorf("another broker uses this directory: %s is locked: %w", path, err)
+	}
+	file := os.NewFile(uintptr(handle), path)
+	return func() { file.Close() }, nil
+}

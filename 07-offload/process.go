@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A Process is one role of this program in a process of its own. It can be
+// killed as by a crash, and started again as it was.
+type Process struct {
+	URL  string // where it listens, if it does
+	args []string
+	cmd  *exec.Cmd
+	logs *logs
+}
+
+// logs is what a process says on standard error.
+type logs struct {
+	mu    sync.Mutex
+	lines []string // guarded by mu
+}
+
+// asRole is set for children, so that a test binary plays its role too.
+const asRole = "OFFLOAD_ROLE"
+
+// Start starts a role and returns when it is ready.
+func Start(args ...string) (*Process, error) {
+	p := &Process{args: args, logs: &logs{}}
+	return p, p.Restart()
+}
+
+// Restart starts it again, at the same address.
+func (p *Process) Restart() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := p.args
+	if p.URL != "" {
+		args = append(args[:len(args):len(args)], "-addr", strings.TrimPrefix(p.URL, "http://"))
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(os.Environ(), asRole+"=1", "GORACE=atexit_sleep_ms=0")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p.cmd = cmd
+	ready := make(chan string, 1)
+	go func() {
+		lines := bufio.NewScanner(stderr)
+		for lines.Scan() {
+			p.logs.add(lines.Text())
+			if what, ok := strings.CutPrefix(lines.Text(), args[0]+": ready"); ok {
+				ready <- what
+			}
+		}
+		close(ready)
+		io.Copy(io.Discard, stderr)
+	}()
+	select {
+	case what, ok := <-ready:
+		if !ok {
+			cmd.Wait()
+			return fmt.Errorf("%s ended before it was ready: %s", args[0], p.Log())
+		}
+		if url, ok := strings.CutPrefix(what, " at "); ok {
+			p.URL = url
+		}
+		return nil
+	case <-time.After(30 * time.Second):
+		cmd.Process.Kill()
+		return fmt.Errorf("%s is not ready after 30 s: %s", args[0], p.Log())
+	}
+}
+
+// Kill ends it as a crash does: without a word.
+func (p *Process) Kill() {
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
+}
+
+// Stop asks it to end, and returns its exit status. Windows has no such signal for
+// a process without a window: there it is killed.
+func (p *Process) Stop() (status int) {
+	if runtime.GOOS == "windows" {
+		p.Kill()
+		return 0
+	}
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.cmd.Wait()
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// Log returns what it has said so far.
+func (p *Process) Log() string {
+	p.logs.mu.Lock()
+	defer p.logs.mu.Unlock()
+	return strings.Join(p.logs.lines, "\n")
+}
+
+func (l *logs) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, line)
+}

@@ -1,0 +1,325 @@
+package main
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+	"time"
+)
+
+// A Queue knows all jobs and what may happen to them next. It does no I/O,
+// looks at no clock and takes no lock: its owner, the broker, tells it the time
+// and calls one method at a time. Each method changes one job and returns it,
+// to be written down.
+type Queue struct {
+	Backlog int           // how many jobs may be under way or waiting at once
+	Lease   time.Duration // for how long a job is given to a worker
+	Keep    int           // how many ended jobs are remembered (dead ones all are)
+
+	jobs    map[string]*Job
+	keys    map[string]*Job // by idempotency key
+	live    int             // not ended
+	lastSeq uint64
+
+	// These may have entries that are no longer true: they are dropped when they come up.
+	ready  []*Job  // due, first come first served; from next on
+	next   int     // those before are gone
+	later  entries // not due yet, by when they will be
+	leases entries // by when they expire
+	ended  []*Job  // oldest first, to be forgotten
+}
+
+// An entry is a job's place in a heap at the time it was put there.
+type entry struct {
+	at  time.Time
+	seq uint64
+	job *Job
+}
+
+type entries []entry
+
+func (e entries) Len() int { return len(e) }
+func (e entries) Less(i, j int) bool {
+	return cmp.Or(e[i].at.Compare(e[j].at), cmp.Compare(e[i].seq, e[j].seq)) < 0
+}
+func (e entries) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+func (e *entries) Push(x any)   { *e = append(*e, x.(entry)) }
+func (e *entries) Pop() any {
+	last := (*e)[len(*e)-1]
+	(*e)[len(*e)-1] = entry{} // or the job could never be collected
+	*e = (*e)[:len(*e)-1]
+	return last
+}
+
+// NewQueue returns an empty queue.
+func NewQueue(backlog int, lease time.Duration, keep int) *Queue {
+	return &Queue{Backlog: backlog, Lease: lease, Keep: keep, jobs: make(map[string]*Job), keys: make(map[string]*Job)}
+}
+
+// Restore puts a job in as the journal has it; a later one replaces an earlier
+// one. A running job gets a whole lease more: its worker may be alive, and gets
+// time to renew.
+func (q *Queue) Restore(j Job, now time.Time) {
+	if old := q.jobs[j.ID]; old != nil {
+		j.seq = old.seq
+		q.forget(old)
+	} else {
+		q.lastSeq++
+		j.seq = q.lastSeq
+	}
+	if j.State == Running {
+		j.Expires = now.Add(q.Lease)
+	}
+	q.put(&j, now)
+}
+
+// Full reports whether there is no room for one more, beside so many that are not yet in the queue.
+func (q *Queue) Full(beside int) bool { return q.live+beside >= q.Backlog }
+
+// Add puts a new job in.
+func (q *Queue) Add(j Job, now time.Time) *Job {
+	q.lastSeq++
+	j.seq = q.lastSeq
+	j.State = Queued
+	q.put(&j, now)
+	return &j
+}
+
+func (q *Queue) put(j *Job, now time.Time) {
+	q.jobs[j.ID] = j
+	if j.Key != "" {
+		q.keys[j.Key] = j
+	}
+	if !j.State.Ended() {
+		q.live++
+	}
+	q.place(j, now)
+}
+
+// place puts a job where its state belongs.
+func (q *Queue) place(j *Job, now time.Time) {
+	switch {
+	case j.State == Queued && j.Due.After(now):
+		heap.Push(&q.later, entry{j.Due, j.seq, j})
+	case j.State == Queued: // no heap for these: most jobs are due at once, and a million may wait
+		q.ready = append(q.ready, j)
+	case j.State == Running:
+		heap.Push(&q.leases, entry{j.Expires, j.seq, j})
+	case j.State != Dead:
+		q.ended = append(q.ended, j)
+		for len(q.ended) > q.Keep {
+			if q.jobs[q.ended[0].ID] == q.ended[0] {
+				q.forget(q.ended[0])
+			}
+			q.ended[0] = nil
+			q.ended = q.ended[1:]
+		}
+	}
+}
+
+func (q *Queue) forget(j *Job) {
+	delete(q.jobs, j.ID)
+	if q.keys[j.Key] == j {
+		delete(q.keys, j.Key)
+	}
+	if !j.State.Ended() {
+		q.live--
+	}
+}
+
+// Get returns a job, and ByKey the one with that idempotency key.
+func (q *Queue) Get(id string) *Job    { return q.jobs[id] }
+func (q *Queue) ByKey(key string) *Job { return q.keys[key] }
+
+// Next gives the job that is due and has waited longest to a worker, under a
+// token that was never used before. It returns nil if there is none.
+func (q *Queue) Next(worker, token string, now time.Time) *Job {
+	for len(q.later) > 0 && !q.later[0].at.After(now) {
+		q.ready = append(q.ready, heap.Pop(&q.later).(entry).job)
+	}
+	for q.next < len(q.ready) {
+		j := q.ready[q.next]
+		q.ready[q.next] = nil
+		q.next++
+		if q.next > 1000 && q.next > len(q.ready)/2 { // give the room of those that are gone back
+			q.ready, q.next = append([]*Job(nil), q.ready[q.next:]...), 0
+		}
+		if q.jobs[j.ID] != j || j.State != Queued {
+			continue // cancelled, say, since it was put there
+		}
+		j.State, j.Worker, j.Token, j.Expires = Running, worker, token, now.Add(q.Lease)
+		j.Attempts++
+		j.Progress = Progress{}
+		q.place(j, now)
+		return j
+	}
+	q.ready, q.next = q.ready[:0], 0
+	return nil
+}
+
+// leased returns the job if token is the one of its lease: an answer that comes
+// from a worker that was given up must change nothing (fencing).
+func (q *Queue) leased(id, token string) (*Job, error) {
+	j := q.jobs[id]
+	if j == nil {
+		return nil, ErrNotFound
+	}
+	if j.State != Running || j.Token != token {
+		return nil, ErrFenced
+	}
+	return j, nil
+}
+
+// Renew makes a lease begin anew and notes the progress.
+func (q *Queue) Renew(id, token string, p Progress, now time.Time) (*Job, error) {
+	j, err := q.leased(id, token)
+	if err != nil {
+		return nil, err
+	}
+	j.Expires = now.Add(q.Lease) // its entry in leases is too early now, and is put right when it comes up
+	j.Progress = p
+	return j, nil
+}
+
+// Done ends a job. If that has been said before under the same token it is no
+// error: the answer may have been lost on its way.
+func (q *Queue) Done(id, token string, p Progress, now time.Time) (*Job, error) {
+	if j := q.jobs[id]; j != nil && j.State == Done && j.Token == token {
+		return j, nil
+	}
+	j, err := q.leased(id, token)
+	if err != nil {
+		return nil, err
+	}
+	j.Progress, j.Error = p, ""
+	q.end(j, Done, now)
+	return j, nil
+}
+
+// Fail notes that an attempt failed. The job is tried again later, or is dead.
+func (q *Queue) Fail(id, token, why string, now time.Time) (*Job, error) {
+	j, err := q.leased(id, token)
+	if err != nil {
+		return nil, err
+	}
+	q.failed(j, why, now)
+	return j, nil
+}
+
+func (q *Queue) failed(j *Job, why string, now time.Time) {
+	j.Error = why
+	if j.Attempts >= j.Policy.Attempts {
+		q.end(j, Dead, now)
+		return
+	}
+	q.wait(j, now.Add(j.Policy.Retry(j.Attempts)), now)
+}
+
+// Release hands a job back that was not begun or not finished: the attempt does not count.
+func (q *Queue) Release(id, token string, now time.Time) (*Job, error) {
+	j, err := q.leased(id, token)
+	if err != nil {
+		return nil, err
+	}
+	j.Attempts--
+	q.wait(j, now, now)
+	return j, nil
+}
+
+// Abandon releases the job with that token, which its worker may never have heard of.
+func (q *Queue) Abandon(token string, now time.Time) (*Job, error) {
+	for _, e := range q.leases {
+		if e.job.State == Running && e.job.Token == token {
+			return q.Release(e.job.ID, token, now)
+		}
+	}
+	return nil, ErrNotFound
+}
+
+// Cancel ends a job that has not ended. If it is running, its worker hears of it
+// with its next heartbeat: the lease is no more.
+func (q *Queue) Cancel(id string, now time.Time) (*Job, error) {
+	j := q.jobs[id]
+	if j == nil {
+		return nil, ErrNotFound
+	}
+	if j.State.Ended() {
+		return nil, ErrState
+	}
+	j.Token = ""
+	q.end(j, Cancelled, now)
+	return j, nil
+}
+
+// Requeue gives a dead job all its attempts again.
+func (q *Queue) Requeue(id string, now time.Time) (*Job, error) {
+	j := q.jobs[id]
+	if j == nil {
+		return nil, ErrNotFound
+	}
+	if j.State != Dead {
+		return nil, ErrState
+	}
+	q.live++
+	j.Attempts, j.Ended = 0, time.Time{}
+	q.wait(j, now, now)
+	return j, nil
+}
+
+// Expired takes one job away from a worker that has not been heard of for a
+// whole lease. It returns nil if there is none.
+func (q *Queue) Expired(now time.Time) *Job {
+	for len(q.leases) > 0 && !q.leases[0].at.After(now) {
+		j := heap.Pop(&q.leases).(entry).job
+		switch {
+		case q.jobs[j.ID] != j || j.State != Running:
+		case j.Expires.After(now):
+			q.place(j, now) // renewed since
+		default:
+			q.failed(j, "worker "+j.Worker+" was not heard of any more", now)
+			return j
+		}
+	}
+	return nil
+}
+
+// Soonest returns when the next job becomes due or the next lease may expire; never is zero.
+func (q *Queue) Soonest() (at time.Time) {
+	for _, h := range []entries{q.later, q.leases} {
+		if len(h) > 0 && (at.IsZero() || h[0].at.Before(at)) {
+			at = h[0].at
+		}
+	}
+	return at
+}
+
+func (q *Queue) wait(j *Job, until, now time.Time) {
+	j.State, j.Due = Queued, until
+	j.Worker, j.Token, j.Expires = "", "", time.Time{}
+	q.place(j, now)
+}
+
+func (q *Queue) end(j *Job, s State, now time.Time) {
+	q.live--
+	j.State, j.Ended, j.Expires = s, now, time.Time{}
+	q.place(j, now)
+}
+
+// All returns the jobs in the order in which they came.
+func (q *Queue) All() []*Job {
+	all := make([]*Job, 0, len(q.jobs))
+	for _, j := range q.jobs {
+		all = append(all, j)
+	}
+	slices.SortFunc(all, func(a, b *Job) int { return cmp.Compare(a.seq, b.seq) })
+	return all
+}
+
+// View returns a copy of the job as it is shown: one whose time has not come is scheduled.
+func (j *Job) View(now time.Time) Job {
+	v := *j
+	if v.State == Queued && v.Due.After(now) {
+		v.State = Scheduled
+	}
+	return v
+}
