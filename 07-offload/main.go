@@ -79,7 +79,7 @@ func runBroker(args []string) error {
 
 func brokerFlags(f *flag.FlagSet) *BrokerConfig {
 	c := &BrokerConfig{Log: newLog()}
-	f.StringVar(&c.Dir, "data", "offload-data", "keep the jobs in this `directory`")
+	f.StringVar(&c.Dir, "data", ".offload/jobs", "keep the jobs in this `directory`")
 	f.IntVar(&c.Backlog, "backlog", 1_000_000, "refuse more `jobs` than this, waiting or running")
 	f.DurationVar(&c.Lease, "lease", 10*time.Second, "give a worker up that is not heard of for so long")
 	return c
@@ -141,7 +141,7 @@ func workerFlags(f *flag.FlagSet) (w *Worker, mail, root *string) {
 	f.IntVar(&w.Concurrency, "concurrency", 4, "do so many `jobs` at once")
 	f.DurationVar(&w.Drain, "drain", 10*time.Second, "when told to end, wait so long for the jobs under way")
 	f.DurationVar(&w.Beat, "heartbeat", 3*time.Second, "tell the broker this often that the worker lives; a third of its -lease")
-	mail = f.String("mail", "offload-mail", "deliver mails, and reports, into this `directory`")
+	mail = f.String("mail", ".offload/mail", "deliver mails, and reports, into this `directory`")
 	root = f.String("root", "", "make reports on directories below this `directory`")
 	return w, mail, root
 }

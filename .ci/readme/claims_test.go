@@ -58,7 +58,11 @@ func TestLinkedFilesExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, readme := range append(readmes, filepath.Join(root, "README.md")) {
+	nested, err := filepath.Glob(filepath.Join(root, "*", "*", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, readme := range append(append(readmes, nested...), filepath.Join(root, "README.md")) {
 		for _, found := range link.FindAllStringSubmatch(read(t, readme), -1) {
 			u, err := url.Parse(found[1])
 			if err != nil {

@@ -39,6 +39,21 @@ func TestShownOutputIsThePrograms(t *testing.T) {
 		})
 	}
 	t.Run("root", func(t *testing.T) { compare(t, filepath.Join(root, "README.md"), "") })
+	modules, err := filepath.Glob(filepath.Join(root, "*", "*", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range modules { // what shows a real third-party system
+		dir := filepath.Dir(module)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			download := goCommand(t.Context(), "mod", "download")
+			download.Dir = dir
+			if out, err := download.CombinedOutput(); err != nil {
+				t.Skipf("needs a network, once, for its modules: %s", out)
+			}
+			compareIn(t, dir, filepath.Join(dir, "README.md"), "")
+		})
+	}
 }
 
 // claimLine is how a program heads a section.
@@ -47,10 +62,15 @@ var claimLine = regexp.MustCompile(`(?m)^(\d+\.\d+)  (\S.*)$`)
 // compare runs the commands that a README shows, and returns what the command
 // named by wanted printed.
 func compare(t *testing.T, readme, wanted string) (printed string) {
+	return compareIn(t, root, readme, wanted)
+}
+
+// compareIn is compare with the commands run in dir.
+func compareIn(t *testing.T, dir, readme, wanted string) (printed string) {
 	text := read(t, readme)
 	for _, fence := range shown.FindAllStringSubmatch(text, -1) {
 		command, want := fence[1], fence[2]
-		got := run(t, command)
+		got := run(t, dir, command)
 		if command == wanted {
 			printed = got
 		}
@@ -63,7 +83,7 @@ func compare(t *testing.T, readme, wanted string) (printed string) {
 		}
 		// Two accesses that race can meet in another order, and then the report is another one.
 		for tries := 1; mask(got) != mask(want) && strings.HasPrefix(command, "go test ") && tries < 5; tries++ {
-			got = run(t, command)
+			got = run(t, dir, command)
 		}
 		if line, g, w, differ := firstDifference(mask(got), mask(want)); differ {
 			t.Errorf("%s shows, for %s, in line %d (figures that vary are #):\n\t%s\nand it printed:\n\t%s\nall of it:\n%s", readme, command, line, w, g, got)
@@ -90,13 +110,15 @@ func firstDifference(a, b string) (line int, inA, inB string, differ bool) {
 	return 0, "", "", false
 }
 
-// run runs a command of a README in the root of the repository, a go run within
-// its time, and returns its output.
-func run(t *testing.T, command string) string {
+// run runs a command of a README in dir, a go run within its time, and returns
+// its output.
+func run(t *testing.T, dir, command string) string {
 	t.Helper()
 	args := strings.Fields(command)
 	if args[1] == "run" { // the build does not count
-		if out, err := goCommand(t.Context(), "build", "-o", os.DevNull, args[2]).CombinedOutput(); err != nil {
+		build := goCommand(t.Context(), "build", "-o", os.DevNull, args[2])
+		build.Dir = dir
+		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
@@ -104,6 +126,7 @@ func run(t *testing.T, command string) string {
 	defer cancel()
 	var stderr bytes.Buffer
 	cmd := goCommand(ctx, args[1:]...)
+	cmd.Dir = dir
 	cmd.Stderr = &stderr
 	began := time.Now()
 	out, err := cmd.Output()

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// An Origin is what a goroutine's own stack says of it, as in the chapter's creator.go.
+type Origin struct {
+	Goroutine string   // its number
+	Calls     []string // the functions it is in, innermost first
+	File      string   // of the go statement that started it
+	Line      int
+}
+
+// WhoAmI hands the origin of the goroutine it runs in to found, and answers.
+func WhoAmI(found chan<- Origin) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		stack := make([]byte, 64<<10)
+		stack = stack[:runtime.Stack(stack, false)]
+		found <- parse(string(stack))
+	}
+}
+
+func parse(stack string) (o Origin) {
+	lines := strings.Split(strings.TrimSpace(stack), "\n")
+	o.Goroutine = strings.Fields(lines[0])[1]
+	for i := 1; i+1 < len(lines); i += 2 { // a call, and the line below it says where
+		if !strings.HasPrefix(lines[i], "created by ") {
+			o.Calls = append(o.Calls, lines[i][:max(strings.LastIndex(lines[i], "("), 0)])
+			continue
+		}
+		where, _, _ := strings.Cut(strings.TrimSpace(lines[i+1]), " +0x")
+		colon := strings.LastIndex(where, ":")
+		o.File = where[:max(colon, 0)]
+		o.Line, _ = strconv.Atoi(where[colon+1:])
+	}
+	return o
+}
+
+// RunEndsIn looks into the source of the framework that is installed here for
+// the call to net/http in which its Run ends, and returns the place and the line.
+func RunEndsIn(run any) (place, line string, err error) {
+	f := runtime.FuncForPC(reflect.ValueOf(run).Pointer())
+	file, first := f.FileLine(f.Entry())
+	if _, err := os.Stat(file); err != nil { // built with -trimpath: where are the modules?
+		out, err := exec.Command("go", "env", "GOMODCACHE").Output()
+		if err != nil {
+			return "", "", err
+		}
+		file = filepath.Join(strings.TrimSpace(string(out)), filepath.FromSlash(file))
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", "", err
+	}
+	for i, line := range strings.Split(string(text), "\n")[first-1:] {
+		if line == "}" {
+			break
+		}
+		if strings.Contains(line, "ListenAndServe(") {
+			return filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file) + ":" + strconv.Itoa(first+i), strings.TrimSpace(line), nil
+		}
+	}
+	return "", "", errors.New("it calls no ListenAndServe")
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-chi/chi/v5"
+)
+
+// Routes are handlers by path.
+type Routes map[string]http.HandlerFunc
+
+// Routers are ways to serve the same routes. Each is an http.Handler, and that
+// is all that net/http knows of it.
+var Routers = map[string]func(Routes) http.Handler{
+	"net/http": func(routes Routes) http.Handler {
+		mux := http.NewServeMux()
+		for path, h := range routes {
+			mux.HandleFunc("GET "+path, h)
+		}
+		return mux
+	},
+	"Gin": func(routes Routes) http.Handler {
+		engine := gin.New()
+		engine.Use(gin.Recovery())
+		for path, h := range routes {
+			engine.GET(path, gin.WrapF(h))
+		}
+		return engine
+	},
+	"chi": func(routes Routes) http.Handler {
+		router := chi.NewRouter()
+		for path, h := range routes {
+			router.Get(path, h)
+		}
+		return router
+	},
+}
+
+// In the order in which they are shown.
+var names = []string{"net/http", "Gin", "chi"}

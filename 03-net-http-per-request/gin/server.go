@@ -1,0 +1,33 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"time"
+)
+
+// Start serves h on a free port of this computer, until srv.Close.
+func Start(h http.Handler) (srv *http.Server, url string, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, "", err
+	}
+	srv = &http.Server{
+		Handler:           http.MaxBytesHandler(h, 64<<10),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       time.Minute,
+	}
+	go srv.Serve(listener)
+	return srv, "http://" + listener.Addr().String(), nil
+}
+
+// get sends a request and returns when it is answered.
+func get(url string) error {
+	response, err := http.Get(url)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
