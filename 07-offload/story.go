@@ -466,7 +466,8 @@ func read(how ...string) { fmt.Printf("\n     → %s\n", strings.Join(how, "\n  
 // must ends the lesson when the machine does not let it do its work.
 func must(err error) {
 	if err != nil {
-		panic(err)
+		fmt.Fprintln(os.Stderr, "07-offload:", err)
+		panic(err) // so that the processes are ended, too
 	}
 }
 
