@@ -265,10 +265,10 @@ func TestDiskFullIsSaidAndItGoesOnWhenThereIsRoom(t *testing.T) {
 func TestJournalFollowsTheLiveJobs(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir)
-	b.queue.Keep, b.compact = 10, 50<<10
+	b.queue.Keep, b.compact = 10, 10<<10
 	live := enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("live@example.com"), Due: time.Now().Add(time.Hour)})
 	largest := int64(0)
-	for range 500 {
+	for range 100 {
 		enqueue(t, b, NewJob{})
 		j, err := b.Lease(t.Context(), "w", rand.Text())
 		if err != nil {
@@ -278,12 +278,12 @@ func TestJournalFollowsTheLiveJobs(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.mu.Lock()
-		b.compact = min(b.compact, 50<<10)
+		b.compact = min(b.compact, 10<<10)
 		b.mu.Unlock()
 		largest = max(largest, b.journal.Size())
 	}
 	b.Close()
-	if largest > 100<<10 {
+	if largest > 20<<10 {
 		t.Errorf("with a handful of live jobs the journal grew to %d KB", largest>>10)
 	}
 	b = open(t, dir)
