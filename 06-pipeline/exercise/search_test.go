@@ -1,0 +1,146 @@
+package exercise
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The file to change, and its checksum as it came: the exercise is open until it differs.
+//
+//go:embed search.go
+var source string
+
+const (
+	file      = "search.go"
+	untouched = 0x18b80971
+)
+
+// A log is a source that counts its lines. Every tenth line is an error.
+type log struct {
+	lines int           // it has; 0 means that it never ends
+	pause time.Duration // to read one
+	err   error         // at its end
+	read  atomic.Int64
+	ended atomic.Bool
+}
+
+func (l *log) source(yield func(string) bool) error {
+	defer l.ended.Store(true)
+	for n := int64(1); l.lines == 0 || n <= int64(l.lines); n++ {
+		time.Sleep(l.pause)
+		l.read.Store(n)
+		level := "info"
+		if n%10 == 0 {
+			level = "error"
+		}
+		if !yield(fmt.Sprintf("%s line %d", level, n)) {
+			time.Sleep(time.Millisecond) // to close a file takes a moment
+			return nil
+		}
+		if n == 100_000 && l.lines == 0 {
+			panic("100,000 lines were read of a log that has no end: nobody told its source to stop")
+		}
+	}
+	return l.err
+}
+
+func isError(line string) bool { return strings.HasPrefix(line, "error") }
+
+var three = []string{"error line 10", "error line 20", "error line 30"}
+
+func TestItEndsAtTheLastHit(t *testing.T) {
+	alone(t, "6.4 in the program, and untold.go: a consumer that leaves early must tell the stages", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := &log{pause: time.Second}
+			hits, err := Search(t.Context(), l.source, isError, 3)
+			if !l.ended.Load() {
+				t.Errorf("Search has returned, and its source is still reading: nobody has told it to stop, or nobody waited until it had")
+			}
+			if err != nil {
+				t.Errorf("there were three hits, as many as wanted, and Search says: %v; to have enough is no error", err)
+			}
+			if !slices.Equal(hits, three) {
+				t.Errorf("the first three hits are %q, and Search returns %q", three, hits)
+			}
+			if n := l.read.Load(); n > 100 { // a select that may send or stop does either: a few more are no wonder
+				t.Errorf("the third hit is in line 30, and %d lines were read: it goes on although it has enough", n)
+			}
+		})
+	})
+}
+
+func TestReadingAndMatchingOverlap(t *testing.T) {
+	alone(t, "6.1 in the program: stages overlap", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := &log{lines: 20, pause: time.Second}
+			began := time.Now()
+			Search(t.Context(), l.source, func(line string) bool { time.Sleep(time.Second); return isError(line) }, 10)
+			if took := time.Since(began); took > 25*time.Second {
+				t.Errorf("20 lines, a second to read one and a second to match it, took %v: first the one, then the other", took)
+			}
+		})
+	})
+}
+
+func TestSourceIsHardlyAhead(t *testing.T) {
+	alone(t, "6.2 in the program, and collecting.go: memory is bounded by the stages", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := &log{lines: 10_000}
+			var ahead, matched atomic.Int64
+			Search(t.Context(), l.source, func(line string) bool {
+				time.Sleep(time.Second)
+				ahead.Store(max(ahead.Load(), l.read.Load()-matched.Add(1)))
+				return isError(line)
+			}, 3)
+			if n := ahead.Load(); n > 100 {
+				t.Errorf("the source was %d lines ahead of the matching: they are all in memory, and it is the log's size that decides how much", n)
+			}
+		})
+	})
+}
+
+func TestErrorOfTheSourceIsReturned(t *testing.T) {
+	alone(t, "6.5 in the program", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			broken := errors.New("disk: read error")
+			l := &log{lines: 15, err: broken}
+			hits, err := Search(t.Context(), l.source, isError, 3)
+			if err != broken {
+				t.Errorf("the source ended with %q, and Search says: %v", broken, err)
+			}
+			if !slices.Equal(hits, three[:1]) {
+				t.Errorf("before the source failed there was one hit, and Search returns %q", hits)
+			}
+		})
+	})
+}
+
+func TestCallerWhoGoesAwayStopsIt(t *testing.T) {
+	alone(t, "6.4 in the program", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			gone := errors.New("the page was closed")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(15500*time.Millisecond, func() { cancel(gone) })
+			l := &log{pause: time.Second}
+			began := time.Now()
+			_, err := Search(ctx, l.source, isError, 100)
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("the page is closed after 15.5s, and Search returns after %v: it does not listen", took)
+			}
+			if !l.ended.Load() {
+				t.Error("the page is closed, Search has returned, and its source is still reading")
+			}
+			if !errors.Is(err, gone) {
+				t.Errorf("the page was closed, and Search says: %v; context.Cause knows why", err)
+			}
+		})
+	})
+}

@@ -1,0 +1,172 @@
+package exercise
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The file to change, and its checksum as it came: the exercise is open until it differs.
+//
+//go:embed payout.go
+var source string
+
+const (
+	file      = "payout.go"
+	untouched = 0x516d5984
+)
+
+// A bank keeps its accounts, and may be told to fail.
+type bank struct {
+	mu      sync.Mutex
+	seen    map[string]bool
+	balance map[string]int64
+	lose    int // so many answers are lost: paid, and an error
+	away    int // so many times nothing is paid
+}
+
+var errBank = errors.New("connection reset")
+
+func (b *bank) Pay(_ context.Context, key, account string, cents int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.away > 0 {
+		b.away--
+		return errBank
+	}
+	if b.seen == nil {
+		b.seen, b.balance = make(map[string]bool), make(map[string]int64)
+	}
+	if !b.seen[key] {
+		b.seen[key] = true
+		b.balance[account] += cents
+	}
+	if b.lose > 0 {
+		b.lose--
+		return errBank
+	}
+	return nil
+}
+
+func job(id string, attempt int) Job {
+	return Job{ID: id, Attempt: attempt, Payload: []byte(`{"account":"ada","cents":1200}`)}
+}
+
+func TestJobThatComesTwiceIsPaidOnce(t *testing.T) {
+	alone(t, "7.6 in the program, and twice.go", func(t *testing.T) {
+		b := &bank{lose: 1}
+		if err := Pay(t.Context(), b, job("A", 1)); err == nil {
+			t.Error("the bank's answer was lost, and Pay says that all is well: it can't know")
+		}
+		Pay(t.Context(), b, job("A", 2))
+		if paid := b.balance["ada"]; paid != 1200 {
+			t.Errorf("a job of 1200 cents came again after the bank's answer was lost, and ada has %d: for the bank the second attempt was another payment", paid)
+		}
+	})
+}
+
+func TestTwoJobsAreTwoPayments(t *testing.T) {
+	alone(t, "7.6 in the program: the job's id is its key", func(t *testing.T) {
+		b := &bank{}
+		err := errors.Join(Pay(t.Context(), b, job("A", 1)), Pay(t.Context(), b, job("B", 1)))
+		if paid := b.balance["ada"]; paid != 2400 || err != nil {
+			t.Errorf("ada has earned 1200 cents twice, in two jobs, and has %d (%v): for the bank both were the same payment", paid, err)
+		}
+	})
+}
+
+func TestFailureIsNotTakenForDone(t *testing.T) {
+	alone(t, "7.2 in the program: nothing accepted is lost", func(t *testing.T) {
+		b := &bank{away: 1}
+		if err := Pay(t.Context(), b, job("A", 1)); !errors.Is(err, errBank) || errors.Is(err, ErrPermanent) {
+			t.Errorf("the bank was away, and Pay says: %v; it should say why, and that it may be tried again", err)
+		}
+		Pay(t.Context(), b, job("A", 2))
+		if paid := b.balance["ada"]; paid != 1200 {
+			t.Errorf("the bank was away at the first attempt, the second one found it there, and ada has %d: the job was taken for done before it was", paid)
+		}
+	})
+}
+
+func TestTwoWorkersAtTheSameTime(t *testing.T) {
+	needsRaceDetector(t)
+	alone(t, "7.5 in the program", func(t *testing.T) {
+		b := &bank{}
+		start := make(chan struct{})
+		var workers sync.WaitGroup
+		for i := range 8 {
+			workers.Go(func() {
+				<-start
+				Pay(t.Context(), b, job(fmt.Sprint("job ", i%2), 1))
+			})
+		}
+		close(start)
+		workers.Wait()
+		if paid := b.balance["ada"]; paid != 2400 {
+			t.Errorf("two jobs of 1200 cents were with four workers each, and ada has %d", paid)
+		}
+	})
+}
+
+func TestWhatWillNeverSucceedSaysSo(t *testing.T) {
+	alone(t, "the task: point 3", func(t *testing.T) {
+		for _, payload := range []string{"no JSON", `{"account":"ada","cents":-5}`, `{"account":"ada"}`} {
+			b := &bank{}
+			err := Pay(t.Context(), b, Job{"A", 1, []byte(payload)})
+			if !errors.Is(err, ErrPermanent) || len(b.seen) > 0 {
+				t.Errorf("the payload is %s, and Pay says: %v; it should be ErrPermanent, and the bank left alone", payload, err)
+			}
+		}
+	})
+}
+
+// most and third are chances that are none.
+func most(limit time.Duration) time.Duration  { return limit }
+func third(limit time.Duration) time.Duration { return limit / 3 }
+
+func TestWaitsGrowUpToTheCap(t *testing.T) {
+	alone(t, "7.3 in the program, and Retry in job.go", func(t *testing.T) {
+		p := Policy{Attempts: 1000, Backoff: time.Second, Cap: time.Minute}
+		for attempts, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 6: 32 * time.Second, 7: time.Minute, 100: time.Minute} {
+			wait, again := p.Next(attempts, errBank, most)
+			if !again {
+				t.Errorf("after %d of 1000 attempts the job is given up", attempts)
+			}
+			switch {
+			case wait < 0:
+				t.Errorf("after %d attempts the wait is %v: doubled too often, a Duration overflows", attempts, wait)
+			case wait > p.Cap:
+				t.Errorf("after %d attempts the limit is %v, beyond the cap of %v", attempts, wait, p.Cap)
+			case wait != want:
+				t.Errorf("after %d attempts the limit is %v, want %v", attempts, wait, want)
+			}
+		}
+	})
+}
+
+func TestWaitsAreLeftToChance(t *testing.T) {
+	alone(t, "7.3 in the program: all that failed together must not come back together", func(t *testing.T) {
+		p := Policy{Attempts: 10, Backoff: 3 * time.Second, Cap: time.Minute}
+		if wait, _ := p.Next(2, errBank, third); wait != 2*time.Second {
+			t.Errorf("the limit is 6s, chance says 2s, and the wait is %v: there is no chance in it, or not in all of it", wait)
+		}
+	})
+}
+
+func TestItEndsSometime(t *testing.T) {
+	alone(t, "7.3 in the program: dead letters", func(t *testing.T) {
+		p := Policy{Attempts: 3, Backoff: time.Second, Cap: time.Minute}
+		for attempts := 1; attempts <= 4; attempts++ {
+			if _, again := p.Next(attempts, errBank, most); again != (attempts < 3) {
+				t.Errorf("3 attempts are allowed, %d were made, and whether to try again is %v", attempts, again)
+			}
+		}
+		if _, again := p.Next(1, fmt.Errorf("no such account: %w", ErrPermanent), most); again {
+			t.Error("a job that will never succeed is tried again")
+		}
+	})
+}
