@@ -98,6 +98,7 @@ func TestBadRequestsAreRefusedAndQueueNothing(t *testing.T) {
 		{"POST", "/signups", Signup{"Ada", "nobody"}, 422},
 		{"POST", "/signups", Signup{"Ada\r\nBcc: all@example.com", "ada@example.com"}, 422},
 		{"POST", "/signups", Signup{" ", "ada@example.com"}, 422},
+		{"POST", "/signups?in=soon", Signup{"Ada", "ada@example.com"}, 400},
 		{"POST", "/reports", ReportRequest{"../"}, 422},
 		{"POST", "/reports", ReportRequest{"/"}, 422},
 		{"POST", "/reports", ReportRequest{"missing"}, 422},

@@ -27,7 +27,7 @@ const patience = 1500 * time.Millisecond
 
 // Handler returns the handler for all of it:
 //
-//	POST   /signups           {"name", "email"}  202 with Location, once the job is on the disk
+//	POST   /signups           {"name", "email"}  202 with Location, once the job is on the disk; ?in=48h for later
 //	POST   /reports           {"dir"}            202 with Location
 //	GET    /jobs?state=dead                      up to 100 jobs in that state, or in any
 //	GET    /jobs/{id}                            the job
@@ -121,6 +121,15 @@ func (web *Web) enqueue(w http.ResponseWriter, r *http.Request, kind string, pay
 	if key != "" {
 		key = kind + " " + key
 	}
+	var due time.Time
+	if in := r.URL.Query().Get("in"); in != "" {
+		wait, err := time.ParseDuration(in)
+		if err != nil || wait < 0 || wait > 10_000*time.Hour {
+			http.Error(w, "in must be a duration such as 90s or 48h", http.StatusBadRequest)
+			return
+		}
+		due = time.Now().Add(wait)
+	}
 	content, err := json.Marshal(payload)
 	if err != nil {
 		answer(w, 0, nil, err)
@@ -128,7 +137,7 @@ func (web *Web) enqueue(w http.ResponseWriter, r *http.Request, kind string, pay
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
-	j, err := web.Broker.Enqueue(ctx, NewJob{Kind: kind, Payload: content, Key: key})
+	j, err := web.Broker.Enqueue(ctx, NewJob{Kind: kind, Payload: content, Key: key, Due: due})
 	if err == nil {
 		w.Header().Set("Location", "/jobs/"+j.ID)
 	}

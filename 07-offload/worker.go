@@ -119,6 +119,7 @@ func (w *Worker) Run(ctx context.Context) (stuck int) {
 // do does one job and tells the broker what came of it.
 func (w *Worker) do(ctx context.Context, j Job) {
 	log := w.Log.With("job", j.ID, "kind", j.Kind, "attempt", j.Attempts)
+	log.Info("begun")
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	attempt := ctx

@@ -1,0 +1,40 @@
+// Command asynq is chapter 07's sign-up on Asynq, which keeps its tasks in Redis.
+//
+//	go run ./asynq                                  the story, with a Redis of its own
+//	go run ./asynq web    -redis localhost:6379     takes sign-ups
+//	go run ./asynq worker -redis localhost:6379     delivers the mails
+package main
+
+import (
+	"flag"
+
+	"concurrency/07-offload/engines/contract"
+	"concurrency/07-offload/engines/signup"
+
+	"github.com/hibiken/asynq"
+)
+
+func main() {
+	var redis string
+	role, f := signup.Role("asynq", "The sign-up on Asynq.", func(set *flag.FlagSet) {
+		set.StringVar(&redis, "redis", "", "the Redis at this `host:port`")
+	})
+	if role == "" {
+		contract.Tell(contract.Asynq, redis)
+		return
+	}
+	if redis == "" {
+		signup.Wrong("asynq %s: needs -redis host:port", role)
+	}
+	ctx, stop := signup.UntilTold()
+	defer stop()
+	at := asynq.RedisClientOpt{Addr: redis}
+	var err error
+	switch role {
+	case "web":
+		err = signup.Serve(ctx, f.Addr, signup.Handler(NewTasks(at, f.Attempts)))
+	case "worker":
+		err = Work(ctx, at, f)
+	}
+	signup.Exit("asynq", role, err)
+}

@@ -1,0 +1,131 @@
+package contract
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestBadInput needs no server: what is no good must be refused before one is asked.
+func TestBadInput(t *testing.T) {
+	for _, s := range Systems {
+		t.Run(s.Folder, func(t *testing.T) {
+			web, err := s.StartWeb(build(t, s), nowhere(s))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer web.Kill()
+			for _, test := range []struct {
+				path, body string
+				status     int
+			}{
+				{"/signups", "no JSON", 400},
+				{"/signups", `{"name":"Ada","email":"ada@example.com","admin":true}`, 400},
+				{"/signups", `{"name":1,"email":"ada@example.com"}`, 400},
+				{"/signups", `{"name":"Ada","email":"nobody"}`, 422},
+				{"/signups", `{"name":" ","email":"ada@example.com"}`, 422},
+				{"/signups", `{"name":"Ada\r\nBcc: all@example.com","email":"ada@example.com"}`, 422},
+				{"/signups", `{"name":"` + strings.Repeat("a", 100<<10) + `","email":"ada@example.com"}`, 413},
+				{"/signups?in=soon", `{"name":"Ada","email":"ada@example.com"}`, 400},
+			} {
+				response, err := client.Post(web.URL+test.path, "application/json", strings.NewReader(test.body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				response.Body.Close()
+				if response.StatusCode != test.status {
+					t.Errorf("%s %.60s: answered with %s, want %d", test.path, test.body, response.Status, test.status)
+				}
+			}
+		})
+	}
+}
+
+// TestWrongServer gives each program an address where nobody is, one that accepts
+// and never answers, and one that is a web server.
+func TestWrongServer(t *testing.T) {
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second}
+	go other.Serve(listener)
+	defer other.Close()
+	for _, s := range Systems {
+		program := build(t, s)
+		for what, at := range map[string]string{
+			"nobody": "127.0.0.1:1", "mute": mute.Addr().String(), "http": listener.Addr().String(),
+		} {
+			at = strings.Replace(nowhere(s), "127.0.0.1:1", at, 1)
+			t.Run(s.Folder+"/"+what, func(t *testing.T) {
+				t.Parallel()
+				web, err := s.StartWeb(program, at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer web.Kill()
+				began := time.Now()
+				_, status, err := web.Signup("ada@example.com", "", "")
+				if status < 500 || time.Since(began) > 2*time.Second {
+					t.Errorf("a sign-up was answered with %d after %v, %v", status, time.Since(began), err)
+				}
+				if s.Folder == ".." {
+					return // its workers wait for the broker, for ever
+				}
+				worker, err := s.StartWorker(program, at, Mailbox(t.TempDir()), 1)
+				if err == nil {
+					worker.Kill()
+					t.Errorf("a worker says it is ready, with the wrong server")
+				} else if text := err.Error(); !strings.Contains(text, "ended") || !strings.Contains(text, "there: ") {
+					t.Errorf("a worker says of the wrong server: %v", text)
+				}
+			})
+		}
+	}
+}
+
+// nowhere is an address at which there is no server, as the flag of s wants it.
+func nowhere(s System) string {
+	switch s.Flag {
+	case "-amqp":
+		return "amqp://guest:guest@127.0.0.1:1"
+	case "-broker":
+		return "http://127.0.0.1:1"
+	}
+	return "127.0.0.1:1"
+}
+
+// build builds a system's program.
+func build(t testing.TB, s System) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), "program")
+	cmd := exec.Command("go", "build", "-o", program, ".")
+	cmd.Dir = filepath.Join("..", s.Folder)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
+// TestNotInstalledIsSaid hides the servers from each program's story: one line that
+// says what to install, and status 1.
+func TestNotInstalledIsSaid(t *testing.T) {
+	for _, s := range []System{Asynq, Faktory} {
+		cmd := exec.Command(build(t, s))
+		cmd.Env = []string{"PATH=", "TMPDIR=" + t.TempDir()}
+		var exit *exec.ExitError
+		if out, err := cmd.Output(); !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(exit.Stderr), "needs redis-server: apt-get install redis-server") {
+			t.Errorf("%s: %v\n%s", s.Name, err, out)
+		}
+	}
+}

@@ -1,0 +1,473 @@
+package contract
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var all = flag.Bool("all", false, "fail if a server is not installed, instead of saying so")
+
+// promises are the rows of the table, and what is tried for each. A function
+// returns what the cell says.
+var promises = []struct {
+	Sentence string
+	try      func(*trial) string
+}{
+	1:  {"The answer does not wait: median of sign-ups whose mail takes 1 s", quickAnswer},
+	2:  {"No more at once than `-concurrency 4`, and so many", concurrency},
+	3:  {"Fails twice, done at the third attempt, not before its backoff", retries},
+	4:  {"Always fails: kept with the dead, and sent again from there", deadLetters},
+	5:  {"Worker killed in the middle of a task: another does it", killedWorker},
+	6:  {"SIGTERM: finished or handed back, exit 0", drained},
+	7:  {"Server away: 503 within 2 s, nothing lost, goes on by itself", serverAway},
+	8:  {"Server killed under load: what got a 202 is done", serverKilled},
+	9:  {"Not before its time", delayed},
+	10: {"The same task twice: one mail", twice},
+}
+
+// careless is the row below the eighth: the same with the system's default setting.
+const careless = "The same with the default setting"
+
+// A trial is one system, with its server, its web, and a mailbox.
+type trial struct {
+	*testing.T
+	System
+	program string
+	server  *Server
+	web     *Process
+	mail    Mailbox
+	flags   []string // of web and worker
+}
+
+// must ends the test if there is an error.
+func (r *trial) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// on makes a trial of a server that is there.
+func on(t *testing.T, s System, program string, server *Server, flags ...string) *trial {
+	r := &trial{T: t, System: s, program: program, server: server, mail: Mailbox(filepath.Join(t.TempDir(), "mail")), flags: flags}
+	p, err := s.StartWeb(program, server.At, flags...)
+	r.must(err)
+	t.Cleanup(p.Kill)
+	r.web = p
+	return r
+}
+
+// worker starts one. It is gone when the test ends.
+func (r *trial) worker(concurrency int, more ...string) *Process {
+	r.Helper()
+	p, err := r.StartWorker(r.program, r.server.At, r.mail, concurrency, append(more, r.flags...)...)
+	r.must(err)
+	r.Cleanup(func() { p.Stop(15 * time.Second) }) // not killed: what it leaves would disturb the next one
+	return p
+}
+
+// signup sends one that must be accepted.
+func (r *trial) signup(email string) (id string) {
+	r.Helper()
+	id, status, err := r.web.Signup(email, "", "")
+	if err != nil || status != http.StatusAccepted {
+		r.Fatalf("a sign-up was answered with %d, %v\n%s", status, err, r.web.Log())
+	}
+	return id
+}
+
+// delivered waits for the mails.
+func (r *trial) delivered(patience time.Duration, ids ...string) {
+	r.Helper()
+	if missing := r.mail.Wait(ids, patience); len(missing) > 0 {
+		r.Fatalf("%d of %d mails did not come within %v, %s for one", len(missing), len(ids), patience, missing[0])
+	}
+}
+
+func quickAnswer(r *trial) string {
+	var took []time.Duration
+	var ids []string
+	for range 12 {
+		began := time.Now()
+		ids = append(ids, r.signup("ada@slow.test"))
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	median := took[len(took)/2]
+	if median > 50*time.Millisecond {
+		r.Errorf("a sign-up is answered after %v (median of %d)", median, len(took))
+	}
+	r.worker(4)
+	r.delivered(time.Minute, ids...)
+	return short(median)
+}
+
+// concurrency looks when the mails were written: each was at work for the second
+// before, so that mails whose seconds overlap were at work at the same time.
+func concurrency(r *trial) string {
+	var ids []string
+	for range 12 {
+		ids = append(ids, r.signup("ada@slow.test"))
+	}
+	r.worker(4)
+	r.delivered(time.Minute, ids...)
+	var ends []time.Time
+	for _, id := range ids {
+		end, _ := r.mail.Has(id)
+		ends = append(ends, end)
+	}
+	most := 0
+	for _, instant := range ends { // a little before each end
+		n := 0
+		for _, end := range ends {
+			if after := end.Sub(instant); after >= 0 && after < 950*time.Millisecond {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	if most != 4 {
+		r.Errorf("%d tasks were at work at once, and the worker has concurrency 4", most)
+	}
+	return fmt.Sprint(most, " at once")
+}
+
+func retries(r *trial) string {
+	w := r.worker(1)
+	id := r.signup("ada@flaky.test")
+	first, err := w.Begun(id, 1, 30*time.Second)
+	r.must(err)
+	third, err := w.Begun(id, 3, r.Patience)
+	r.must(err)
+	r.delivered(10*time.Second, id)
+	after := third.Sub(first)
+	if after < r.Backoff-5*time.Millisecond { // the log has milliseconds
+		r.Errorf("the third attempt came %v after the first, and the waits between are at least %v", after, r.Backoff)
+	}
+	return "after " + short(after)
+}
+
+// deadLetters puts a file in the place of the mailbox, so that no mail can be delivered.
+func deadLetters(r *trial) string {
+	if r.Attempts {
+		r.web.Kill()
+		web, err := r.StartWeb(r.program, r.server.At, "-attempts", "2")
+		r.must(err)
+		r.Cleanup(web.Kill)
+		r.web = web
+		r.worker(2, "-attempts", "2")
+	} else {
+		r.worker(2)
+	}
+	r.must(os.RemoveAll(string(r.mail)))
+	r.must(os.WriteFile(string(r.mail), nil, 0o600))
+	before, err := r.dead(r.web)
+	r.must(err)
+	id := r.signup("ada@example.com")
+	for limit := time.Now().Add(r.Patience); ; {
+		n, err := r.dead(r.web)
+		r.must(err)
+		if n == before+1 {
+			break
+		}
+		if time.Now().After(limit) {
+			r.Fatalf("a task that always fails is not with the dead after %v: there are %d", r.Patience, n)
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	r.must(os.Remove(string(r.mail)))
+	r.must(r.requeue(r.web))
+	r.delivered(r.Patience, id)
+	return "yes"
+}
+
+func killedWorker(r *trial) string {
+	w := r.worker(1)
+	id := r.signup("ada@slow.test")
+	_, err := w.Begun(id, 1, 30*time.Second)
+	r.must(err)
+	w.Kill()
+	killed := time.Now()
+	if _, ok := r.mail.Has(id); ok {
+		r.Fatal("the mail is there, and its worker was killed in the middle of the task")
+	}
+	r.worker(1)
+	r.delivered(r.Lost, id)
+	return "after " + short(time.Since(killed))
+}
+
+var begun = regexp.MustCompile("msg=begun")
+
+func drained(r *trial) string {
+	if runtime.GOOS == "windows" {
+		return "not on Windows: no SIGTERM"
+	}
+	w := r.worker(1, "-drain", "5s")
+	ids := []string{r.signup("ada@slow.test"), r.signup("ada@slow.test")}
+	_, err := w.Says(begun, 30*time.Second)
+	r.must(err)
+	status, took := w.Stop(10 * time.Second)
+	if status != 0 {
+		r.Errorf("told to stop, the worker ended with status %d after %v\n%s", status, took, w.Log())
+	}
+	r.worker(1)
+	r.delivered(r.Lost, ids...)
+	return short(took)
+}
+
+func serverAway(r *trial) string {
+	r.worker(2)
+	var ids []string
+	for range 5 {
+		ids = append(ids, r.signup("ada@slow.test"))
+	}
+	r.server.Stop()
+	var slowest time.Duration
+	for range 3 {
+		began := time.Now()
+		_, status, err := r.web.Signup("ada@example.com", "", "")
+		took := time.Since(began)
+		slowest = max(slowest, took)
+		if status != http.StatusServiceUnavailable || took > 2*time.Second {
+			r.Errorf("with no server a sign-up was answered with %d after %v, %v", status, took, err)
+		}
+	}
+	r.must(r.server.Start())
+	back := time.Now()
+	for {
+		id, status, err := r.web.Signup("ada@example.com", "", "")
+		if err == nil && status == http.StatusAccepted {
+			ids = append(ids, id)
+			break
+		}
+		if time.Since(back) > 30*time.Second {
+			r.Fatalf("the server is back, and a sign-up is answered with %d, %v\n%s", status, err, r.web.Log())
+		}
+	}
+	r.delivered(r.Lost+30*time.Second, ids...)
+	return "503 after " + short(slowest)
+}
+
+func serverKilled(r *trial) string {
+	accepted, missing := underLoad(r)
+	if len(missing) > 0 {
+		r.Errorf("%d of %d accepted tasks are lost", len(missing), accepted)
+	}
+	return fmt.Sprintf("%d of %d", accepted-len(missing), accepted)
+}
+
+// underLoad kills the server while eight clients sign up, and starts it again. It
+// returns how many were accepted, and which mails never came.
+func underLoad(r *trial) (accepted int, missing []string) {
+	r.worker(4)
+	var mu sync.Mutex
+	var ids []string
+	stop := make(chan struct{})
+	half := make(chan struct{})
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			for {
+				id, status, err := r.web.Signup("ada@example.com", "", "")
+				if err == nil && status == http.StatusAccepted {
+					mu.Lock()
+					ids = append(ids, id)
+					if len(ids) == 200 {
+						close(half)
+					}
+					mu.Unlock()
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	select {
+	case <-half:
+	case <-time.After(time.Minute):
+		r.Error("200 sign-ups were not accepted within a minute")
+	}
+	r.server.Kill()
+	err := r.server.Start()
+	if err == nil { // and it is used again
+		mu.Lock()
+		before := len(ids)
+		mu.Unlock()
+		for limit := time.Now().Add(30 * time.Second); ; {
+			mu.Lock()
+			n := len(ids)
+			mu.Unlock()
+			if n > before+50 || time.Now().After(limit) {
+				break
+			}
+			<-time.After(10 * time.Millisecond)
+		}
+	}
+	close(stop)
+	clients.Wait()
+	r.must(err)
+	return len(ids), r.mail.Wait(ids, r.Lost+30*time.Second)
+}
+
+func delayed(r *trial) string {
+	w := r.worker(1)
+	asked := time.Now()
+	id, status, err := r.web.Signup("ada@example.com", "", "2s")
+	r.must(err)
+	if r.NoDelay != "" {
+		if status != http.StatusNotImplemented {
+			r.Errorf("a system without delays answers with %d", status)
+		}
+		return "no: " + r.NoDelay
+	}
+	begun, err := w.Begun(id, 1, 20*time.Second)
+	r.must(err)
+	if after := begun.Sub(asked); after < 2*time.Second-5*time.Millisecond {
+		r.Errorf("a task that was to wait 2 s was begun after %v", after)
+	}
+	r.delivered(10*time.Second, id)
+	return short(begun.Sub(asked)-2*time.Second) + " late"
+}
+
+func twice(r *trial) string {
+	before := r.mail.Count()
+	key := fmt.Sprint("form ", time.Now().UnixNano())
+	first, status, err := r.web.Signup("ada@example.com", key, "")
+	again, status2, err2 := r.web.Signup("ada@example.com", key, "")
+	r.must(errors.Join(err, err2))
+	if status != 202 || status2 != 202 || first != again {
+		r.Errorf("the same key was answered with %d and %d, %s and %s", status, status2, first, again)
+	}
+	r.worker(1)
+	last := r.signup("grace@example.com")
+	r.delivered(20*time.Second, first, last)
+	for range 20 { // it would come now, if it came twice
+		if n := r.mail.Count(); n != before+2 {
+			r.Fatalf("two tasks, one of them sent twice, made %d mails", n-before)
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	return "one mail"
+}
+
+// TestMain has all systems tried at the same time: most of it is waiting.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "16")
+	os.Exit(m.Run())
+}
+
+// TestContract tries every promise on every system that is installed (claim 7.11),
+// prints the table, and holds the README to it.
+func TestContract(t *testing.T) {
+	var mu sync.Mutex
+	cells := make(map[string][]string) // by system
+	var one sync.Mutex                 // what is measured in milliseconds is measured alone
+	t.Run("all", func(t *testing.T) {
+		for _, s := range Systems {
+			t.Run(s.Folder, func(t *testing.T) {
+				program, server := private(t, s, false) // one after the other, so that nobody is measured while another starts
+				t.Parallel()
+				row := make([]string, len(promises)+1)
+				for i, p := range promises {
+					if p.try == nil {
+						continue
+					}
+					t.Run(fmt.Sprint(i), func(t *testing.T) {
+						if i == 1 {
+							one.Lock()
+							defer one.Unlock()
+						}
+						row[i] = "broken"
+						row[i] = p.try(on(t, s, program, server))
+					})
+				}
+				row[len(promises)] = "—"
+				if s.Careless != "" {
+					t.Run("careless", func(t *testing.T) {
+						program, server := private(t, s, true)
+						r := on(t, s, program, server, s.careless...)
+						r.Lost = max(r.Lost-30*time.Second, 10*time.Second) // so long after the restart, what has not come is lost
+						accepted, missing := underLoad(r)
+						row[len(promises)] = fmt.Sprintf("lost %d of %d: %s", len(missing), accepted, s.Careless)
+					})
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				cells[s.Folder] = row
+			})
+		}
+	})
+	table := tableOf(cells)
+	t.Logf("the contract:\n%s", table)
+	holdReadme(t, "contract", table)
+}
+
+// private builds a system's program and starts a server for it, or skips the test
+// if that is not installed.
+func private(t testing.TB, s System, careless bool) (program string, server *Server) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "engines") // short: the path of a socket may have 100 characters
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	program = build(t, s)
+	server, err = s.NewServer(dir, program, careless)
+	if missing := (*NotInstalledError)(nil); errors.As(err, &missing) && !*all {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return program, server
+}
+
+// tableOf makes the table: systems across, promises down.
+func tableOf(cells map[string][]string) string {
+	var b strings.Builder
+	b.WriteString("| | promise |")
+	for _, s := range Systems {
+		fmt.Fprintf(&b, " %s |", s.Name)
+	}
+	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(Systems)) + "\n")
+	row := func(number, sentence string, i int) {
+		fmt.Fprintf(&b, "| %s | %s |", number, sentence)
+		for _, s := range Systems {
+			cell := "not installed"
+			if c := cells[s.Folder]; c != nil {
+				cell = c[i]
+			}
+			fmt.Fprintf(&b, " %s |", cell)
+		}
+		b.WriteString("\n")
+	}
+	for i, p := range promises {
+		if p.try == nil {
+			continue
+		}
+		row(fmt.Sprint(i), p.Sentence, i)
+		if i == 8 {
+			row("", careless, len(promises))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,6 @@
+package contract
+
+import "os/exec"
+
+func ownGroup(*exec.Cmd)      {}
+func killGroup(cmd *exec.Cmd) { cmd.Process.Kill() }

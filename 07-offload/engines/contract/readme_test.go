@@ -1,0 +1,54 @@
+package contract
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the tables into the README")
+
+// figures are what may differ from run to run.
+var figures = regexp.MustCompile(`[\d,]+(\.\d+)?( ?(ms|s|µs))?\b`)
+
+// holdReadme compares a table with the one that stands in the README behind the
+// comment with that name. A column of a system that is not installed here is left out.
+func holdReadme(t testing.TB, name, table string) {
+	t.Helper()
+	file := filepath.Join("..", "README.md")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+	before, rest, ok := strings.Cut(strings.ReplaceAll(string(text), "\r\n", "\n"), begin)
+	there, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("README.md has no %s", begin)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(before+begin+"\n"+table+"\n"+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, got := strings.Split(strings.TrimSpace(there), "\n"), strings.Split(strings.TrimSpace(table), "\n")
+	if len(want) != len(got) {
+		t.Fatalf("README.md has %d rows under %s, and it was %d", len(want), name, len(got))
+	}
+	for i := range got {
+		w, g := strings.Split(want[i], "|"), strings.Split(got[i], "|")
+		for j := range g {
+			if strings.Contains(got[i], "not installed") && (j >= len(w) || strings.TrimSpace(g[j]) == "not installed") {
+				continue
+			}
+			if j >= len(w) || figures.ReplaceAllString(w[j], "#") != figures.ReplaceAllString(g[j], "#") {
+				t.Errorf("README.md does not say what it was:\n%s\n%s\ngo test ./contract -update writes it", want[i], got[i])
+				break
+			}
+		}
+	}
+}

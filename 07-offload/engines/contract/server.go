@@ -1,0 +1,301 @@
+package contract
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// A Server is a private one, of one system, with its data in a directory of its own.
+type Server struct {
+	At string // as the programs' flag wants it
+
+	dir      string
+	leaves   string // a file elsewhere, to be removed
+	commands []command
+	running  []*exec.Cmd
+}
+
+// A command is a process of a server.
+type command struct {
+	args  []string
+	env   []string
+	ready func() error // nil when it answers
+}
+
+// A NotInstalledError says what is needed and how to get it.
+type NotInstalledError struct{ What, How string }
+
+func (e *NotInstalledError) Error() string {
+	return fmt.Sprintf("needs %s: %s", e.What, e.How)
+}
+
+// Start starts it, anew after a Kill or a Stop.
+func (s *Server) Start() error {
+	for _, c := range s.commands {
+		log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		cmd := exec.Command(c.args[0], c.args[1:]...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
+		cmd.Env = append(os.Environ(), c.env...)
+		ownGroup(cmd)
+		err = cmd.Start()
+		log.Close()
+		if err != nil {
+			return err
+		}
+		ended := make(chan struct{})
+		go func() {
+			cmd.Wait()
+			close(ended)
+		}()
+		s.running = append(s.running, cmd)
+		for limit := time.Now().Add(90 * time.Second); ; {
+			err := c.ready()
+			if err == nil {
+				break
+			}
+			gone := false
+			select {
+			case <-ended:
+				gone = true
+			case <-time.After(50 * time.Millisecond):
+			}
+			if gone || time.Now().After(limit) {
+				text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+				return fmt.Errorf("%s does not answer: %w\n%s", filepath.Base(c.args[0]), err, text)
+			}
+		}
+	}
+	return nil
+}
+
+// Kill ends it as a crash does.
+func (s *Server) Kill() {
+	for _, cmd := range s.running {
+		killGroup(cmd)
+	}
+	s.gone(10 * time.Second)
+}
+
+// Stop asks it to end.
+func (s *Server) Stop() {
+	for i := len(s.running) - 1; i >= 0; i-- {
+		s.running[i].Process.Signal(syscall.SIGTERM)
+		if i > 0 { // those before are what it needs to end well
+			for limit := time.Now().Add(20 * time.Second); s.running[i].Process.Signal(syscall.Signal(0)) == nil && time.Now().Before(limit); {
+				<-time.After(20 * time.Millisecond)
+			}
+		}
+	}
+	s.gone(20 * time.Second)
+	for _, cmd := range s.running {
+		killGroup(cmd)
+	}
+	s.running = nil
+	if s.leaves != "" {
+		os.Remove(s.leaves)
+	}
+}
+
+// gone waits until the processes are.
+func (s *Server) gone(patience time.Duration) {
+	for limit := time.Now().Add(patience); time.Now().Before(limit); {
+		alive := false
+		for _, cmd := range s.running {
+			alive = alive || cmd.Process.Signal(syscall.Signal(0)) == nil
+		}
+		if !alive {
+			s.running = nil
+			return
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
+// freePort returns a port that nobody listens at.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// greets returns a function that says something to an address and wants an answer that begins so.
+func greets(network, addr, say, want string) func() error {
+	return func() error {
+		conn, err := net.DialTimeout(network, addr, time.Second)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(time.Second))
+		if _, err := io.WriteString(conn, say); err != nil {
+			return err
+		}
+		answer, err := bufio.NewReader(conn).ReadString('\n')
+		if !strings.HasPrefix(answer, want) {
+			return errors.Join(err, fmt.Errorf("it says %q", answer))
+		}
+		return nil
+	}
+}
+
+var noRedis = &NotInstalledError{"redis-server", "apt-get install redis-server, or brew install redis"}
+
+// NewRedis makes the server of Asynq. Careless is as it comes: snapshots now and then.
+func NewRedis(dir, _ string, careless bool) (*Server, error) {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, noRedis
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	at := fmt.Sprint("127.0.0.1:", port)
+	args := []string{program, "--dir", dir, "--bind", "127.0.0.1", "--port", fmt.Sprint(port)}
+	if !careless {
+		args = append(args, "--appendonly", "yes", "--appendfsync", "always")
+	}
+	return &Server{At: at, dir: dir, commands: []command{{args: args, ready: greets("tcp", at, "PING\r\n", "+PONG")}}}, nil
+}
+
+// NewFaktory makes a Faktory server. It starts a Redis of its own, which keeps
+// snapshots; so that it is not careless, this puts one in its way that syncs each change.
+func NewFaktory(dir, _ string, careless bool) (*Server, error) {
+	redis, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, noRedis
+	}
+	path, err := exec.Command("go", "tool", "-n", "faktory").Output() // which builds it, if need be
+	if err != nil {
+		return nil, &NotInstalledError{"the Faktory server", "run this in the folder engines, where go tool faktory builds it"}
+	}
+	env := []string{"HOME=" + dir}
+	if !careless {
+		bin := filepath.Join(dir, "bin")
+		script := fmt.Sprintf("#!/bin/sh\nexec %s \"$@\" --appendonly yes --appendfsync always\n", redis)
+		if err := errors.Join(os.Mkdir(bin, 0o700), os.WriteFile(filepath.Join(bin, "redis-server"), []byte(script), 0o700)); err != nil {
+			return nil, err
+		}
+		env = append(env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	page, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	at := fmt.Sprint("127.0.0.1:", port)
+	s := &Server{At: at, dir: dir, commands: []command{{
+		args:  []string{strings.TrimSpace(string(path)), "-b", at, "-w", fmt.Sprint("127.0.0.1:", page), "-d", dir, "-c", dir, "-l", "warn"},
+		env:   env,
+		ready: greets("tcp", at, "", "+HI"),
+	}}}
+	const conf = "/tmp/redis.conf" // it writes that there, wherever its directory is
+	if _, err := os.Stat(conf); err != nil {
+		s.leaves = conf
+	}
+	return s, nil
+}
+
+// NewRabbitMQ makes a RabbitMQ with names, ports and directories of its own.
+func NewRabbitMQ(dir, _ string, _ bool) (*Server, error) {
+	program := "/usr/lib/rabbitmq/bin/rabbitmq-server" // Debian's other one wants to be another user
+	if _, err := os.Stat(program); err != nil {
+		if program, err = exec.LookPath("rabbitmq-server"); err != nil {
+			return nil, &NotInstalledError{"rabbitmq-server", "apt-get install rabbitmq-server, or brew install rabbitmq"}
+		}
+	}
+	epmd, err := exec.LookPath("epmd") // by which Erlang's nodes find each other
+	if err != nil {
+		return nil, &NotInstalledError{"epmd", "it belongs to Erlang, which comes with rabbitmq-server"}
+	}
+	var ports [3]int
+	for i := range ports {
+		if ports[i], err = freePort(); err != nil {
+			return nil, err
+		}
+	}
+	config := filepath.Join(dir, "rabbitmq.conf")
+	// It takes no messages when the disk has less room than that.
+	text := fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\ndisk_free_limit.absolute = 50MB\n", ports[0])
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	env := []string{
+		"HOME=" + dir, "ERL_EPMD_ADDRESS=127.0.0.1", fmt.Sprint("ERL_EPMD_PORT=", ports[1]),
+		fmt.Sprintf("RABBITMQ_NODENAME=engines%d@localhost", ports[0]),
+		"RABBITMQ_CONFIG_FILE=" + config,
+		"RABBITMQ_MNESIA_BASE=" + filepath.Join(dir, "mnesia"),
+		"RABBITMQ_LOG_BASE=" + filepath.Join(dir, "logs"),
+		"RABBITMQ_FEATURE_FLAGS_FILE=" + filepath.Join(dir, "feature_flags"),
+		"RABBITMQ_ENABLED_PLUGINS_FILE=" + filepath.Join(dir, "plugins"),
+		"RABBITMQ_PID_FILE=" + filepath.Join(dir, "pid"),
+		fmt.Sprint("RABBITMQ_DIST_PORT=", ports[2]),
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1} +sbwt none",
+	}
+	url := fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d", ports[0])
+	return &Server{At: url, dir: dir, commands: []command{
+		{args: []string{epmd}, env: env, ready: listens(fmt.Sprint("127.0.0.1:", ports[1]))},
+		{args: []string{program}, env: env, ready: func() error {
+			conn, err := amqp.DialConfig(url, amqp.Config{Dial: amqp.DefaultDial(2 * time.Second)})
+			if err == nil {
+				conn.Close()
+			}
+			return err
+		}},
+	}}, nil
+}
+
+// NewKfake makes what stands in for Kafka: a role of the program.
+func NewKfake(dir, program string, careless bool) (*Server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	at := fmt.Sprint("127.0.0.1:", port)
+	args := []string{program, "kfake", "-port", fmt.Sprint(port), "-data", filepath.Join(dir, "log.d")}
+	if careless {
+		args = append(args, "-careless")
+	}
+	return &Server{At: at, dir: dir, commands: []command{{args: args, ready: listens(at)}}}, nil
+}
+
+func listens(at string) func() error {
+	return func() error {
+		conn, err := net.DialTimeout("tcp", at, time.Second)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	}
+}
+
+// NewBroker makes chapter 07's own.
+func NewBroker(dir, program string, _ bool) (*Server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	at := fmt.Sprint("127.0.0.1:", port)
+	args := []string{program, "broker", "-addr", at, "-data", filepath.Join(dir, "jobs"), "-lease", "3s"}
+	return &Server{At: "http://" + at, dir: dir, commands: []command{{args: args, ready: listens(at)}}}, nil
+}

@@ -1,0 +1,201 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Tell tells a program's story: a server of its own (unless there is one at at),
+// web and workers as processes, a worker killed in the middle of a task, and the
+// sum. It ends the process: with 0 if nothing was lost.
+func Tell(s System, at string) {
+	err := tell(s, at)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", s.Folder, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func tell(s System, at string) (err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "engines") // short: the path of a socket may have 100 characters
+	if err != nil {
+		return err
+	}
+	var processes []*Process
+	var server *Server
+	cleanup := func() {
+		for _, p := range processes {
+			p.Kill()
+		}
+		if server != nil {
+			server.Stop()
+		}
+		os.RemoveAll(dir)
+	}
+	defer cleanup()
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-interrupted
+		cleanup()
+		os.Exit(1)
+	}()
+
+	fmt.Printf("Chapter 07's sign-up on %s\n\n", s.Name)
+	began := time.Now()
+	if at == "" {
+		if server, err = s.NewServer(dir, program, false); err != nil {
+			return err
+		}
+		if err := server.Start(); err != nil {
+			return err
+		}
+		at = server.At
+		fmt.Printf("     a server of its own      ready after %s\n", short(time.Since(began)))
+	} else if strings.ContainsAny(at, " \n") {
+		return errors.New("no such address: " + at)
+	}
+	mail := Mailbox(filepath.Join(dir, "mail"))
+	start := func(p *Process, err error) (*Process, error) {
+		if err == nil {
+			processes = append(processes, p)
+		}
+		return p, err
+	}
+	web, err := start(s.StartWeb(program, at))
+	if err != nil {
+		return err
+	}
+	first, err := start(s.StartWorker(program, at, mail, 2))
+	if err != nil {
+		return err
+	}
+
+	fmt.Print("\n  1  The answer does not wait for the work.\n\n")
+	var ids []string
+	var took []time.Duration
+	began = time.Now()
+	for range 6 {
+		asked := time.Now()
+		id, status, err := web.Signup("ada@slow.test", "", "")
+		if err != nil || status != 202 {
+			return fmt.Errorf("a sign-up was answered with %d, %v\n%s", status, err, web.Log())
+		}
+		ids, took = append(ids, id), append(took, time.Since(asked))
+	}
+	slices.Sort(took)
+	if missing := mail.Wait(ids, 30*time.Second); len(missing) > 0 {
+		return fmt.Errorf("%d mails never came\n%s", len(missing), first.Log())
+	}
+	fmt.Printf("     6 sign-ups, each 1 s of work    answered in %s (median)\n", short(took[len(took)/2]))
+	fmt.Printf("     2 workers at once               all delivered after %s\n", short(time.Since(began)))
+
+	fmt.Print("\n  2  What fails is tried again, later.\n\n")
+	if s.Backoff > 10*time.Second {
+		fmt.Printf("     The first retry comes after at least 15 s here: not shown. The contract waits for it.\n")
+	} else {
+		id, _, err := web.Signup("ada@flaky.test", "", "")
+		if err != nil {
+			return err
+		}
+		var attempts [3]time.Time
+		for i := range attempts {
+			if attempts[i], err = first.Begun(id, i+1, s.Patience); err != nil {
+				return err
+			}
+		}
+		ids = append(ids, id)
+		fmt.Printf("     tried    at once, after %s, after %s\n", short(attempts[1].Sub(attempts[0])), short(attempts[2].Sub(attempts[0])))
+		fmt.Printf("     done     at the third attempt\n")
+	}
+
+	fmt.Print("\n  3  A worker dies in the middle of a task. Another one does it.\n\n")
+	id, _, err := web.Signup("grace@slow.test", "", "")
+	if err != nil {
+		return err
+	}
+	if _, err := first.Begun(id, 1, 30*time.Second); err != nil {
+		return err
+	}
+	first.Kill()
+	killed := time.Now()
+	if _, ok := mail.Has(id); ok {
+		return errors.New("the task was done before its worker could be killed")
+	}
+	ids = append(ids, id)
+	fmt.Printf("     killed with SIGKILL             the mail is not there\n")
+	second, err := start(s.StartWorker(program, at, mail, 2))
+	if err != nil {
+		return err
+	}
+	if s.Lost > 30*time.Second {
+		fmt.Printf("     now it takes a while            up to %s\n", short(s.Lost))
+	}
+	if missing := mail.Wait([]string{id}, s.Lost); len(missing) > 0 {
+		return fmt.Errorf("nobody did the dead worker's task in %v\n%s", s.Lost, second.Log())
+	}
+	fmt.Printf("     done by another worker          after %s\n", short(time.Since(killed)))
+	fmt.Printf("%s\n", wrap("What decides: "+s.Decides))
+
+	fmt.Print("\n  4  Told to stop, a worker ends what it has begun.\n\n")
+	if id, _, err = web.Signup("edsger@slow.test", "", ""); err != nil {
+		return err
+	}
+	if _, err := second.Begun(id, 1, 30*time.Second); err != nil {
+		return err
+	}
+	ids = append(ids, id)
+	status, drained := second.Stop(20 * time.Second)
+	if status != 0 {
+		return fmt.Errorf("told to stop, the worker ended with status %d\n%s", status, second.Log())
+	}
+	fmt.Printf("     SIGTERM in the middle of a task    it ended with status 0 after %s\n", short(drained))
+	if len(mail.Missing([]string{id})) > 0 { // handed back
+		third, err := start(s.StartWorker(program, at, mail, 2))
+		if err != nil {
+			return err
+		}
+		if missing := mail.Wait([]string{id}, s.Lost); len(missing) > 0 {
+			return fmt.Errorf("the task of the stopped worker is lost\n%s", third.Log())
+		}
+	}
+
+	lost := len(mail.Missing(ids))
+	fmt.Printf("\n     accepted %d = delivered %d    lost %d    twice %d\n", len(ids), len(ids)-lost, lost, mail.Count()-(len(ids)-lost))
+	if lost > 0 || mail.Count() != len(ids) {
+		return errors.New("the sum does not hold")
+	}
+	fmt.Printf("\nProof:  go test -race -v -run 'Contract/%s' ./contract\n", s.Folder)
+	return nil
+}
+
+// wrap breaks a text into lines that are not too long.
+func wrap(text string) string {
+	out, column := "    ", 4
+	for _, word := range strings.Fields(text) {
+		if column+1+len(word) > 76 {
+			out, column = out+"\n    ", 4
+		}
+		out, column = out+" "+word, column+1+len(word)
+	}
+	return strings.ReplaceAll(out, "`", "")
+}
+
+func short(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}

@@ -1,0 +1,98 @@
+package contract
+
+import (
+	"fmt"
+	"time"
+)
+
+// A System is one of the five, as the contract sees it.
+type System struct {
+	Name      string // as people write it
+	Folder    string // of its program
+	Flag      string // by which the program is told where the server is
+	NewServer func(dir, program string, careless bool) (*Server, error)
+	Worker    []string // further flags of a worker
+
+	Backoff  time.Duration // the third attempt comes at least so long after the first
+	Patience time.Duration // for those two retries
+	Lost     time.Duration // at most until a dead worker's task is with another
+	Decides  string        // the setting behind Lost
+	NoDelay  string        // why it can't hold a task until its time, with a link; "" if it can
+	Careless string        // what its default setting is, if that differs from what the program asks for
+	careless []string      // flags of its program for that
+	Attempts bool          // can be told how many attempts to make
+	dead     func(web *Process) (int, error)
+	requeue  func(web *Process) error
+}
+
+var (
+	Asynq = System{
+		Name: "Asynq", Folder: "asynq", Flag: "-redis", NewServer: NewRedis,
+		Backoff: 750 * time.Millisecond, Patience: 20 * time.Second,
+		Lost: 120 * time.Second, Decides: "a lease of 30 s, and a look for those that ran out once a minute; neither can be set",
+		Careless: "Redis keeps snapshots only", Attempts: true, dead: deadOf, requeue: requeueOf,
+	}
+	Faktory = System{
+		Name: "Faktory", Folder: "faktory", Flag: "-faktory", NewServer: NewFaktory,
+		Backoff: 31 * time.Second, Patience: 4 * time.Minute, // attempts⁴ + 15 s and some chance; the server's, can't be set
+		Lost: 150 * time.Second, Decides: "the job's `ReserveFor`: 60 s here, the least it takes (by default 30 min); then it waits as after a failure",
+		Careless: "its own Redis keeps snapshots only", Attempts: true, dead: deadOf, requeue: requeueOf,
+	}
+	RabbitMQ = System{
+		Name: "RabbitMQ", Folder: "rabbitmq", Flag: "-amqp", NewServer: NewRabbitMQ,
+		Backoff: 1500 * time.Millisecond, Patience: 20 * time.Second,
+		Lost: 30 * time.Second, Decides: "the connection's end; where the machine is gone without a word, two heartbeats of 2 s (by default 10 s)",
+		Careless: "a queue that is not durable, no confirms", careless: []string{"-careless"}, Attempts: true, dead: deadOf, requeue: requeueOf,
+	}
+	Kafka = System{
+		Name: "Kafka (kfake)", Folder: "kafka", Flag: "-brokers", NewServer: NewKfake,
+		Backoff: 1500 * time.Millisecond, Patience: 30 * time.Second,
+		Lost: 60 * time.Second, Decides: "the group's session timeout: 6 s here, by default 45 s",
+		NoDelay:  "a log is read in order ([KIP-932](https://cwiki.apache.org/confluence/display/KAFKA/KIP-932%3A+Queues+for+Kafka) brings queues, and no delay)",
+		Careless: "it does not sync, and relies on replicas", Attempts: true, dead: deadOf, requeue: requeueOf,
+	}
+	Chapter07 = System{
+		Name: "chapter 07", Folder: "..", Flag: "-broker", NewServer: NewBroker, Worker: []string{"-heartbeat", "1s"},
+		Backoff: 0, Patience: 20 * time.Second, // full jitter: a wait may be nothing
+		Lost: 30 * time.Second, Decides: "the broker's `-lease`: 3 s here, by default 10 s",
+		dead: func(web *Process) (int, error) {
+			var jobs []struct{ ID string }
+			err := web.call("GET", "/jobs?state=dead", &jobs)
+			return len(jobs), err
+		},
+		requeue: func(web *Process) error {
+			var jobs []struct{ ID string }
+			if err := web.call("GET", "/jobs?state=dead", &jobs); err != nil {
+				return err
+			}
+			for _, j := range jobs {
+				if err := web.call("POST", "/jobs/"+j.ID+"/requeue", nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+)
+
+// Systems are all five.
+var Systems = []System{Chapter07, Asynq, Faktory, RabbitMQ, Kafka}
+
+func deadOf(web *Process) (int, error) {
+	var answer struct{ Dead int }
+	err := web.call("GET", "/dead", &answer)
+	return answer.Dead, err
+}
+
+func requeueOf(web *Process) error { return web.call("POST", "/dead/requeue", nil) }
+
+// StartWeb starts the program's web on a free port.
+func (s System) StartWeb(program, at string, more ...string) (*Process, error) {
+	return Start(program, append([]string{"web", "-addr", "127.0.0.1:0", s.Flag, at}, more...)...)
+}
+
+// StartWorker starts one of its workers.
+func (s System) StartWorker(program, at string, mail Mailbox, concurrency int, more ...string) (*Process, error) {
+	args := append([]string{"worker", s.Flag, at, "-mail", string(mail), "-concurrency", fmt.Sprint(concurrency)}, s.Worker...)
+	return Start(program, append(args, more...)...)
+}

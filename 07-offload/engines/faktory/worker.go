@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+
+	"concurrency/07-offload/engines/signup"
+
+	faktory "github.com/contribsys/faktory/client"
+	worker "github.com/contribsys/faktory_worker_go"
+)
+
+// Work does tasks until ctx ends, and then drains.
+func Work(ctx context.Context, addr string, f signup.Flags) error {
+	first, err := dial(addr) // the manager would go on trying for ever, and say nothing
+	if err != nil {
+		return fmt.Errorf("no Faktory there: %w", err)
+	}
+	first.Close()
+
+	server := faktory.DefaultServer()
+	server.Address = addr
+	manager := worker.NewManager()
+	if manager.Pool, err = faktory.NewPoolWithClientConstructor(f.Concurrency+2, server.Open); err != nil {
+		return err
+	}
+	manager.Concurrency = f.Concurrency // by default 20
+	manager.ShutdownTimeout = f.Drain   // then the tasks' context ends; by default after 25 s
+	manager.Use(attemptOf, recovered)
+	manager.Register(kind, func(ctx context.Context, args ...any) error {
+		var task signup.Task
+		if err := decode(args, &task); err != nil {
+			return err
+		}
+		return f.Mail.Welcome(ctx, task, ctx.Value(attempt{}).(int))
+	})
+	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	context.AfterFunc(ctx, func() {
+		// Not ctx itself: RunWithContext hands it to the tasks, which it would end at once.
+		manager.Terminate(false)
+		cancel()
+	})
+	signup.Ready()
+	return manager.RunWithContext(tasks)
+}
+
+type attempt struct{}
+
+// attemptOf tells a task which attempt it is, counted from 1.
+func attemptOf(ctx context.Context, job *faktory.Job, next func(context.Context) error) error {
+	n := 1
+	if job.Failure != nil {
+		n = job.Failure.RetryCount + 2
+	}
+	return next(context.WithValue(ctx, attempt{}, n))
+}
+
+// recovered makes an error of a panic: without it the process would end.
+func recovered(ctx context.Context, _ *faktory.Job, next func(context.Context) error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return next(ctx)
+}
+
+// decode turns the job's one argument, which has come as JSON, into a task.
+func decode(args []any, t *signup.Task) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%d arguments, want 1", len(args))
+	}
+	content, err := json.Marshal(args[0])
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(content, t)
+}

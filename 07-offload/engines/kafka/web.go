@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"concurrency/07-offload/engines/signup"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Tasks is what web asks of Kafka.
+type Tasks struct {
+	client   *kgo.Client
+	declared atomic.Bool
+}
+
+// NewTasks does not connect yet: the brokers may come later, or go and come back.
+// By default the client waits for all replicas (acks=all), and a record that it
+// sends twice is written once.
+func NewTasks(seeds []string) (*Tasks, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.DialTimeout(time.Second),
+		kgo.RetryTimeout(time.Second),
+		kgo.ProducerLinger(0),                    // by default it waits 10 ms for more to send along
+		kgo.RecordDeliveryTimeout(5*time.Second), // by default it would try for ever
+		kgo.RecordRetries(10),
+	)
+	return &Tasks{client: client}, err
+}
+
+// ready makes sure that the topics are there.
+func (q *Tasks) ready(ctx context.Context) error {
+	if q.declared.Load() {
+		return nil
+	}
+	err := declare(ctx, q.client)
+	q.declared.Store(err == nil)
+	return err
+}
+
+// Enqueue returns nil when the brokers have the record.
+func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
+	if !t.Due.IsZero() {
+		return signup.ErrNoDelay // a log is read in its order; who waits for one record holds up all behind it
+	}
+	if err := q.ready(ctx); err != nil {
+		return err
+	}
+	value, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	return produce(ctx, q.client, &kgo.Record{Topic: topic, Key: []byte(t.ID), Value: value})
+}
+
+// produce is ProduceSync, but comes back when ctx ends. The record may be written
+// even so: an error says that nobody knows.
+func produce(ctx context.Context, client *kgo.Client, r *kgo.Record) error {
+	done := make(chan error, 1)
+	client.Produce(ctx, r, func(_ *kgo.Record, err error) { done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Dead counts the dead letters that were not sent again: those behind the offset
+// that Requeue has committed.
+func (q *Tasks) Dead(ctx context.Context) (int, error) {
+	from, to, err := q.letters(ctx)
+	return int(to - from), err
+}
+
+func (q *Tasks) letters(ctx context.Context) (from, to int64, err error) {
+	if err := q.ready(ctx); err != nil {
+		return 0, 0, err
+	}
+	admin := kadm.NewClient(q.client)
+	ends, err := admin.ListEndOffsets(ctx, dead)
+	if err != nil {
+		return 0, 0, err
+	}
+	end, _ := ends.Lookup(dead, 0)
+	committed, err := admin.FetchOffsets(ctx, dead)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // nothing was ever sent again
+		return 0, 0, err
+	}
+	if at, ok := committed.Lookup(dead, 0); ok && at.At > 0 {
+		from = at.At
+	}
+	return from, end.Offset, end.Err
+}
+
+// Requeue sends them to the first topic again, and then commits that it has.
+func (q *Tasks) Requeue(ctx context.Context) error {
+	from, to, err := q.letters(ctx)
+	if err != nil || from == to {
+		return err
+	}
+	reader, err := kgo.NewClient(kgo.SeedBrokers(q.client.OptValue(kgo.SeedBrokers).([]string)...),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{dead: {0: kgo.NewOffset().At(from)}}))
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	for from < to {
+		fetches := reader.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return err
+		}
+		for _, r := range fetches.Records() {
+			if err := produce(ctx, q.client, again(r, topic, 0, time.Time{})); err != nil {
+				return err
+			}
+			from = r.Offset + 1
+		}
+	}
+	var offsets kadm.Offsets
+	offsets.AddOffset(dead, 0, from, -1)
+	return kadm.NewClient(q.client).CommitAllOffsets(ctx, dead, offsets)
+}

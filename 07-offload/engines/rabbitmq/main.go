@@ -1,0 +1,39 @@
+// Command rabbitmq is chapter 07's sign-up on RabbitMQ, a message broker.
+//
+//	go run ./rabbitmq                                                  the story, with a broker of its own
+//	go run ./rabbitmq web    -amqp amqp://guest:guest@localhost:5672   takes sign-ups
+//	go run ./rabbitmq worker -amqp amqp://guest:guest@localhost:5672   delivers the mails
+package main
+
+import (
+	"flag"
+
+	"concurrency/07-offload/engines/contract"
+	"concurrency/07-offload/engines/signup"
+)
+
+func main() {
+	var url string
+	var careless bool
+	role, f := signup.Role("rabbitmq", "The sign-up on RabbitMQ.", func(set *flag.FlagSet) {
+		set.StringVar(&url, "amqp", "", "the broker's `URL`")
+		set.BoolVar(&careless, "careless", false, "as one gets it by default, to measure what that is worth: no confirms, nothing durable")
+	})
+	if role == "" {
+		contract.Tell(contract.RabbitMQ, url)
+		return
+	}
+	if url == "" {
+		signup.Wrong("rabbitmq %s: needs -amqp URL", role)
+	}
+	ctx, stop := signup.UntilTold()
+	defer stop()
+	var err error
+	switch role {
+	case "web":
+		err = signup.Serve(ctx, f.Addr, signup.Handler(NewTasks(url, careless)))
+	case "worker":
+		err = Work(ctx, url, careless, f)
+	}
+	signup.Exit("rabbitmq", role, err)
+}

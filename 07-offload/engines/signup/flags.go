@@ -1,0 +1,89 @@
+package signup
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// Flags are what each program can be told, beside where its system is.
+type Flags struct {
+	Addr        string        // of web
+	Attempts    int           // at a task, the first one included
+	Mail        Maildir       // of worker
+	Concurrency int           // of worker
+	Drain       time.Duration // of worker: when told to end, wait so long for the tasks under way
+}
+
+// Role reads the command line: PROGRAM web|worker [flags]. Without any, role is
+// "", and the program tells its story. define adds the program's own flags.
+func Role(program, does string, define func(*flag.FlagSet)) (role string, f Flags) {
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	if len(os.Args) > 1 {
+		role = os.Args[1]
+	}
+	set := flag.NewFlagSet(program+" "+role, flag.ExitOnError)
+	define(set)
+	switch role {
+	case "web":
+		set.StringVar(&f.Addr, "addr", "localhost:8080", "listen at this `host:port`")
+	case "worker":
+		set.StringVar((*string)(&f.Mail), "mail", "mail", "deliver into this `directory`")
+		set.IntVar(&f.Concurrency, "concurrency", 4, "do so many `tasks` at once")
+		set.DurationVar(&f.Drain, "drain", 10*time.Second, "when told to end, wait so long for the tasks under way")
+	}
+	set.IntVar(&f.Attempts, "attempts", 5, "give a task up after so many `attempts`; the same for web and worker")
+	usage := func() {
+		fmt.Fprintf(set.Output(), "%s\n\nUsage: go run ./%s [web|worker] [flags]\n\nWithout a role: the whole story, with a server of its own.\n", does, program)
+		set.PrintDefaults()
+	}
+	set.Usage = usage
+	args := os.Args[min(len(os.Args), 2):]
+	if role != "" && role != "web" && role != "worker" {
+		if role[0] == '-' { // flags for the story
+			role, args = "", os.Args[1:]
+		} else {
+			Wrong("%s: no such role: %q; there are web and worker", program, role)
+		}
+	}
+	set.Parse(args)
+	switch {
+	case set.NArg() > 0:
+		Wrong("%s takes no arguments, got %q", set.Name(), set.Args())
+	case f.Attempts < 1 || f.Attempts > 25:
+		Wrong("-attempts must be from 1 to 25, got %d", f.Attempts)
+	case role == "worker" && (f.Concurrency < 1 || f.Concurrency > 1000):
+		Wrong("-concurrency must be from 1 to 1000, got %d", f.Concurrency)
+	case role == "worker" && f.Drain < 0:
+		Wrong("-drain must not be negative, got %v", f.Drain)
+	}
+	return role, f
+}
+
+// Wrong says what is wrong with the command line and exits with 2, as the flag package does.
+func Wrong(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, format+"\n", args...)
+	os.Exit(2)
+}
+
+// Exit ends the program, with 1 and a reason if there is an error.
+func Exit(program, role string, err error) {
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s %s: %v\n", program, role, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// UntilTold returns a context that ends at Ctrl-C or SIGTERM.
+func UntilTold() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+// Ready says on standard error that the worker takes tasks.
+func Ready() { fmt.Fprintln(os.Stderr, "worker: ready") }

@@ -1,0 +1,56 @@
+package signup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A Maildir is a directory in which each mail is a file, as mail servers use it:
+// written under tmp, and moved to new when it is complete.
+type Maildir string
+
+// Welcome delivers the welcome mail. attempt counts from 1. A task may come
+// twice; the mail is named by the task, so twice is once. Some addresses make
+// trouble, to be watched: @slow.test takes 1 s, @flaky.test fails twice,
+// @fails.test always.
+func (m Maildir) Welcome(ctx context.Context, t Task, attempt int) error {
+	slog.Info("begun", "job", t.ID, "attempt", attempt)
+	_, domain, _ := strings.Cut(t.Email, "@")
+	switch {
+	case domain == "slow.test":
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	case domain == "flaky.test" && attempt <= 2, domain == "fails.test":
+		return errors.New("451 mailbox busy, try again later")
+	}
+	return m.deliver(t.ID, fmt.Sprintf("To: %s\r\nSubject: Welcome\r\n\r\nWelcome, %s!\r\n", t.Email, t.Name))
+}
+
+func (m Maildir) deliver(name, text string) error {
+	for _, dir := range []string{"tmp", "new"} {
+		if err := os.MkdirAll(filepath.Join(string(m), dir), 0o700); err != nil {
+			return err
+		}
+	}
+	file, err := os.CreateTemp(filepath.Join(string(m), "tmp"), name+".*") // another worker may be at the same task
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), filepath.Join(string(m), "new", name))
+	}
+	if err != nil {
+		os.Remove(file.Name())
+	}
+	return err
+}

@@ -1,0 +1,164 @@
+// Package signup is the application of chapter 07: somebody signs up, and gets a
+// welcome mail. It is the same for every system; what differs is in their folders.
+package signup
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/mail"
+	"os"
+	"strings"
+	"time"
+)
+
+// A Task is the mail to be sent, as it is handed to a system.
+type Task struct {
+	ID    string    `json:"id"` // names the mail; the same for the same Idempotency-Key
+	Name  string    `json:"name"`
+	Email string    `json:"email"`
+	Due   time.Time `json:"due,omitzero"` // not before; zero means now
+}
+
+// check returns what is wrong with a sign-up, if anything is.
+func (t Task) check() error {
+	// A line break in a mail's header would let the client write headers of its own.
+	if strings.TrimSpace(t.Name) == "" || len(t.Name) > 200 || strings.ContainsAny(t.Name, "\r\n") {
+		return errors.New("name must be one line, and not empty")
+	}
+	if a, err := mail.ParseAddress(t.Email); err != nil || a.Address != t.Email || len(t.Email) > 200 {
+		return errors.New("email must be an address such as ada@example.com")
+	}
+	return nil
+}
+
+// A System takes tasks and has them done. Its methods may be called by any
+// number of goroutines at once, and must come back soon when ctx ends.
+type System interface {
+	// Enqueue returns nil only when the system has the task safe.
+	Enqueue(ctx context.Context, t Task) error
+	// Dead returns how many tasks were given up.
+	Dead(ctx context.Context) (int, error)
+	// Requeue has the dead ones tried again.
+	Requeue(ctx context.Context) error
+}
+
+// ErrNoDelay is returned by a system that can't hold a task until its time.
+var ErrNoDelay = errors.New("this system knows no delay")
+
+// patience is how long a client waits for a system that does not answer.
+const patience = 1500 * time.Millisecond
+
+// Handler answers
+//
+//	POST /signups          {"name", "email"}: 202 with {"id"}, once the task is safe; ?in=2s for a later mail
+//	GET  /dead             how many tasks were given up
+//	POST /dead/requeue     tries them again
+//
+// and 503 with Retry-After when the system is away.
+func Handler(system System) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /signups", func(w http.ResponseWriter, r *http.Request) {
+		t, status, err := read(w, r)
+		if err != nil {
+			http.Error(w, err.Error(), status)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), patience)
+		defer cancel()
+		answer(w, http.StatusAccepted, map[string]string{"id": t.ID}, system.Enqueue(ctx, t))
+	})
+	mux.HandleFunc("GET /dead", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+		defer cancel()
+		n, err := system.Dead(ctx)
+		answer(w, http.StatusOK, map[string]int{"dead": n}, err)
+	})
+	mux.HandleFunc("POST /dead/requeue", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+		defer cancel()
+		answer(w, http.StatusOK, map[string]string{}, system.Requeue(ctx))
+	})
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// read makes a task of a request, or says what is wrong and with which status.
+func read(w http.ResponseWriter, r *http.Request) (t Task, status int, err error) {
+	var in struct{ Name, Email string }
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return t, http.StatusRequestEntityTooLarge, errors.New("the body is too large: 64 KB at most")
+	}
+	if err == nil {
+		decoder := json.NewDecoder(bytes.NewReader(body))
+		decoder.DisallowUnknownFields()
+		err = decoder.Decode(&in)
+		if err == nil && decoder.More() {
+			err = errors.New("more than one value")
+		}
+	}
+	if err != nil {
+		return t, http.StatusBadRequest, fmt.Errorf(`the body must be {"name": ..., "email": ...}: %w`, err)
+	}
+	t = Task{ID: rand.Text(), Name: in.Name, Email: in.Email}
+	if err := t.check(); err != nil {
+		return t, http.StatusUnprocessableEntity, err
+	}
+	if key := r.Header.Get("Idempotency-Key"); key != "" {
+		sum := sha256.Sum256([]byte(key))
+		t.ID = base32.StdEncoding.EncodeToString(sum[:])[:26]
+	}
+	if in := r.URL.Query().Get("in"); in != "" {
+		d, err := time.ParseDuration(in)
+		if err != nil || d < 0 || d > 1000*time.Hour {
+			return t, http.StatusBadRequest, fmt.Errorf("in must be a duration such as 2s or 48h, got %q", in)
+		}
+		t.Due = time.Now().Add(d)
+	}
+	return t, 0, nil
+}
+
+func answer(w http.ResponseWriter, status int, v any, err error) {
+	switch {
+	case errors.Is(err, ErrNoDelay):
+		http.Error(w, err.Error(), http.StatusNotImplemented)
+	case err != nil:
+		slog.Warn("no answer from the system", "error", err)
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "not accepted, please try again", http.StatusServiceUnavailable)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		json.NewEncoder(w).Encode(v)
+	}
+}
+
+// Serve serves h until ctx ends, and then drains. When it is ready it says so on
+// standard error, and where.
+func Serve(ctx context.Context, addr string, h http.Handler) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(listener) }()
+	fmt.Fprintf(os.Stderr, "web: ready at http://%s\n", listener.Addr())
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return srv.Shutdown(drain)
+}
