@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"concurrency/07-offload/engines/signup"
@@ -52,10 +53,11 @@ func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 
 // Dead counts what Asynq calls archived.
 func (q *Tasks) Dead(context.Context) (int, error) {
-	info, err := q.inspect.GetQueueInfo("default")
-	if errors.Is(err, asynq.ErrQueueNotFound) {
-		return 0, nil // nothing was ever put in
+	queues, err := q.inspect.Queues()
+	if err != nil || !slices.Contains(queues, "default") {
+		return 0, err // nothing was ever put in
 	}
+	info, err := q.inspect.GetQueueInfo("default")
 	if err != nil {
 		return 0, err
 	}

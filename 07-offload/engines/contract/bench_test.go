@@ -29,7 +29,8 @@ func BenchmarkSystems(b *testing.B) {
 				setting = "default"
 			}
 			b.Run(s.Folder+"/"+setting, func(b *testing.B) {
-				program, server := private(b, s, careless)
+				program := build(b, s)
+				server := private(b, s, program, careless)
 				var flags []string
 				if careless {
 					flags = s.careless

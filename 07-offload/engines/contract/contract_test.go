@@ -374,41 +374,43 @@ func TestMain(m *testing.M) {
 // TestContract tries every promise on every system that is installed (claim 7.11),
 // prints the table, and holds the README to it.
 func TestContract(t *testing.T) {
-	var mu sync.Mutex
 	cells := make(map[string][]string) // by system
-	var one sync.Mutex                 // what is measured in milliseconds is measured alone
 	t.Run("all", func(t *testing.T) {
 		for _, s := range Systems {
 			t.Run(s.Folder, func(t *testing.T) {
-				program, server := private(t, s, false) // one after the other, so that nobody is measured while another starts
-				t.Parallel()
+				program := build(t, s)
+				server := private(t, s, program, false)
 				row := make([]string, len(promises)+1)
-				for i, p := range promises {
-					if p.try == nil {
-						continue
-					}
+				cells[s.Folder] = row
+				try := func(t *testing.T, i int, server *Server) {
+					row[i] = "broken"
+					row[i] = promises[i].try(on(t, s, program, server))
+				}
+				// What is measured in milliseconds is measured while nothing else happens.
+				t.Run("1", func(t *testing.T) { try(t, 1, server) })
+				t.Parallel()
+				for i := 2; i < len(promises); i++ {
 					t.Run(fmt.Sprint(i), func(t *testing.T) {
-						if i == 1 {
-							one.Lock()
-							defer one.Unlock()
+						if s.Apart {
+							t.Parallel()
+							try(t, i, private(t, s, program, false))
+						} else {
+							try(t, i, server)
 						}
-						row[i] = "broken"
-						row[i] = p.try(on(t, s, program, server))
 					})
 				}
 				row[len(promises)] = "—"
 				if s.Careless != "" {
 					t.Run("careless", func(t *testing.T) {
-						program, server := private(t, s, true)
-						r := on(t, s, program, server, s.careless...)
+						if s.Apart {
+							t.Parallel()
+						}
+						r := on(t, s, program, private(t, s, program, true), s.careless...)
 						r.Lost = max(r.Lost-30*time.Second, 10*time.Second) // so long after the restart, what has not come is lost
 						accepted, missing := underLoad(r)
 						row[len(promises)] = fmt.Sprintf("lost %d of %d: %s", len(missing), accepted, s.Careless)
 					})
 				}
-				mu.Lock()
-				defer mu.Unlock()
-				cells[s.Folder] = row
 			})
 		}
 	})
@@ -417,17 +419,15 @@ func TestContract(t *testing.T) {
 	holdReadme(t, "contract", table)
 }
 
-// private builds a system's program and starts a server for it, or skips the test
-// if that is not installed.
-func private(t testing.TB, s System, careless bool) (program string, server *Server) {
+// private starts a server for a system, or skips the test if that is not installed.
+func private(t testing.TB, s System, program string, careless bool) *Server {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "engines") // short: the path of a socket may have 100 characters
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	program = build(t, s)
-	server, err = s.NewServer(dir, program, careless)
+	server, err := s.NewServer(dir, program, careless)
 	if missing := (*NotInstalledError)(nil); errors.As(err, &missing) && !*all {
 		t.Skip(err)
 	}
@@ -438,7 +438,7 @@ func private(t testing.TB, s System, careless bool) (program string, server *Ser
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return program, server
+	return server
 }
 
 // tableOf makes the table: systems across, promises down.

@@ -20,6 +20,7 @@ type System struct {
 	NoDelay  string        // why it can't hold a task until its time, with a link; "" if it can
 	Careless string        // what its default setting is, if that differs from what the program asks for
 	careless []string      // flags of its program for that
+	Apart    bool          // a dead worker's task waits so long that each promise is tried with a server of its own
 	Attempts bool          // can be told how many attempts to make
 	dead     func(web *Process) (int, error)
 	requeue  func(web *Process) error
@@ -30,13 +31,13 @@ var (
 		Name: "Asynq", Folder: "asynq", Flag: "-redis", NewServer: NewRedis,
 		Backoff: 750 * time.Millisecond, Patience: 20 * time.Second,
 		Lost: 120 * time.Second, Decides: "a lease of 30 s, and a look for those that ran out once a minute; neither can be set",
-		Careless: "Redis keeps snapshots only", Attempts: true, dead: deadOf, requeue: requeueOf,
+		Careless: "Redis keeps snapshots only", Apart: true, Attempts: true, dead: deadOf, requeue: requeueOf,
 	}
 	Faktory = System{
 		Name: "Faktory", Folder: "faktory", Flag: "-faktory", NewServer: NewFaktory,
 		Backoff: 31 * time.Second, Patience: 4 * time.Minute, // attempts⁴ + 15 s and some chance; the server's, can't be set
 		Lost: 150 * time.Second, Decides: "the job's `ReserveFor`: 60 s here, the least it takes (by default 30 min); then it waits as after a failure",
-		Careless: "its own Redis keeps snapshots only", Attempts: true, dead: deadOf, requeue: requeueOf,
+		Careless: "its own Redis keeps snapshots only", Apart: true, Attempts: true, dead: deadOf, requeue: requeueOf,
 	}
 	RabbitMQ = System{
 		Name: "RabbitMQ", Folder: "rabbitmq", Flag: "-amqp", NewServer: NewRabbitMQ,
