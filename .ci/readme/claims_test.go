@@ -1,13 +1,11 @@
 package readme
 
 import (
-	"fmt"
 	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -72,26 +70,6 @@ func TestLinkedFilesExist(t *testing.T) {
 					t.Errorf("%s links to %s: %v", readme, u.Path, err)
 				}
 			}
-		}
-	}
-}
-
-// TestMinutesAgree compares the minutes in the root README's table of chapters
-// with what each chapter says of itself.
-func TestMinutesAgree(t *testing.T) {
-	minutes := regexp.MustCompile(`(?m)^\*\*Minutes:\*\* run (\d+), read (\d+)`)
-	text := read(t, filepath.Join(root, "README.md"))
-	for _, c := range chapters(t) {
-		m := minutes.FindStringSubmatch(c.Readme)
-		if m == nil {
-			t.Errorf("%s/README.md does not say how many minutes it takes", c.Name)
-			continue
-		}
-		run, _ := strconv.Atoi(m[1])
-		readIt, _ := strconv.Atoi(m[2])
-		row := regexp.MustCompile(fmt.Sprintf(`(?m)^\|.*\(%s/?(README\.md)?\).*\| *%d *\|$`, c.Name, run+readIt))
-		if !row.MatchString(text) {
-			t.Errorf("README.md has no row for %s that ends in its %d minutes", c.Name, run+readIt)
 		}
 	}
 }
