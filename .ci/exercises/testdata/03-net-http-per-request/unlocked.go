@@ -9,7 +9,8 @@ import "net/http"
 // LimitPerUser returns a handler that lets each user, named by the header X-User,
 // have at most so many requests in next at once. A further one is answered at
 // once, with 429 and "Retry-After: 1"; it does not wait, and nobody else notices.
-// When a request has left next, in whatever way, its place is free again.
+// When a request has left next, in whatever way, its place is free again. A panic
+// of next goes on to net/http. A request without a user is answered with 400.
 func LimitPerUser(next http.Handler, atOnce int) http.Handler {
 	inside := make(map[string]int)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

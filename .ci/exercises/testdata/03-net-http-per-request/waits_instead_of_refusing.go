@@ -1,4 +1,4 @@
-// Says: the third one waits instead of being refused
+// Says: a user had 2 requests under way, and the third waits; right is: was answered with 429
 
 // Package exercise keeps one user from taking a server away from all others. The
 // task is in README.md; this is the one file to change.
@@ -12,7 +12,8 @@ import (
 // LimitPerUser returns a handler that lets each user, named by the header X-User,
 // have at most so many requests in next at once. A further one is answered at
 // once, with 429 and "Retry-After: 1"; it does not wait, and nobody else notices.
-// When a request has left next, in whatever way, its place is free again.
+// When a request has left next, in whatever way, its place is free again. A panic
+// of next goes on to net/http. A request without a user is answered with 400.
 func LimitPerUser(next http.Handler, atOnce int) http.Handler {
 	var mu sync.Mutex
 	places := make(map[string]chan struct{})

@@ -1,0 +1,25 @@
+// Says: the result was closed when 0 of 2 values were through
+
+// Package exercise brings several streams of updates together for one client. The
+// task is in README.md; this is the one file to change.
+package exercise
+
+import "context"
+
+// Merge sends every value of every input to its result, as soon as it is there;
+// those of one input stay in their order. The result has no buffer: its reader
+// sets the pace. It is closed when all inputs are closed and their values are
+// through, or soon after ctx ends. No goroutine of Merge remains then: not for an
+// input that stays silent, and not for a reader who has left.
+func Merge[T any](ctx context.Context, inputs ...<-chan T) <-chan T {
+	out := make(chan T)
+	for _, input := range inputs {
+		go func() {
+			defer close(out)
+			for v := range input {
+				out <- v
+			}
+		}()
+	}
+	return out
+}

@@ -1,0 +1,111 @@
+// The same in every exercise: it runs a check in a process of its own, and says
+// what happened there in the course's words. The checks are in the other file.
+package exercise
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const asChild = "EXERCISE_CHECK"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if crc32.ChecksumIEEE([]byte(strings.ReplaceAll(source, "\r\n", "\n"))) == untouched {
+		fmt.Printf("open: %s is as it came, and README.md says what to do\n", file)
+		flag.Set("test.run", "^$") // go test shows nothing of what passes, but it says "[no tests to run]"
+	}
+	os.Exit(m.Run())
+}
+
+// raceDetector reports whether this binary was built with it.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// needsRaceDetector skips a check that would pass without it, whatever the code does.
+func needsRaceDetector(t *testing.T) {
+	if !raceDetector() {
+		t.Skip("needs the race detector: go test -race (on Linux and Windows with a C compiler, e.g. apt-get install gcc)")
+	}
+}
+
+// alone runs a check in a process of its own, where a race, a panic or a deadlock
+// can end nothing else. look says where in the chapter to look if it fails.
+func alone(t *testing.T, look string, check func(t *testing.T)) {
+	t.Helper()
+	if os.Getenv(asChild) != "" {
+		check(t)
+		return
+	}
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=20s")
+	cmd.Env = append(os.Environ(), asChild+"=1", "GOTRACEBACK=", "GODEBUG=", "GORACE=atexit_sleep_ms=0")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return
+	}
+	if where, ok := race(string(out)); ok {
+		if !raced.Swap(true) {
+			t.Errorf("two goroutines used the same memory at the same time, and one of them wrote it: %s\n"+
+				"→ nothing else is sure while that is so: give each its own, a lock, or a channel", where)
+		} else {
+			t.Error("here too: the same memory at the same time")
+		}
+		return
+	}
+	t.Errorf("%s\n→ look at %s", inWords(string(out)), look)
+}
+
+var raced atomic.Bool // and said so
+
+// race returns the lines of the exercise that a report of the race detector names.
+func race(out string) (where string, ok bool) {
+	_, report, ok := strings.Cut(out, "WARNING: DATA RACE")
+	report, _, _ = strings.Cut(report, "Goroutine ") // from there on: who started them
+	var lines []string
+	for _, at := range racing.FindAllStringSubmatch(report, -1) {
+		if strings.HasPrefix(at[1], file+":") && !slices.Contains(lines, at[1]) {
+			lines = append(lines, at[1])
+		}
+	}
+	return strings.Join(lines, ", "), ok
+}
+
+var (
+	racing  = regexp.MustCompile(`(?m)^\s+\S*[/\\](\w+\.go:\d+)`)
+	said    = regexp.MustCompile(`(?m)^ +\w+_test\.go:\d+: (.*(?:\n {8}.*)*)`)
+	panicky = regexp.MustCompile(`(?m)^(?:panic|fatal error): (.*)`)
+)
+
+// inWords makes sentences of what a test process printed before it failed.
+func inWords(out string) string {
+	var own []string
+	for _, m := range said.FindAllStringSubmatch(out, -1) {
+		own = append(own, m[1])
+	}
+	if len(own) > 0 {
+		return strings.Join(own, "\n")
+	}
+	switch m := panicky.FindStringSubmatch(out); {
+	case strings.Contains(out, "deadlock:"), strings.Contains(out, "test timed out"):
+		return "it never ends: a goroutine waits for something that nobody will ever do"
+	case m != nil:
+		return "the whole program ended: " + m[1]
+	}
+	return out
+}
