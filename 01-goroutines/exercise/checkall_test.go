@@ -85,7 +85,9 @@ func TestErrorsStandInTheOrderOfTheServices(t *testing.T) {
 }
 
 func TestNoTwoGoroutinesWriteTheSame(t *testing.T) {
-	needsRaceDetector(t)
+	if !raceDetector() {
+		t.Skip(noDetector)
+	}
 	alone(t, "1.5 in the program", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			services, _, _ := answers(slices.Repeat([]time.Duration{time.Second}, 100)...)

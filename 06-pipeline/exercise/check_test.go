@@ -26,20 +26,18 @@ func TestMain(m *testing.M) {
 		fmt.Printf("open: %s is as it came, and README.md says what to do\n", file)
 		flag.Set("test.run", "^$") // go test shows nothing of what passes, but it says "[no tests to run]"
 	}
+	if !raceDetector() {
+		fmt.Println(noDetector)
+	}
 	os.Exit(m.Run())
 }
+
+const noDetector = "needs the race detector: go test -race (on Linux and Windows with a C compiler, e.g. apt-get install gcc)"
 
 // raceDetector reports whether this binary was built with it.
 func raceDetector() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
-// needsRaceDetector skips a check that would pass without it, whatever the code does.
-func needsRaceDetector(t *testing.T) {
-	if !raceDetector() {
-		t.Skip("needs the race detector: go test -race (on Linux and Windows with a C compiler, e.g. apt-get install gcc)")
-	}
 }
 
 // alone runs a check in a process of its own, where a race, a panic or a deadlock

@@ -93,7 +93,9 @@ func TestFailureIsNotTakenForDone(t *testing.T) {
 }
 
 func TestTwoWorkersAtTheSameTime(t *testing.T) {
-	needsRaceDetector(t)
+	if !raceDetector() {
+		t.Skip(noDetector)
+	}
 	alone(t, "7.5 in the program", func(t *testing.T) {
 		b := &bank{}
 		start := make(chan struct{})

@@ -184,7 +184,7 @@ func tell(s System, at string) (err error) {
 // wrap breaks a text into lines that are not too long.
 func wrap(text string) string {
 	out, column := "    ", 4
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if column+1+len(word) > 76 {
 			out, column = out+"\n    ", 4
 		}

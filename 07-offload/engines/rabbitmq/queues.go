@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -26,9 +27,7 @@ func declare(ch *amqp.Channel, name, then string, more amqp.Table) error {
 		args["x-dead-letter-strategy"] = "at-least-once" // by default it may be lost on its way
 		args["x-overflow"] = "reject-publish"            // which that needs
 	}
-	for k, v := range more {
-		args[k] = v
-	}
+	maps.Copy(args, more)
 	_, err := ch.QueueDeclare(name, true, false, false, false, args)
 	return err
 }
