@@ -368,7 +368,13 @@ func (b *Broker) List(_ context.Context, state State, n int) ([]Job, error) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	jobs := []Job{}
-	for _, j := range b.queue.All() {
+	var all []*Job
+	if state != Dead {
+		all = b.queue.All()
+	} else { // a person may look for these while a million wait
+		all = slices.SortedFunc(maps.Values(b.queue.dead.jobs), func(a, b *Job) int { return cmp.Compare(a.seq, b.seq) })
+	}
+	for _, j := range all {
 		v := j.View(now)
 		v.Token = ""
 		if (state == "" || v.State == state) && len(jobs) < n {
@@ -397,30 +403,24 @@ func (b *Broker) Look() (o Overview, changed <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	o = Overview{Running: []Job{}, Retrying: []Job{}, Dead: []Job{}, Done: b.finished}
-	list := func(to *[]Job, j *Job) {
-		if len(*to) < most {
+	q := b.queue
+	if first := q.First(now); first != nil {
+		o.Oldest = now.Sub(first.Due).Seconds()
+	}
+	o.Waiting, o.Scheduled, o.Done = q.waiting.count, q.scheduled.count+q.retrying.count, b.finished
+	some := func(l list) []Job {
+		jobs := []Job{}
+		for _, j := range l.jobs {
+			if len(jobs) == most {
+				break
+			}
 			v := j.View(now)
 			v.Token = "" // it is its worker's alone
-			*to = append(*to, v)
+			jobs = append(jobs, v)
 		}
+		return jobs
 	}
-	for _, j := range b.queue.jobs {
-		switch state := j.View(now).State; {
-		case state == Queued:
-			o.Waiting++
-			o.Oldest = max(o.Oldest, now.Sub(j.Due).Seconds())
-		case state == Scheduled:
-			o.Scheduled++
-			if j.Attempts > 0 {
-				list(&o.Retrying, j)
-			}
-		case state == Running:
-			list(&o.Running, j)
-		case state == Dead:
-			list(&o.Dead, j)
-		}
-	}
+	o.Running, o.Retrying, o.Dead = some(q.running), some(q.retrying), some(q.dead)
 	for _, l := range [][]Job{o.Running, o.Retrying, o.Dead} {
 		slices.SortFunc(l, func(a, b Job) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
 	}

@@ -44,7 +44,8 @@ type Job struct {
 	Token   string    `json:"token,omitempty"` // another one for each lease
 	Expires time.Time `json:"expires,omitzero"`
 
-	seq uint64 // first in, first out
+	seq  uint64 // first in, first out
+	list *list  // of the queue, where it is counted
 }
 
 // Progress says how far a job is: Done of Total.

@@ -21,12 +21,35 @@ type Queue struct {
 	live    int             // not ended
 	lastSeq uint64
 
+	// Every job is in one of these, so that a look at the queue need not look at all jobs.
+	waiting, scheduled, retrying, running, dead, over list
+
 	// These may have entries that are no longer true: they are dropped when they come up.
 	ready  []*Job  // due, first come first served; from next on
 	next   int     // those before are gone
 	later  entries // not due yet, by when they will be
 	leases entries // by when they expire
 	ended  []*Job  // oldest first, to be forgotten
+}
+
+// A list counts the jobs that have the same state, and knows which they are if there can't be too many.
+type list struct {
+	count int
+	jobs  map[string]*Job
+}
+
+// move takes a job from the list it is in to another one, or to none.
+func (j *Job) move(to *list) {
+	if from := j.list; from != nil {
+		from.count--
+		delete(from.jobs, j.ID)
+	}
+	if j.list = to; to != nil {
+		to.count++
+		if to.jobs != nil {
+			to.jobs[j.ID] = j
+		}
+	}
 }
 
 // An entry is a job's place in a heap at the time it was put there.
@@ -53,7 +76,11 @@ func (e *entries) Pop() any {
 
 // NewQueue returns an empty queue.
 func NewQueue(backlog int, lease time.Duration, keep int) *Queue {
-	return &Queue{Backlog: backlog, Lease: lease, Keep: keep, jobs: make(map[string]*Job), keys: make(map[string]*Job)}
+	known := func() list { return list{jobs: make(map[string]*Job)} }
+	return &Queue{
+		Backlog: backlog, Lease: lease, Keep: keep, jobs: make(map[string]*Job), keys: make(map[string]*Job),
+		retrying: known(), running: known(), dead: known(),
+	}
 }
 
 // Restore puts a job in as the journal has it; a later one replaces an earlier
@@ -100,12 +127,20 @@ func (q *Queue) put(j *Job, now time.Time) {
 func (q *Queue) place(j *Job, now time.Time) {
 	switch {
 	case j.State == Queued && j.Due.After(now):
+		if j.move(&q.scheduled); j.Attempts > 0 {
+			j.move(&q.retrying)
+		}
 		heap.Push(&q.later, entry{j.Due, j.seq, j})
 	case j.State == Queued: // no heap for these: most jobs are due at once, and a million may wait
+		j.move(&q.waiting)
 		q.ready = append(q.ready, j)
 	case j.State == Running:
+		j.move(&q.running)
 		heap.Push(&q.leases, entry{j.Expires, j.seq, j})
-	case j.State != Dead:
+	case j.State == Dead:
+		j.move(&q.dead)
+	default:
+		j.move(&q.over)
 		q.ended = append(q.ended, j)
 		for len(q.ended) > q.Keep {
 			if q.jobs[q.ended[0].ID] == q.ended[0] {
@@ -118,6 +153,7 @@ func (q *Queue) place(j *Job, now time.Time) {
 }
 
 func (q *Queue) forget(j *Job) {
+	j.move(nil)
 	delete(q.jobs, j.ID)
 	if q.keys[j.Key] == j {
 		delete(q.keys, j.Key)
@@ -131,30 +167,40 @@ func (q *Queue) forget(j *Job) {
 func (q *Queue) Get(id string) *Job    { return q.jobs[id] }
 func (q *Queue) ByKey(key string) *Job { return q.keys[key] }
 
-// Next gives the job that is due and has waited longest to a worker, under a
-// token that was never used before. It returns nil if there is none.
-func (q *Queue) Next(worker, token string, now time.Time) *Job {
+// First returns the job that is due and has waited longest, or nil if there is none.
+func (q *Queue) First(now time.Time) *Job {
 	for len(q.later) > 0 && !q.later[0].at.After(now) {
-		q.ready = append(q.ready, heap.Pop(&q.later).(entry).job)
+		if j := heap.Pop(&q.later).(entry).job; j.list == &q.scheduled || j.list == &q.retrying { // not cancelled since, say
+			q.place(j, now)
+		}
 	}
-	for q.next < len(q.ready) {
-		j := q.ready[q.next]
+	for ; q.next < len(q.ready); q.next++ {
+		if j := q.ready[q.next]; j.list == &q.waiting {
+			return j
+		}
 		q.ready[q.next] = nil
-		q.next++
-		if q.next > 1000 && q.next > len(q.ready)/2 { // give the room of those that are gone back
-			q.ready, q.next = append([]*Job(nil), q.ready[q.next:]...), 0
-		}
-		if q.jobs[j.ID] != j || j.State != Queued {
-			continue // cancelled, say, since it was put there
-		}
-		j.State, j.Worker, j.Token, j.Expires = Running, worker, token, now.Add(q.Lease)
-		j.Attempts++
-		j.Progress = Progress{}
-		q.place(j, now)
-		return j
 	}
 	q.ready, q.next = q.ready[:0], 0
 	return nil
+}
+
+// Next gives the first job to a worker, under a token that was never used before.
+// It returns nil if there is none.
+func (q *Queue) Next(worker, token string, now time.Time) *Job {
+	j := q.First(now)
+	if j == nil {
+		return nil
+	}
+	q.ready[q.next] = nil
+	q.next++
+	if q.next > 1000 && q.next > len(q.ready)/2 { // give the room of those that are gone back
+		q.ready, q.next = append([]*Job(nil), q.ready[q.next:]...), 0
+	}
+	j.State, j.Worker, j.Token, j.Expires = Running, worker, token, now.Add(q.Lease)
+	j.Attempts++
+	j.Progress = Progress{}
+	q.place(j, now)
+	return j
 }
 
 // leased returns the job if token is the one of its lease: an answer that comes
@@ -272,7 +318,7 @@ func (q *Queue) Expired(now time.Time) *Job {
 	for len(q.leases) > 0 && !q.leases[0].at.After(now) {
 		j := heap.Pop(&q.leases).(entry).job
 		switch {
-		case q.jobs[j.ID] != j || j.State != Running:
+		case j.list != &q.running:
 		case j.Expires.After(now):
 			q.place(j, now) // renewed since
 		default:
