@@ -27,6 +27,7 @@ type Broker struct {
 	queue    *Queue                   // guarded by mu
 	fresh    map[string]*Job          // guarded by mu; being written down for the first time
 	keys     map[string]chan struct{} // guarded by mu; of those, closed when that has ended
+	disowned map[string]time.Time     // guarded by mu; tokens that were abandoned before they had a job, and when
 	unsaved  map[string]*Job          // guarded by mu; changed, and the disk has not taken it
 	changed  chan struct{}            // guarded by mu; closed at the next change
 	compact  int64                    // guarded by mu; bytes of the journal at which it is written anew
@@ -72,7 +73,7 @@ func OpenBroker(c BrokerConfig) (b *Broker, err error) {
 func newBroker(c BrokerConfig) *Broker {
 	return &Broker{
 		log: c.Log, queue: NewQueue(c.Backlog, c.Lease, 1000), compact: 1 << 20,
-		fresh: make(map[string]*Job), keys: make(map[string]chan struct{}), unsaved: make(map[string]*Job), changed: make(chan struct{}),
+		fresh: make(map[string]*Job), keys: make(map[string]chan struct{}), unsaved: make(map[string]*Job), disowned: make(map[string]time.Time), changed: make(chan struct{}),
 	}
 }
 
@@ -281,6 +282,10 @@ func (b *Broker) Lease(ctx context.Context, worker, token string) (Job, error) {
 	for {
 		b.mu.Lock()
 		now := time.Now()
+		if _, gone := b.disowned[token]; gone {
+			b.mu.Unlock()
+			return Job{}, ErrFenced
+		}
 		if j := b.queue.Next(worker, token, now); j != nil {
 			// Nobody waits for this record: without it, after a crash of the machine, the
 			// job would be given to another worker, as after the end of a lease.
@@ -336,8 +341,12 @@ func (b *Broker) Release(_ context.Context, id, token string) error {
 	return err
 }
 
-// Abandon hands back the job that was leased under that token, if there is one.
+// Abandon hands back the job that was leased under that token, if there is one. If
+// there is none, there will be none: the question may still be on its way here.
 func (b *Broker) Abandon(_ context.Context, token string) error {
+	b.mu.Lock()
+	b.disowned[token] = time.Now()
+	b.mu.Unlock()
 	_, err := b.change("abandoned", "", func(q *Queue, now time.Time) (*Job, error) { return q.Abandon(token, now) })
 	return err
 }
@@ -451,6 +460,7 @@ func (b *Broker) expire(ctx context.Context) {
 			b.save(append(b.again(j, now), j)...) // if it is lost it expires again
 			b.notify()
 		}
+		maps.DeleteFunc(b.disowned, func(_ string, since time.Time) bool { return now.Sub(since) > b.queue.Lease })
 		b.mu.Unlock()
 	}
 }

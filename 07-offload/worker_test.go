@@ -436,3 +436,25 @@ func TestJobWhoseAnswerWasLostIsHandedBack(t *testing.T) {
 		}
 	})
 }
+
+// TestQuestionThatWasGivenUpGetsNoJob: it comes to the broker after the word that
+// nobody waits for its answer any more (claim 7.5).
+func TestQuestionThatWasGivenUpGetsNoJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, t.TempDir())
+		defer b.Close()
+		enqueue(t, b, NewJob{})
+		if err := b.Abandon(t.Context(), "token"); err != ErrNotFound {
+			t.Errorf("under a token that never had a job, Abandon returned %v", err)
+		}
+		if j, err := b.Lease(t.Context(), "w", "token"); err != ErrFenced {
+			t.Errorf("a question that was given up got the job %s (%v), which nobody will do before its lease ends", j.ID, err)
+		}
+		time.Sleep(time.Minute)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if len(b.disowned) != 0 {
+			t.Errorf("%d tokens are kept for ever", len(b.disowned))
+		}
+	})
+}
