@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -52,7 +53,8 @@ func alone(t *testing.T, look string, check func(t *testing.T)) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=20s")
-	cmd.Env = append(os.Environ(), asChild+"=1", "GOTRACEBACK=", "GODEBUG=", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), asChild+"=1", "GOTRACEBACK=", "GODEBUG=", "GORACE=atexit_sleep_ms=0",
+		fmt.Sprint("GOMAXPROCS=", runtime.GOMAXPROCS(0))) // or go test -cpu would mean nothing
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return
