@@ -144,8 +144,8 @@ func whicheverComes() {
 		}
 		return "nothing, so go on"
 	})
-	read("One select, one goroutine, and no polling. In each line something never",
-		"comes, or not in time: whoever waits for that alone waits for ever.")
+	read("One select, one goroutine, and no polling. One channel in each line never",
+		"sends anything: who waited for that alone would wait for ever.")
 }
 
 // direction shows what the compiler makes of a receive from a send-only channel.
