@@ -4,15 +4,16 @@ package exercise
 
 import "context"
 
-// A Mirror answers a search. It ends soon after ctx does.
+// A Mirror answers a search. It ends when it has, or soon after ctx does.
 type Mirror func(ctx context.Context) (string, error)
 
-// First asks all mirrors at the same time and returns the first answer. The others
-// are cancelled then. An error decides only when all have failed: then all of them
-// are returned, joined. When ctx ends, First returns why, at once. Whatever
-// happens, none of its goroutines is left behind once the mirrors have ended.
+// First asks all mirrors at the same time and returns the first good answer as
+// soon as it is there; the other mirrors are cancelled then. An error decides
+// nothing while another mirror may still answer: only when all have failed their
+// errors are returned, joined. When ctx ends, First returns its cause at once.
 //
-// This is a goroutine in a handler as it may be: it does not outlive the request.
+// First does not wait for mirrors that are slow to hear that they are cancelled.
+// But each of its goroutines ends when its mirror has ended: none is left behind.
 func First(ctx context.Context, mirrors ...Mirror) (string, error) {
 	type answer struct {
 		text string
@@ -25,7 +26,8 @@ func First(ctx context.Context, mirrors ...Mirror) (string, error) {
 			answers <- answer{text, err}
 		}()
 	}
-	// TODO: who takes the other answers, and who tells those mirrors to stop?
+	// TODO: whoever comes first decides, even if it has failed. Nobody takes what
+	// the others say, nobody tells them to stop, and nobody listens to ctx.
 	first := <-answers
 	return first.text, first.err
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"regexp"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,112 +20,157 @@ var source string
 
 const (
 	file      = "first.go"
-	untouched = 0x4becae89
+	untouched = 0xa4a05fb8
 )
 
-// answers is a mirror that needs so long, and stops when it is told to.
+// answers is a mirror that needs so long, and stops at once when it is told to.
 func answers(after time.Duration, text string, err error) Mirror {
 	return func(ctx context.Context) (string, error) {
 		select {
 		case <-time.After(after):
 			return text, err
 		case <-ctx.Done():
-			return "", context.Cause(ctx)
+			return "", ctx.Err()
 		}
 	}
 }
 
-// left returns how many goroutines of First there are.
-func left() int {
-	stacks := make([]byte, 1<<20)
-	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "exercise.First")
+// slowToHear is a mirror that answers after a minute, whatever it is told.
+func slowToHear(context.Context) (string, error) {
+	time.Sleep(time.Minute)
+	return "late", nil
 }
 
-func TestFirstAnswerWinsAtOnce(t *testing.T) {
-	alone(t, "4.4 in the program: what the handler waits for, and what it does not", func(t *testing.T) {
+// reportLeft looks an hour later, when every mirror has ended, for goroutines that are still there.
+func reportLeft(t *testing.T) {
+	t.Helper()
+	time.Sleep(time.Hour)
+	synctest.Wait()
+	stacks := make([]byte, 1<<20)
+	waits := make(map[string]int)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if m := inBubble.FindStringSubmatch(stack); m != nil && !strings.Contains(stack, "created by testing") {
+			waits[m[1]]++
+		}
+	}
+	for state, n := range waits {
+		what, ok := map[string]string{
+			"chan send":    "to send an answer that nobody receives",
+			"chan receive": "to receive what nobody sends",
+		}[state]
+		if !ok {
+			what = "in " + state
+		}
+		t.Errorf("goroutines left behind (as in 4.1) an hour later, when all mirrors have ended: %d, waiting %s", n, what)
+	}
+}
+
+var inBubble = regexp.MustCompile(`^goroutine \d+ \[([\w.]+(?: [\w.]+)*).*, synctest bubble`)
+
+func TestAllAreAskedAtTheSameTime(t *testing.T) {
+	alone(t, "1.6 in chapter 01: waits overlap when each has a goroutine", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			began := time.Now()
-			text, err := First(t.Context(), answers(3*time.Second, "slow", nil), answers(time.Second, "quick", nil), answers(2*time.Second, "middle", nil))
-			if took := time.Since(began); text != "quick" || err != nil || took != time.Second {
-				t.Errorf("three mirrors answer after 3s, 1s and 2s; First returned %q, %v after %v: they were asked one after the other, or all were waited for", text, err, took)
+			var asked atomic.Int64
+			ask := func(ctx context.Context) (string, error) {
+				asked.Add(1)
+				return answers(time.Second, "", errors.New("down"))(ctx)
 			}
+			go First(t.Context(), ask, ask, ask)
+			synctest.Wait()
+			if n := asked.Load(); n != 3 {
+				t.Errorf("First has 3 mirrors, and began by asking %d of them: they are asked one after the other", n)
+			}
+			reportLeft(t)
 		})
 	})
 }
 
-func TestSlowerMirrorsAreToldToStop(t *testing.T) {
-	alone(t, "4.5 in the program: a context is how a caller tells", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			told := make(chan struct{}, 1)
-			slow := func(ctx context.Context) (string, error) {
-				select {
-				case <-ctx.Done():
-					told <- struct{}{}
-				case <-time.After(24 * time.Hour):
+func TestFirstGoodAnswerWinsAtOnce(t *testing.T) {
+	alone(t, "what First waits for when it has its answer", func(t *testing.T) {
+		for _, slow := range []Mirror{answers(3*time.Second, "slow", nil), slowToHear} {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				text, err := First(t.Context(), slow, answers(time.Second, "quick", nil), answers(2*time.Second, "middle", nil))
+				if took := time.Since(began); took != time.Second {
+					t.Errorf("the first good answer is there after 1s, and First returns after %v: it waits for the slower mirrors", took)
 				}
-				return "", errors.New("too late")
+				if text != "quick" || err != nil {
+					t.Errorf("the first good answer is \"quick\", and First returns %q, %v", text, err)
+				}
+				reportLeft(t)
+			})
+		}
+	})
+}
+
+func TestSlowerMirrorsAreToldToStop(t *testing.T) {
+	alone(t, "4.1 in the program, and mail.go: what ends a call that takes long?", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var told atomic.Bool
+			slow := func(ctx context.Context) (string, error) {
+				text, err := answers(time.Minute, "slow", nil)(ctx)
+				told.Store(err != nil)
+				return text, err
 			}
 			First(t.Context(), slow, answers(time.Second, "quick", nil))
 			synctest.Wait()
-			select {
-			case <-told:
-			default:
-				t.Error("there is an answer, and a slower mirror is still at work: nobody told it to stop")
+			if !told.Load() {
+				t.Error("First has its answer, and a slower mirror is still at work: nobody told it to stop")
 			}
+			reportLeft(t)
 		})
 	})
 }
 
 func TestNoGoroutineIsLeftBehind(t *testing.T) {
-	alone(t, "4.1 in the program, and leaky.go: who is there to receive what it sends?", func(t *testing.T) {
+	alone(t, "4.1 in the program: its goroutines, too, wait for somebody who never comes", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			First(t.Context(), answers(time.Second, "quick", nil), answers(2*time.Second, "slow", nil), answers(2*time.Second, "", errors.New("down")))
-			time.Sleep(time.Hour) // they have all ended long ago
-			synctest.Wait()
-			if n := left(); n > 0 {
-				t.Errorf("%d goroutines are left, an hour later: they want to send an answer that nobody receives", n)
-			}
+			First(t.Context(), slowToHear, answers(time.Second, "quick", nil), answers(time.Second/2, "", errors.New("down")), answers(2*time.Second, "middle", nil))
+			reportLeft(t)
 		})
 	})
 }
 
 func TestAnErrorDecidesOnlyWhenAllHaveFailed(t *testing.T) {
-	alone(t, "4.2 in the program: whose errors are seen", func(t *testing.T) {
+	alone(t, "4.2 in the program: who hears of the errors?", func(t *testing.T) {
 		down, full := errors.New("down"), errors.New("full")
 		synctest.Test(t, func(t *testing.T) {
 			text, err := First(t.Context(), answers(time.Second, "", down), answers(2*time.Second, "good", nil))
-			if text != "good" || err != nil {
-				t.Errorf("one mirror fails after 1s, one answers after 2s; First returned %q, %v: the first that came was an error, and it won", text, err)
+			switch {
+			case errors.Is(err, down):
+				t.Errorf("one mirror fails after 1s, one answers after 2s, and First returns %q, %v: the error came first, and it won", text, err)
+			case text != "good" || err != nil:
+				t.Errorf("one mirror fails after 1s, one answers \"good\" after 2s, and First returns %q, %v", text, err)
 			}
+			reportLeft(t)
 		})
 		synctest.Test(t, func(t *testing.T) {
 			_, err := First(t.Context(), answers(time.Second, "", down), answers(2*time.Second, "", full))
 			if !errors.Is(err, down) || !errors.Is(err, full) {
-				t.Errorf("two mirrors fail, with %q and %q, and First says: %v", down, full, err)
+				t.Errorf("both mirrors fail, with %q and %q, and First's error is %v: not what each of them said", down, full, err)
 			}
+			reportLeft(t)
 		})
 	})
 }
 
-func TestCallerWhoGoesAwayDoesNotWait(t *testing.T) {
-	alone(t, "4.5 in the program: r.Context() ends when the client leaves", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			gone := errors.New("the client has left")
-			ctx, cancel := context.WithCancelCause(t.Context())
-			time.AfterFunc(time.Second, func() { cancel(gone) })
-			deaf := func(context.Context) (string, error) { time.Sleep(time.Minute); return "late", nil }
-			began := time.Now()
-			_, err := First(ctx, deaf, deaf)
-			if took := time.Since(began); took != time.Second {
-				t.Errorf("the client leaves after 1s, and First returns after %v: it waits for its mirrors all the same", took)
-			} else if !errors.Is(err, gone) {
-				t.Errorf("the client has left, and First says: %v; context.Cause knows why", err)
-			}
-			time.Sleep(time.Hour)
-			synctest.Wait()
-			if n := left(); n > 0 {
-				t.Errorf("the client has left, and %d goroutines are left behind an hour later", n)
-			}
-		})
+func TestCallerWhoLeavesDoesNotWait(t *testing.T) {
+	alone(t, "4.5 in the program: whose context is it, and when does it end?", func(t *testing.T) {
+		for _, mirror := range []Mirror{slowToHear, answers(time.Minute, "late", nil)} {
+			synctest.Test(t, func(t *testing.T) {
+				left := errors.New("the client has left")
+				ctx, cancel := context.WithCancelCause(t.Context())
+				time.AfterFunc(time.Second, func() { cancel(left) })
+				began := time.Now()
+				text, err := First(ctx, mirror, mirror)
+				if took := time.Since(began); took != time.Second {
+					t.Errorf("the client leaves after 1s, and First returns after %v: it waits for its mirrors all the same", took)
+				}
+				if !errors.Is(err, left) {
+					t.Errorf("the client has left, and First returns %q, %v: that does not say why it left, as context.Cause does", text, err)
+				}
+				reportLeft(t)
+			})
+		}
 	})
 }

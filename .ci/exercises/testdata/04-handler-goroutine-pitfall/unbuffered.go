@@ -1,4 +1,4 @@
-// Says: they want to send an answer that nobody receives
+// Says: waiting to send an answer that nobody receives
 
 // Package exercise asks several mirrors of a search and answers with the first one
 // that knows. The task is in README.md; this is the one file to change.
@@ -9,15 +9,16 @@ import (
 	"errors"
 )
 
-// A Mirror answers a search. It ends soon after ctx does.
+// A Mirror answers a search. It ends when it has, or soon after ctx does.
 type Mirror func(ctx context.Context) (string, error)
 
-// First asks all mirrors at the same time and returns the first answer. The others
-// are cancelled then. An error decides only when all have failed: then all of them
-// are returned, joined. When ctx ends, First returns why, at once. Whatever
-// happens, none of its goroutines is left behind once the mirrors have ended.
+// First asks all mirrors at the same time and returns the first good answer as
+// soon as it is there; the other mirrors are cancelled then. An error decides
+// nothing while another mirror may still answer: only when all have failed their
+// errors are returned, joined. When ctx ends, First returns its cause at once.
 //
-// This is a goroutine in a handler as it may be: it does not outlive the request.
+// First does not wait for mirrors that are slow to hear that they are cancelled.
+// But each of its goroutines ends when its mirror has ended: none is left behind.
 func First(ctx context.Context, mirrors ...Mirror) (string, error) {
 	type answer struct {
 		text string
@@ -43,6 +44,9 @@ func First(ctx context.Context, mirrors ...Mirror) (string, error) {
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		}
+	}
+	if ctx.Err() != nil { // it is because the caller has left that they failed
+		return "", context.Cause(ctx)
 	}
 	return "", errors.Join(errs...)
 }
