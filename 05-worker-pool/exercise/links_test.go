@@ -1,10 +1,14 @@
 package exercise
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"regexp"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,50 +22,57 @@ var source string
 
 const (
 	file      = "links.go"
-	untouched = 0x8c49d263
+	untouched = 0x2c25f41b
 )
 
-// A web counts who fetches what. A fetch takes a second.
+// A web counts who fetches what. A fetch takes a second, if nothing else is said.
 type web struct {
-	mu     sync.Mutex
-	now    int // under way
-	peak   int
-	times  map[string]int   // that a link was fetched
-	broken map[string]error // links
-	cut    int              // fetches whose context ended first
+	takes  map[string]time.Duration
+	broken map[string]error
+
+	mu                    sync.Mutex     // guards what follows
+	now, peak, begun, cut int            // fetches: under way, in all, and of those whose context ended
+	times                 map[string]int // that a link was fetched
+}
+
+func (w *web) note(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
 }
 
 func (w *web) fetch(ctx context.Context, link string) error {
-	w.mu.Lock()
-	w.now++
-	w.peak = max(w.peak, w.now)
-	if w.times == nil {
-		w.times = make(map[string]int)
-	}
-	w.times[link]++
-	w.mu.Unlock()
-	defer func() {
-		w.mu.Lock()
-		w.now--
-		w.mu.Unlock()
-	}()
+	w.note(func() { w.now++; w.peak = max(w.peak, w.now); w.begun++; w.times[link]++ })
+	defer w.note(func() { w.now-- })
 	select {
-	case <-time.After(time.Second):
+	case <-time.After(cmp.Or(w.takes[link], time.Second)):
 		return w.broken[link]
 	case <-ctx.Done():
-		w.mu.Lock()
-		w.cut++
-		w.mu.Unlock()
+		w.note(func() { w.cut++ })
 		time.Sleep(100 * time.Millisecond) // to close a connection takes a moment
-		return context.Cause(ctx)
+		return fmt.Errorf("fetching %s: %w", link, ctx.Err())
 	}
 }
 
-// state returns how many fetches are under way, were begun, and were cut off.
-func (w *web) state() (now, begun, cut int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now, len(w.times), w.cut
+// check has CheckLinks check so many links, and looks what is still there when it has returned.
+func (w *web) check(ctx context.Context, t *testing.T, links, workers int) (took time.Duration, err error) {
+	t.Helper()
+	w.times = make(map[string]int)
+	began := time.Now()
+	err = CheckLinks(ctx, site(links), workers, w.fetch)
+	took = time.Since(began)
+	var now int
+	w.note(func() { now = w.now })
+	synctest.Wait()
+	switch waits := left(); {
+	case now > 0:
+		t.Errorf("CheckLinks has returned, and %d fetches are still under way: nobody waited for them", now)
+	case len(waits) > 0:
+		t.Errorf("CheckLinks has returned, and goroutines are left: %d, waiting in %q", len(waits), waits[0])
+	}
+	time.Sleep(time.Hour) // they end now, if they can
+	synctest.Wait()
+	return took, err
 }
 
 func site(n int) (links []string) {
@@ -71,21 +82,31 @@ func site(n int) (links []string) {
 	return links
 }
 
-func TestNeverMoreAtOnceThanWorkers(t *testing.T) {
+// left returns what each goroutine in the bubble waits in, but for the test's own.
+func left() (waits []string) {
+	stacks := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if m := inBubble.FindStringSubmatch(stack); m != nil && !strings.Contains(stack, "created by testing") {
+			waits = append(waits, m[1])
+		}
+	}
+	return waits
+}
+
+var inBubble = regexp.MustCompile(`^goroutine \d+ \[([\w.]+(?: [\w.]+)*).*, synctest bubble`)
+
+func TestAsManyAtOnceAsWorkersAndNeverMore(t *testing.T) {
 	alone(t, "5.1 in the program, and pertask.go", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			w := &web{}
-			began := time.Now()
-			if err := CheckLinks(t.Context(), site(40), 4, w.fetch); err != nil {
-				t.Errorf("all links are good, and it says: %v", err)
-			}
-			switch took := time.Since(began); {
+			w := &web{takes: map[string]time.Duration{"/page/0": 10 * time.Second}}
+			took, _ := w.check(t.Context(), t, 31, 4)
+			switch {
 			case w.peak > 4:
-				t.Errorf("4 workers, and %d fetches were under way at once: nothing bounds them", w.peak)
+				t.Errorf("4 workers, and %d fetches were under way at once: nothing bounds them, or not enough", w.peak)
 			case w.peak < 4:
 				t.Errorf("4 workers, and never more than %d at work: the others have nothing to do", w.peak)
 			case took != 10*time.Second:
-				t.Errorf("40 fetches of a second with 4 workers took %v: who is free should take the next one at once", took)
+				t.Errorf("one fetch takes 10s, and 3 workers can do 30 others of 1s meanwhile; it took %v: who was free did not take the next link", took)
 			}
 		})
 	})
@@ -93,69 +114,79 @@ func TestNeverMoreAtOnceThanWorkers(t *testing.T) {
 
 func TestEveryLinkIsFetchedOnce(t *testing.T) {
 	alone(t, "5.2 in the program", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			for _, n := range []int{0, 1, 3, 10} {
+		for _, n := range []int{0, 1, 3, 10} {
+			synctest.Test(t, func(t *testing.T) {
 				w := &web{}
-				CheckLinks(t.Context(), site(n), 4, w.fetch)
+				if _, err := w.check(t.Context(), t, n, 4); err != nil {
+					t.Errorf("all links are good, and CheckLinks returns %v", err)
+				}
 				for _, link := range site(n) {
-					if times := w.times[link]; times != 1 {
-						t.Errorf("of %d links, %s was fetched %d times", n, link, times)
+					if w.times[link] != 1 {
+						t.Errorf("of %d links, %s was fetched %d times", n, link, w.times[link])
 					}
 				}
-			}
-		})
+			})
+		}
 	})
 }
 
+// often runs a check thirty times: a select of which two cases are ready takes either.
+func often(t *testing.T, check func(*testing.T)) {
+	for n := 0; n < 30 && !t.Failed(); n++ {
+		synctest.Test(t, check)
+	}
+}
+
+const eitherCase = "ask the context before each fetch (a select of which two cases are ready takes either)"
+
 func TestFirstErrorStopsTheRest(t *testing.T) {
-	alone(t, "5.4 in the program, and pool.go", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+	alone(t, "5.4 in the program, and at work and failed in pool.go", func(t *testing.T) {
+		often(t, func(t *testing.T) {
 			gone := errors.New("404 Not Found")
-			w := &web{broken: map[string]error{"/page/1": gone}}
-			err := CheckLinks(t.Context(), site(1000), 4, func(ctx context.Context, link string) error {
-				if link != "/page/1" {
-					time.Sleep(time.Millisecond) // so that others are under way when it fails
-				}
-				return w.fetch(ctx, link)
-			})
-			now, begun, cut := w.state()
-			if now > 0 {
-				t.Errorf("CheckLinks has returned, and %d fetches are still under way: nobody waited for them", now)
-			}
-			if err != gone {
-				t.Errorf("the first fetch that failed said %q, and CheckLinks says: %v", gone, err)
-			}
-			if begun > 8 {
-				t.Errorf("one of the first four fetches fails, and %d were begun: an error stops nothing", begun)
-			}
-			if cut+now == 0 {
+			w := &web{broken: map[string]error{"/page/1": gone}, takes: map[string]time.Duration{"/page/1": time.Second / 2}}
+			_, err := w.check(t.Context(), t, 1000, 4)
+			if w.peak > 1 && w.cut == 0 {
 				t.Error("a fetch has failed, and those under way were not told: their context goes on")
 			}
-			time.Sleep(time.Hour) // whatever is still there goes on now
+			switch {
+			case w.begun == 1000:
+				t.Error("one of the first 4 fetches has failed, and the 996 others were begun all the same: an error stops nothing")
+			case w.begun > 4:
+				t.Errorf("one of the first 4 fetches has failed, and then others were begun: %d; %s", w.begun-4, eitherCase)
+			}
+			if !errors.Is(err, gone) || errors.Is(err, context.Canceled) {
+				t.Errorf("the first error is %q, and CheckLinks returns %s", gone, firstLine(err))
+			}
 		})
 	})
 }
 
 func TestCallerWhoGivesUpStopsIt(t *testing.T) {
 	alone(t, "5.4 in the program: the caller cancels", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			why := errors.New("the user has closed the page")
+		often(t, func(t *testing.T) {
+			why := errors.New("the editor has closed the page")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(1500*time.Millisecond, func() { cancel(why) })
 			w := &web{}
-			began := time.Now()
-			err := CheckLinks(ctx, site(1000), 4, w.fetch)
-			now, begun, _ := w.state()
-			if took := time.Since(began); took > 2*time.Second || begun > 12 {
-				t.Errorf("the caller gives up after 1.5s, and CheckLinks returns after %v and %d fetches: it does not listen", took, begun)
+			switch took, err := w.check(ctx, t, 1000, 4); {
+			case w.begun == 1000 || took > 2*time.Second:
+				t.Errorf("the caller gives up after 1.5s, and CheckLinks returns after %v and %d fetches: it does not listen", took, w.begun)
+			case w.begun > 8:
+				t.Errorf("the caller gives up when 8 fetches were begun, and then others were: %d; %s", w.begun-8, eitherCase)
+			case !errors.Is(err, why):
+				t.Errorf("the caller gives up because %q, and CheckLinks returns %s", why, firstLine(err))
 			}
-			if !errors.Is(err, why) {
-				t.Errorf("the caller gave up because %q, and CheckLinks says: %v", why, err)
+			late := &web{}
+			if _, err := late.check(ctx, t, 1000, 4); late.begun > 0 {
+				t.Errorf("the caller had given up before, and then fetches were begun: %d; %s", late.begun, eitherCase)
+			} else if !errors.Is(err, why) {
+				t.Errorf("the caller had given up before because %q, and CheckLinks returns %s", why, firstLine(err))
 			}
-			if now > 0 {
-				t.Errorf("CheckLinks has returned, and %d fetches are still under way: nobody waited for them", now)
-			}
-			time.Sleep(time.Hour)
 		})
 	})
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(fmt.Sprint(err), "\n")
+	return line
 }

@@ -9,10 +9,13 @@ import (
 	"sync"
 )
 
-// CheckLinks fetches every link, with so many fetches at once and never more. The
-// first error stops the rest: no other fetch is begun, those under way have their
-// context cancelled, and that error is returned. When ctx ends, the same happens,
-// and the cause is returned. CheckLinks returns when all it has started has ended.
+// CheckLinks fetches every link once. As long as there are links enough, so many
+// fetches are under way at once as there are workers, and never more.
+//
+// The first error stops the rest: no other fetch is begun, those under way have
+// their context cancelled, and that error is returned, not what follows from it.
+// When ctx ends the same happens, and its cause is returned. CheckLinks returns
+// when all that it has started has ended.
 func CheckLinks(ctx context.Context, links []string, workers int, fetch func(ctx context.Context, link string) error) error {
 	jobs := make(chan string)
 	var once sync.Once
