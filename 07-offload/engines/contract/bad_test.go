@@ -14,7 +14,7 @@ import (
 // TestBadInput needs no server: what is no good must be refused before one is asked.
 func TestBadInput(t *testing.T) {
 	for _, s := range Systems {
-		t.Run(s.Folder, func(t *testing.T) {
+		t.Run(s.String(), func(t *testing.T) {
 			web, err := s.StartWeb(build(t, s), nowhere(s))
 			if err != nil {
 				t.Fatal(err)
@@ -67,7 +67,7 @@ func TestWrongServer(t *testing.T) {
 			"nobody": "127.0.0.1:1", "mute": mute.Addr().String(), "http": listener.Addr().String(),
 		} {
 			at = strings.Replace(nowhere(s), "127.0.0.1:1", at, 1)
-			t.Run(s.Folder+"/"+what, func(t *testing.T) {
+			t.Run(s.String()+"/"+what, func(t *testing.T) {
 				t.Parallel()
 				web, err := s.StartWeb(program, at)
 				if err != nil {

@@ -28,7 +28,7 @@ func BenchmarkSystems(b *testing.B) {
 			if careless {
 				setting = "default"
 			}
-			b.Run(s.Folder+"/"+setting, func(b *testing.B) {
+			b.Run(s.String()+"/"+setting, func(b *testing.B) {
 				program := build(b, s)
 				server := private(b, s, program, careless)
 				var flags []string

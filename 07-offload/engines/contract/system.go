@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -75,6 +76,9 @@ var (
 		},
 	}
 )
+
+// String returns a name that a path can have.
+func (s System) String() string { return strings.Replace(s.Folder, "..", "chapter07", 1) }
 
 // Systems are all five.
 var Systems = []System{Chapter07, Asynq, Faktory, RabbitMQ, Kafka}
