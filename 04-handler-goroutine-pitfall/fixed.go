@@ -33,7 +33,7 @@ type Fixed struct {
 	log     *slog.Logger
 
 	queue   chan task
-	room    chan struct{} // one inside for each mail that is accepted and not done
+	room    chan struct{} // one inside for each mail that is accepted and not done; queue has only those not begun
 	senders sync.WaitGroup
 	giveUp  context.Context // ends when Shutdown waits no longer
 	stop    context.CancelFunc
@@ -131,7 +131,7 @@ func (f *Fixed) send(t task) (err error) {
 	ctx, cancel := context.WithTimeout(t.ctx, f.timeout)
 	defer cancel()
 	ctx, give := context.WithCancelCause(ctx)
-	defer context.AfterFunc(f.giveUp, func() { give(ErrStopping) })()
+	defer context.AfterFunc(f.giveUp, func() { give(ErrStopping) })() // set up now; deferred is what takes it back
 	if f.giveUp.Err() != nil {
 		return ErrStopping // Do not begin what can't be finished.
 	}

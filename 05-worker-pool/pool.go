@@ -101,7 +101,7 @@ func (p *Pool[T]) failed(err error) {
 // nil if the task is in the queue; ErrClosed after Close; the cause if ctx ends
 // first or the pool has stopped.
 func (p *Pool[T]) Submit(ctx context.Context, task T) error {
-	if !p.closing.TryRLock() { // nobody but Close locks it for writing
+	if !p.closing.TryRLock() { // only Close locks it for writing: to wait for that would be to wait for nothing
 		return ErrClosed
 	}
 	defer p.closing.RUnlock()
