@@ -37,8 +37,18 @@ func Start(args ...string) (*Process, error) {
 	return p, p.Restart()
 }
 
-// Restart starts it again, at the same address.
+// Restart starts it again, at the same address. While it was away, somebody else may
+// have been given its port; most give it back soon.
 func (p *Process) Restart() error {
+	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		err := p.start()
+		if err == nil || !strings.Contains(err.Error(), ": bind: ") || time.Now().After(limit) {
+			return err
+		}
+	}
+}
+
+func (p *Process) start() error {
 	self, err := os.Executable()
 	if err != nil {
 		return err

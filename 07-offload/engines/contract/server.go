@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -125,14 +126,26 @@ func (s *Server) gone(patience time.Duration) {
 	}
 }
 
-// freePort returns a port that nobody listens at.
+// A server takes a while to start, and comes back at its port after a Kill. Ports that
+// the system hands out (from 32768 or 49152 on) would be gone by then, now and then. So
+// each process has its own hundred below those.
+var ports = struct {
+	sync.Mutex
+	next int // guarded by Mutex
+}{next: 10_000 + os.Getpid()%200*100}
+
+// freePort returns a port that nobody listens at, and never the same one again.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	ports.Lock()
+	defer ports.Unlock()
+	for range 100 {
+		port := ports.next
+		ports.next++
+		if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("no port below %d is free", ports.next)
 }
 
 // greets returns a function that says something to an address and wants an answer that begins so.
@@ -228,33 +241,33 @@ func NewRabbitMQ(dir, _ string, _ bool) (*Server, error) {
 	if err != nil {
 		return nil, &NotInstalledError{"epmd", "it belongs to Erlang, which comes with rabbitmq-server"}
 	}
-	var ports [3]int
-	for i := range ports {
-		if ports[i], err = freePort(); err != nil {
+	var own [3]int
+	for i := range own {
+		if own[i], err = freePort(); err != nil {
 			return nil, err
 		}
 	}
 	config := filepath.Join(dir, "rabbitmq.conf")
 	// It takes no messages when the disk has less room than that.
-	text := fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\ndisk_free_limit.absolute = 50MB\n", ports[0])
+	text := fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\ndisk_free_limit.absolute = 50MB\n", own[0])
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
 	env := []string{
-		"HOME=" + dir, "ERL_EPMD_ADDRESS=127.0.0.1", fmt.Sprint("ERL_EPMD_PORT=", ports[1]),
-		fmt.Sprintf("RABBITMQ_NODENAME=engines%d@localhost", ports[0]),
+		"HOME=" + dir, "ERL_EPMD_ADDRESS=127.0.0.1", fmt.Sprint("ERL_EPMD_PORT=", own[1]),
+		fmt.Sprintf("RABBITMQ_NODENAME=engines%d@localhost", own[0]),
 		"RABBITMQ_CONFIG_FILE=" + config,
 		"RABBITMQ_MNESIA_BASE=" + filepath.Join(dir, "mnesia"),
 		"RABBITMQ_LOG_BASE=" + filepath.Join(dir, "logs"),
 		"RABBITMQ_FEATURE_FLAGS_FILE=" + filepath.Join(dir, "feature_flags"),
 		"RABBITMQ_ENABLED_PLUGINS_FILE=" + filepath.Join(dir, "plugins"),
 		"RABBITMQ_PID_FILE=" + filepath.Join(dir, "pid"),
-		fmt.Sprint("RABBITMQ_DIST_PORT=", ports[2]),
+		fmt.Sprint("RABBITMQ_DIST_PORT=", own[2]),
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1} +sbwt none",
 	}
-	url := fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d", ports[0])
+	url := fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d", own[0])
 	return &Server{At: url, dir: dir, commands: []command{
-		{args: []string{epmd}, env: env, ready: listens(fmt.Sprint("127.0.0.1:", ports[1]))},
+		{args: []string{epmd}, env: env, ready: listens(fmt.Sprint("127.0.0.1:", own[1]))},
 		{args: []string{program}, env: env, ready: func() error {
 			conn, err := amqp.DialConfig(url, amqp.Config{Dial: amqp.DefaultDial(2 * time.Second)})
 			if err == nil {
