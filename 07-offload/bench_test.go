@@ -126,7 +126,7 @@ func writeJournal(b *testing.B, path string, jobs int) {
 	var records []byte
 	now := time.Now()
 	for i := range jobs {
-		records = record(records, encode(&Job{ID: fmt.Sprintf("%026d", i), Kind: "welcome-mail", Payload: payload("ada@example.com"), Policy: Kinds["welcome-mail"], State: Queued, Created: now, Due: now}))
+		records = record(records, encodeJob(&Job{number: uint64(i + 1), ID: fmt.Sprintf("%d-%s", i+1, rand.Text()), Kind: "welcome-mail", Payload: payload("ada@example.com"), Policy: Kinds["welcome-mail"], State: Queued, Created: now, Due: now}))
 	}
 	if err := os.WriteFile(path, records, 0o600); err != nil {
 		b.Fatal(err)

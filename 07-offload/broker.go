@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -65,7 +64,7 @@ func OpenBroker(c BrokerConfig) (b *Broker, err error) {
 	if cut > 0 {
 		c.Log.Warn("the last record was not whole and is cut off", "bytes", cut)
 	}
-	c.Log.Info("journal read", "bytes", journal.Size(), "jobs", len(b.queue.jobs))
+	c.Log.Info("journal read", "bytes", journal.Size(), "jobs", b.queue.Len())
 	b.begin(journal)
 	return b, nil
 }
@@ -79,19 +78,21 @@ func newBroker(c BrokerConfig) *Broker {
 
 // restore takes a record of the journal.
 func (b *Broker) restore(content []byte) error {
-	var j Job
-	if err := json.Unmarshal(content, &j); err != nil {
-		return err
-	}
-	b.queue.Restore(j, time.Now())
 	b.records++
-	return nil
+	if b.queue.Park(content) {
+		return nil
+	}
+	j, err := decodeJob(content)
+	if err == nil {
+		b.queue.Restore(j, time.Now())
+	}
+	return err
 }
 
 // begin begins to work with what was restored.
 func (b *Broker) begin(journal *Journal) {
 	b.journal = journal
-	if b.records < 2*len(b.queue.jobs) { // hardly any history in it
+	if b.records < 2*b.queue.Len() { // hardly any history in it
 		b.compact = max(b.compact, 3*journal.Size())
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -151,10 +152,11 @@ func (b *Broker) Enqueue(ctx context.Context, n NewJob) (Job, error) {
 		return Job{}, ErrBacklogFull
 	}
 	now := time.Now()
-	j := Job{ID: rand.Text(), Kind: n.Kind, Payload: n.Payload, Key: n.Key, Policy: policy, State: Queued, Created: now, Due: n.Due}
+	j := Job{Kind: n.Kind, Payload: n.Payload, Key: n.Key, Policy: policy, State: Queued, Created: now, Due: n.Due}
 	if j.Due.Before(now) {
 		j.Due = now
 	}
+	b.queue.Name(&j)
 	b.fresh[j.ID] = &j
 	if n.Key != "" {
 		b.keys[n.Key] = make(chan struct{})
@@ -189,7 +191,7 @@ func (b *Broker) save(jobs ...*Job) (wait func() error) {
 	}
 	var records []byte
 	for _, j := range jobs {
-		records = record(records, encode(j))
+		records = record(records, encodeJob(j))
 	}
 	written := b.journal.Append(records)
 	if b.journal.Size() > b.compact {
@@ -211,21 +213,15 @@ func (b *Broker) save(jobs ...*Job) (wait func() error) {
 	}
 }
 
-func encode(j *Job) []byte {
-	content, err := json.Marshal(j)
-	if err != nil {
-		panic(err) // of strings, numbers and times, and a payload that was checked
-	}
-	return content
-}
-
 // rewrite replaces the journal by the jobs there are, with mu held. So disk and
 // start-up time follow them, not all that ever happened.
 func (b *Broker) rewrite() {
 	var records []byte
-	// What is being written for the first time is in the old journal already, and not yet in the queue.
-	for _, j := range slices.Concat(b.queue.All(), slices.Collect(maps.Values(b.fresh))) {
-		records = record(records, encode(j))
+	for content := range b.queue.Records() {
+		records = record(records, content)
+	}
+	for _, j := range b.fresh { // in the old journal already, and not yet in the queue
+		records = record(records, encodeJob(j))
 	}
 	wait := b.journal.Rewrite(records)
 	b.compact = max(1<<20, 3*int64(len(records)))
@@ -269,9 +265,9 @@ func (b *Broker) again(j *Job, now time.Time) []*Job {
 		return nil
 	}
 	missed := now.Sub(j.Due) / every // while nobody was there to do them
-	return []*Job{b.queue.Add(Job{
-		ID: rand.Text(), Kind: j.Kind, Payload: j.Payload, Policy: j.Policy, Created: now, Due: j.Due.Add((missed + 1) * every),
-	}, now)}
+	next := Job{Kind: j.Kind, Payload: j.Payload, Policy: j.Policy, Created: now, Due: j.Due.Add((missed + 1) * every)}
+	b.queue.Name(&next)
+	return []*Job{b.queue.Add(next, now)}
 }
 
 // Lease gives the caller the job that is due and has waited longest, for as long
@@ -379,9 +375,9 @@ func (b *Broker) List(_ context.Context, state State, n int) ([]Job, error) {
 	jobs := []Job{}
 	var all []*Job
 	if state != Dead {
-		all = b.queue.All()
+		all = b.queue.All(n)
 	} else { // a person may look for these while a million wait
-		all = slices.SortedFunc(maps.Values(b.queue.dead.jobs), func(a, b *Job) int { return cmp.Compare(a.seq, b.seq) })
+		all = slices.SortedFunc(maps.Values(b.queue.dead.jobs), func(a, b *Job) int { return cmp.Compare(a.number, b.number) })
 	}
 	for _, j := range all {
 		v := j.View(now)

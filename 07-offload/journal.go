@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -73,7 +72,7 @@ func (e *DamageError) Error() string {
 }
 
 // OpenJournal reads the journal in the file, which need not exist, and calls
-// replay with the content of each record. A last record that was not written to
+// replay with the content of each record, which may be kept. A last record that was not written to
 // its end, in a crash, was never confirmed: it is cut off, and cut says how many
 // bytes that was. Any other damage is a *DamageError, and changes nothing.
 func OpenJournal(path string, replay func(content []byte) error) (j *Journal, cut int64, err error) {
@@ -90,7 +89,7 @@ func OpenJournal(path string, replay func(content []byte) error) (j *Journal, cu
 	if err != nil {
 		return nil, 0, err
 	}
-	good, err := readRecords(bufio.NewReaderSize(file, 1<<20), path, replay)
+	good, err := readRecords(file, path, replay)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -114,11 +113,11 @@ func newJournal(path string, file storage, size int64) *Journal {
 
 // readRecords returns the offset behind the last whole record.
 func readRecords(r io.Reader, name string, replay func([]byte) error) (good int64, err error) {
-	var h [header]byte
-	var content []byte
+	in := readAhead(r)
+	defer in.close()
 	for {
-		n, err := io.ReadFull(r, h[:])
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
+		h, err := in.take(header)
+		if err == io.EOF {
 			return good, nil // nothing more, or the beginning of a header
 		}
 		if err != nil {
@@ -126,20 +125,21 @@ func readRecords(r io.Reader, name string, replay func([]byte) error) (good int6
 		}
 		length := binary.LittleEndian.Uint32(h[0:])
 		switch {
-		case h == [header]byte{}: // a crash of the machine can leave zeros where data should have come
-			rest, err := io.Copy(io.Discard, zerosOnly{r})
-			if err != nil {
-				return good, &DamageError{name, good, fmt.Sprintf("%d zeros, and then something else", int64(n)+rest)}
+		case [header]byte(h) == [header]byte{}: // a crash of the machine can leave zeros where data should have come
+			for zeros := int64(header); ; zeros++ {
+				if b, err := in.take(1); err == io.EOF {
+					return good, nil
+				} else if err != nil {
+					return good, err
+				} else if b[0] != 0 {
+					return good, &DamageError{name, good, fmt.Sprintf("%d zeros, and then something else", zeros)}
+				}
 			}
-			return good, nil
 		case crc32.Checksum(h[:4], castagnoli) != binary.LittleEndian.Uint32(h[4:]) || length > largestRecord:
 			return good, &DamageError{name, good, "no such length of a record"}
 		}
-		if int(length) > cap(content) {
-			content = make([]byte, length)
-		}
-		content = content[:length]
-		if _, err := io.ReadFull(r, content); err == io.EOF || err == io.ErrUnexpectedEOF {
+		content, err := in.take(int(length))
+		if err == io.EOF {
 			return good, nil
 		} else if err != nil {
 			return good, err
@@ -154,17 +154,59 @@ func readRecords(r io.Reader, name string, replay func([]byte) error) (good int6
 	}
 }
 
-// zerosOnly reads zeros, and fails at anything else.
-type zerosOnly struct{ io.Reader }
+// An ahead has chunks read by one goroutine while another looks at those before:
+// the two stages of a pipeline. What was taken is never overwritten.
+type ahead struct {
+	chunks chan []byte
+	stop   chan struct{}
+	err    error // after chunks is closed
+	rest   []byte
+}
 
-func (z zerosOnly) Read(b []byte) (n int, err error) {
-	n, err = z.Reader.Read(b)
-	for _, v := range b[:n] {
-		if v != 0 {
-			return n, errors.New("not zero")
+func readAhead(r io.Reader) *ahead {
+	s := &ahead{chunks: make(chan []byte, 2), stop: make(chan struct{})}
+	go func() {
+		defer close(s.chunks)
+		for s.err == nil {
+			chunk := make([]byte, 1<<20)
+			var n int
+			n, s.err = io.ReadFull(r, chunk)
+			select {
+			case s.chunks <- chunk[:n]:
+			case <-s.stop:
+				return
+			}
 		}
+	}()
+	return s
+}
+
+// close ends the reading, wherever it is.
+func (s *ahead) close() {
+	close(s.stop)
+	for range s.chunks {
 	}
-	return n, err
+}
+
+// take returns the next n bytes, or io.EOF if there are not so many.
+func (s *ahead) take(n int) ([]byte, error) {
+	if n <= len(s.rest) {
+		taken := s.rest[:n:n]
+		s.rest = s.rest[n:]
+		return taken, nil
+	}
+	taken := append(make([]byte, 0, n), s.rest...) // it goes on in the next chunk
+	for len(taken) < n {
+		chunk, ok := <-s.chunks
+		if !ok && (s.err == io.EOF || s.err == io.ErrUnexpectedEOF) {
+			return nil, io.EOF
+		} else if !ok {
+			return nil, s.err
+		}
+		s.rest = chunk[min(n-len(taken), len(chunk)):]
+		taken = append(taken, chunk[:len(chunk)-len(s.rest)]...)
+	}
+	return taken, nil
 }
 
 // Append has records written behind the others. It returns at once, and takes

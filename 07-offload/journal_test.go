@@ -256,8 +256,8 @@ func TestDiskFullIsSaidAndItGoesOnWhenThereIsRoom(t *testing.T) {
 	if j := restored.queue.Get(before.ID); j == nil || j.State != Done {
 		t.Errorf("the job that was done is %v on the disk", j)
 	}
-	if restored.queue.Get(after.ID) == nil || len(restored.queue.jobs) != 2 {
-		t.Errorf("the disk has %d jobs, and should have the 2 that were accepted", len(restored.queue.jobs))
+	if restored.queue.Get(after.ID) == nil || restored.queue.Len() != 2 {
+		t.Errorf("the disk has %d jobs, and should have the 2 that were accepted", restored.queue.Len())
 	}
 }
 
@@ -300,12 +300,22 @@ func FuzzReplay(f *testing.F) {
 	f.Add(all)
 	f.Add(all[:len(all)-3])
 	f.Add(make([]byte, 40))
+	job := &Job{number: 1, ID: "1-A", Key: "k", State: Queued}
+	f.Add(record(nil, encodeJob(job)))
+	job.Key, job.Due, job.Created = "", time.Unix(1, 0), time.Unix(1, 0)
+	f.Add(record(record(nil, encodeJob(job)), encodeJob(job))[:100])
+	f.Add(record(nil, encodeJob(job)))
 	f.Fuzz(func(t *testing.T, content []byte) {
+		b := newBroker(BrokerConfig{Backlog: 10, Lease: time.Second})
 		var rewritten []byte
 		good, err := readRecords(bytes.NewReader(content), "fuzz", func(c []byte) error {
 			rewritten = record(rewritten, c)
+			b.restore(c) // whether it is a job or not
 			return nil
 		})
+		if n := len(b.queue.All(1000)); n > b.records || n != b.queue.Len() {
+			t.Errorf("%d jobs of %d records; it counts %d", n, b.records, b.queue.Len())
+		}
 		if good > int64(len(content)) || !bytes.Equal(rewritten, content[:good]) {
 			t.Errorf("%d bytes are good, and the records in them are %d bytes (%v)", good, len(rewritten), err)
 		}

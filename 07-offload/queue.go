@@ -3,7 +3,14 @@ package main
 import (
 	"cmp"
 	"container/heap"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"iter"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -16,10 +23,11 @@ type Queue struct {
 	Lease   time.Duration // for how long a job is given to a worker
 	Keep    int           // how many ended jobs are remembered (dead ones all are)
 
-	jobs    map[string]*Job
-	keys    map[string]*Job // by idempotency key
-	live    int             // not ended
-	lastSeq uint64
+	jobs   map[string]*Job
+	keys   map[string]*Job // by idempotency key
+	parked []parked        // in the order of their numbers; a job of the map may still have its place here
+	live   int             // not ended
+	last   uint64          // number given
 
 	// Every job is in one of these, so that a look at the queue need not look at all jobs.
 	waiting, scheduled, retrying, running, dead, over list
@@ -52,10 +60,19 @@ func (j *Job) move(to *list) {
 	}
 }
 
+// A parked job has waited since before the start, and is as the journal had it: it
+// becomes a Job when its turn has come, or when somebody asks for it.
+type parked struct {
+	content []byte
+	job     *Job // nil until then
+}
+
+func (p parked) number() uint64 { return binary.LittleEndian.Uint64(p.content) }
+func (p parked) since() int64   { return int64(binary.LittleEndian.Uint64(p.content[8:])) }
+
 // An entry is a job's place in a heap at the time it was put there.
 type entry struct {
 	at  time.Time
-	seq uint64
 	job *Job
 }
 
@@ -63,7 +80,7 @@ type entries []entry
 
 func (e entries) Len() int { return len(e) }
 func (e entries) Less(i, j int) bool {
-	return cmp.Or(e[i].at.Compare(e[j].at), cmp.Compare(e[i].seq, e[j].seq)) < 0
+	return cmp.Or(e[i].at.Compare(e[j].at), cmp.Compare(e[i].job.number, e[j].job.number)) < 0
 }
 func (e entries) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
 func (e *entries) Push(x any)   { *e = append(*e, x.(entry)) }
@@ -83,30 +100,74 @@ func NewQueue(backlog int, lease time.Duration, keep int) *Queue {
 	}
 }
 
+// Park takes a job from the journal that only waits, and reports whether it is one.
+func (q *Queue) Park(content []byte) bool {
+	if len(content) < preface {
+		return false
+	}
+	p := parked{content: content}
+	if p.since() == 0 || p.number() <= q.last { // the journal has it twice: something has happened to it
+		return false
+	}
+	q.last = p.number()
+	if len(q.parked) == cap(q.parked) { // append alone would copy a long slice more often
+		q.parked = slices.Grow(q.parked, len(q.parked)+1)
+	}
+	q.parked = append(q.parked, p)
+	q.waiting.count++
+	q.live++
+	return true
+}
+
 // Restore puts a job in as the journal has it; a later one replaces an earlier
 // one. A running job gets a whole lease more: its worker may be alive, and gets
 // time to renew.
-func (q *Queue) Restore(j Job, now time.Time) {
-	if old := q.jobs[j.ID]; old != nil {
-		j.seq = old.seq
+func (q *Queue) Restore(j *Job, now time.Time) {
+	if old := q.Get(j.ID); old != nil {
 		q.forget(old)
-	} else {
-		q.lastSeq++
-		j.seq = q.lastSeq
 	}
+	q.last = max(q.last, j.number)
 	if j.State == Running {
 		j.Expires = now.Add(q.Lease)
 	}
-	q.put(&j, now)
+	q.put(j, now)
+}
+
+// unpark makes a Job of a parked one, which keeps its place.
+func (q *Queue) unpark(p *parked) *Job {
+	if p.job != nil {
+		return p.job
+	}
+	q.waiting.count--
+	q.live--
+	j, err := decodeJob(p.content)
+	if p.job = j; err != nil { // the bytes are those that were written: nobody can do it, and nobody may lose it
+		text, _ := json.Marshal(string(p.content[preface:]))
+		*j = Job{number: j.number, ID: fmt.Sprintf("%d-unreadable", j.number), State: Dead, Error: err.Error(), Payload: text}
+		q.put(j, time.Time{})
+		return j
+	}
+	q.jobs[j.ID] = j
+	q.live++
+	j.move(&q.waiting)
+	return j
 }
 
 // Full reports whether there is no room for one more, beside so many that are not yet in the queue.
 func (q *Queue) Full(beside int) bool { return q.live+beside >= q.Backlog }
 
+// Len returns how many jobs the queue knows.
+func (q *Queue) Len() int { return q.live + q.dead.count + q.over.count }
+
+// Name gives a new job its number, and an id that cannot be guessed.
+func (q *Queue) Name(j *Job) {
+	q.last++
+	j.number = q.last
+	j.ID = fmt.Sprintf("%d-%s", j.number, rand.Text())
+}
+
 // Add puts a new job in.
 func (q *Queue) Add(j Job, now time.Time) *Job {
-	q.lastSeq++
-	j.seq = q.lastSeq
 	j.State = Queued
 	q.put(&j, now)
 	return &j
@@ -130,13 +191,13 @@ func (q *Queue) place(j *Job, now time.Time) {
 		if j.move(&q.scheduled); j.Attempts > 0 {
 			j.move(&q.retrying)
 		}
-		heap.Push(&q.later, entry{j.Due, j.seq, j})
+		heap.Push(&q.later, entry{j.Due, j})
 	case j.State == Queued: // no heap for these: most jobs are due at once, and a million may wait
 		j.move(&q.waiting)
 		q.ready = append(q.ready, j)
 	case j.State == Running:
 		j.move(&q.running)
-		heap.Push(&q.leases, entry{j.Expires, j.seq, j})
+		heap.Push(&q.leases, entry{j.Expires, j})
 	case j.State == Dead:
 		j.move(&q.dead)
 	default:
@@ -164,7 +225,19 @@ func (q *Queue) forget(j *Job) {
 }
 
 // Get returns a job, and ByKey the one with that idempotency key.
-func (q *Queue) Get(id string) *Job    { return q.jobs[id] }
+func (q *Queue) Get(id string) *Job {
+	if j := q.jobs[id]; j != nil {
+		return j
+	}
+	digits, _, _ := strings.Cut(id, "-")
+	number, _ := strconv.ParseUint(digits, 10, 64)
+	i, found := slices.BinarySearchFunc(q.parked, number, func(p parked, n uint64) int { return cmp.Compare(p.number(), n) })
+	if found && q.parked[i].job == nil {
+		q.unpark(&q.parked[i])
+	}
+	return q.jobs[id]
+}
+
 func (q *Queue) ByKey(key string) *Job { return q.keys[key] }
 
 // First returns the job that is due and has waited longest, or nil if there is none.
@@ -174,14 +247,28 @@ func (q *Queue) First(now time.Time) *Job {
 			q.place(j, now)
 		}
 	}
-	for ; q.next < len(q.ready); q.next++ {
-		if j := q.ready[q.next]; j.list == &q.waiting {
+	for q.next < len(q.ready) && q.ready[q.next].list != &q.waiting {
+		q.ready[q.next] = nil
+		q.next++
+	}
+	var ready *Job
+	if q.next < len(q.ready) {
+		ready = q.ready[q.next]
+	} else {
+		q.ready, q.next = q.ready[:0], 0
+	}
+	for len(q.parked) > 0 && (ready == nil || q.parked[0].since() <= ready.Due.UnixNano()) {
+		if j := q.unpark(&q.parked[0]); j.list == &q.waiting {
 			return j
 		}
-		q.ready[q.next] = nil
+		q.dropParked()
 	}
-	q.ready, q.next = q.ready[:0], 0
-	return nil
+	return ready
+}
+
+func (q *Queue) dropParked() {
+	q.parked[0] = parked{} // or its chunk of the journal could never be collected
+	q.parked = q.parked[1:]
 }
 
 // Next gives the first job to a worker, under a token that was never used before.
@@ -191,8 +278,12 @@ func (q *Queue) Next(worker, token string, now time.Time) *Job {
 	if j == nil {
 		return nil
 	}
-	q.ready[q.next] = nil
-	q.next++
+	if len(q.parked) > 0 && q.parked[0].job == j {
+		q.dropParked()
+	} else {
+		q.ready[q.next] = nil
+		q.next++
+	}
 	if q.next > 1000 && q.next > len(q.ready)/2 { // give the room of those that are gone back
 		q.ready, q.next = append([]*Job(nil), q.ready[q.next:]...), 0
 	}
@@ -285,7 +376,7 @@ func (q *Queue) Abandon(token string, now time.Time) (*Job, error) {
 // Cancel ends a job that has not ended. If it is running, its worker hears of it
 // with its next heartbeat: the lease is no more.
 func (q *Queue) Cancel(id string, now time.Time) (*Job, error) {
-	j := q.jobs[id]
+	j := q.Get(id)
 	if j == nil {
 		return nil, ErrNotFound
 	}
@@ -351,14 +442,33 @@ func (q *Queue) end(j *Job, s State, now time.Time) {
 	q.place(j, now)
 }
 
-// All returns the jobs in the order in which they came.
-func (q *Queue) All() []*Job {
+// All returns the jobs in the order in which they came; of those that are parked the first n.
+func (q *Queue) All(n int) []*Job {
+	for i := range q.parked[:min(n, len(q.parked))] {
+		q.unpark(&q.parked[i])
+	}
 	all := make([]*Job, 0, len(q.jobs))
 	for _, j := range q.jobs {
 		all = append(all, j)
 	}
-	slices.SortFunc(all, func(a, b *Job) int { return cmp.Compare(a.seq, b.seq) })
+	slices.SortFunc(all, func(a, b *Job) int { return cmp.Compare(a.number, b.number) })
 	return all
+}
+
+// Records returns all jobs as the journal has them.
+func (q *Queue) Records() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for _, p := range q.parked {
+			if p.job == nil && !yield(p.content) {
+				return
+			}
+		}
+		for _, j := range q.All(0) {
+			if !yield(encodeJob(j)) {
+				return
+			}
+		}
+	}
 }
 
 // View returns a copy of the job as it is shown: one whose time has not come is scheduled.
