@@ -198,7 +198,8 @@ func requestContext() {
 	fmt.Printf("     %-42s  %s\n", "given r.Context()", cancelled)
 	fmt.Printf("     %-42s  %s\n", "given WithoutCancel and a timeout", "delivered, after the answer")
 	read("The request's values are good for longer than the request. Its",
-		"cancellation is not: take the first, leave the second, set a timeout.")
+		"cancellation is not (the client may leave, too): take the first,",
+		"leave the second, set a timeout.")
 	wrong.end()
 	fixed.handler.(*Fixed).Shutdown(context.Background())
 	fixed.web.Close()
