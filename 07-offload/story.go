@@ -156,21 +156,38 @@ func (l *lesson) nothingLost() {
 // retries has one mail fail twice and another one always.
 func (l *lesson) retries() {
 	claim("7.3", "What fails is tried again, later each time, and then set aside.")
-	flaky, _ := l.signUp("ada@flaky.test")
-	fails, _ := l.signUp("ada@fails.test")
-	for _, row := range []struct{ what, id string }{{"fails twice", flaky}, {"fails always", fails}} {
-		j := l.await(row.id)
-		why := ""
-		if j.State == Dead {
-			why = ": " + j.Error
-		}
-		fmt.Printf("     %-13s %s after %d attempts in %s%s\n", row.what, j.State, j.Attempts, short(j.Ended.Sub(j.Created)), why)
+	var id string
+	for _, row := range []struct{ what, email string }{{"fails twice", "ada@flaky.test"}, {"fails always", "ada@fails.test"}} {
+		id, _ = l.signUp(row.email)
+		j, lane := l.attempts(id)
+		fmt.Printf("     %-14s  %s\n", row.what, lane)
+		fmt.Printf("                     %s after %d attempts in %s\n", j.State, j.Attempts, short(j.Ended.Sub(j.Created)))
 	}
-	j := must1(l.jobs.Requeue(context.Background(), fails))
-	fmt.Printf("     requeued by a person: %s, %d attempts\n", j.State, j.Attempts)
-	fmt.Printf("     and in the end again  %s\n", l.await(fails).State)
-	read("Before each retry it waits: somewhere between nothing and a limit that",
-		"doubles. The dead letters keep their last error, and wait for a person.")
+	j := must1(l.jobs.Get(context.Background(), id))
+	fmt.Printf("     its last words  %s\n", j.Error)
+	j = must1(l.jobs.Requeue(context.Background(), id))
+	fmt.Printf("     requeued by a person: %s, %d attempts; in the end again %s\n", j.State, j.Attempts, l.await(id).State)
+	read("█ an attempt, · 60 ms. Before each retry it waits: somewhere between nothing",
+		"and a limit that doubles. A dead letter keeps its last error, and waits for",
+		"a person.")
+}
+
+// attempts watches a job until it has ended, and draws when it was tried.
+func (l *lesson) attempts(id string) (Job, string) {
+	const column = 60 * time.Millisecond
+	var lane []rune
+	seen := 0
+	j := l.until(id, func(j Job) bool {
+		for seen < j.Attempts {
+			for at := min(int(time.Since(j.Created)/column), 50); len(lane) < at; {
+				lane = append(lane, '·')
+			}
+			lane = append(lane, '█')
+			seen++
+		}
+		return j.State.Ended()
+	})
+	return j, string(lane)
 }
 
 // schedule has jobs wait for their time.
