@@ -74,7 +74,7 @@ func manyAtOnce(crowd *Crowd) {
 	claim("1.2", "Thousands live at once, even a million.")
 	fmt.Printf("     alive at this moment: %s\n", count(crowd.Alive()))
 	read("Each has started and none has ended: they wait on one channel.",
-		"With 4 GB of memory to spare, a million: go run ./01-goroutines -n 1000000")
+		"With 4 GB of memory to spare: go run ./01-goroutines -n 1000000")
 }
 
 // fewThreads compares the crowd with goroutines that insist on a thread of their own.

@@ -187,7 +187,7 @@ func deadlock() {
 		fmt.Printf("     %s\n     exit status %d\n", first, status)
 	}
 	read("It helps only if all of them wait. In a server one goroutine is always",
-		"waiting for the network, so a stuck handler is never reported: chapter 04.")
+		"waiting for the network, so a stuck handler is not reported: chapter 04.")
 }
 
 // mutexOrChannel counts to the same number in three ways.

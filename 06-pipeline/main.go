@@ -262,8 +262,8 @@ func (l *lesson) leaveEarly() {
 	fmt.Printf("     Run tells the stages                       %d of 4\n", StagesAlive())
 	RunUntold(takeOne)
 	fmt.Printf("     nobody tells them (wrong)                  %d of 4\n", StagesAlive())
-	read("Each of the four waits to hand over an item, to nobody, for as long as the",
-		"program lives. Run can't be left without telling: body's return tells.")
+	read("Each of the four waits to hand over an item, to nobody, for as long as",
+		"the program lives. Run can't be left untold: body's return tells.")
 }
 
 // fails lets a stage fail, and the caller give up.
@@ -293,7 +293,7 @@ func (l *lesson) fails() {
 			return 0, fmt.Errorf("item %d: %w", n, ctx.Err())
 		}
 	}
-	fmt.Println("     what happens                          Run returns            goroutines left")
+	fmt.Println("     what happens                          Run returns            stages left")
 	show("a stage fails at item 100", l.ctx, func(p *Pipeline) error {
 		for range Stage(p, 1, Stage(p, 1, countTo(p, 1000), failAt100(1)), same) {
 		}

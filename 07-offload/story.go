@@ -167,9 +167,9 @@ func (l *lesson) retries() {
 	fmt.Printf("     its last words  %s\n", j.Error)
 	j = must1(l.jobs.Requeue(context.Background(), id))
 	fmt.Printf("     requeued by a person: %s, %d attempts; in the end again %s\n", j.State, j.Attempts, l.await(id).State)
-	read("█ an attempt, · 60 ms. Before each retry it waits: somewhere between nothing",
-		"and a limit that doubles. A dead letter keeps its last error, and waits for",
-		"a person.")
+	read("█ an attempt, · 60 ms. Before each retry it waits: somewhere between",
+		"nothing and a limit that doubles. A dead letter keeps its last error,",
+		"and waits for a person.")
 }
 
 // attempts watches a job until it has ended, and draws when it was tried.
@@ -256,7 +256,7 @@ func (l *lesson) effectOnce() {
 		for attempt := range 2 {
 			must(row.handler(box)(context.Background(), &Task{ID: "job-1", Attempt: attempt + 1, Payload: payload("ada@example.com")}))
 		}
-		fmt.Printf("     the same job done twice, its mail %-30s %d in the box\n", row.name, len(must1(box.Delivered())))
+		fmt.Printf("     one job done twice, its mail %-30s  %d in the box\n", row.name, len(must1(box.Delivered())))
 	}
 	read("No queue can promise \"exactly once\": the worker may die between doing and",
 		"saying so. The job's id is the key by which the task can tell.")
@@ -309,7 +309,7 @@ func (l *lesson) watched() {
 	o := must1(l.jobs.Overview(context.Background()))
 	fmt.Printf("     a report's events end with   %s, %d of %d files\n", seen, j.Progress.Done, j.Progress.Total)
 	fmt.Printf("     at a glance                  %d waiting, %d running, %d scheduled, %d dead\n", o.Waiting, len(o.Running), o.Scheduled, len(o.Dead))
-	read("GET /jobs/{id}/events streams each change, GET /overview/events all of them.",
+	read("GET /jobs/{id}/events streams each change, /overview/events all of them.",
 		"The page that shows them: go run ./07-offload all")
 }
 

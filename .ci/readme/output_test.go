@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 var update = flag.Bool("update", false, "write the programs' output into the READMEs")
@@ -31,6 +32,11 @@ func TestShownOutputIsThePrograms(t *testing.T) {
 			for _, line := range sentences {
 				if got := c.Claims[line[1]].Sentence; got != line[2] {
 					t.Errorf("claim %s is %q in the program and %q in the README's table", line[1], line[2], got)
+				}
+			}
+			for line := range strings.Lines(printed) {
+				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+					t.Errorf("a terminal has 80 columns, and this has %d: %s", n, line)
 				}
 			}
 			if len(sentences) != len(c.Claims) {
