@@ -154,61 +154,6 @@ func readRecords(r io.Reader, name string, replay func([]byte) error) (good int6
 	}
 }
 
-// An ahead has chunks read by one goroutine while another looks at those before:
-// the two stages of a pipeline. What was taken is never overwritten.
-type ahead struct {
-	chunks chan []byte
-	stop   chan struct{}
-	err    error // after chunks is closed
-	rest   []byte
-}
-
-func readAhead(r io.Reader) *ahead {
-	s := &ahead{chunks: make(chan []byte, 2), stop: make(chan struct{})}
-	go func() {
-		defer close(s.chunks)
-		for s.err == nil {
-			chunk := make([]byte, 1<<20)
-			var n int
-			n, s.err = io.ReadFull(r, chunk)
-			select {
-			case s.chunks <- chunk[:n]:
-			case <-s.stop:
-				return
-			}
-		}
-	}()
-	return s
-}
-
-// close ends the reading, wherever it is.
-func (s *ahead) close() {
-	close(s.stop)
-	for range s.chunks {
-	}
-}
-
-// take returns the next n bytes, or io.EOF if there are not so many.
-func (s *ahead) take(n int) ([]byte, error) {
-	if n <= len(s.rest) {
-		taken := s.rest[:n:n]
-		s.rest = s.rest[n:]
-		return taken, nil
-	}
-	taken := append(make([]byte, 0, n), s.rest...) // it goes on in the next chunk
-	for len(taken) < n {
-		chunk, ok := <-s.chunks
-		if !ok && (s.err == io.EOF || s.err == io.ErrUnexpectedEOF) {
-			return nil, io.EOF
-		} else if !ok {
-			return nil, s.err
-		}
-		s.rest = chunk[min(n-len(taken), len(chunk)):]
-		taken = append(taken, chunk[:len(chunk)-len(s.rest)]...)
-	}
-	return taken, nil
-}
-
 // Append has records written behind the others. It returns at once, and takes
 // its place in the order; wait returns when they are on the disk, or why not:
 // then the journal is as it was before.

@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"crypto/rand"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,16 +57,6 @@ func (j *Job) move(to *list) {
 	}
 }
 
-// A parked job has waited since before the start, and is as the journal had it: it
-// becomes a Job when its turn has come, or when somebody asks for it.
-type parked struct {
-	content []byte
-	job     *Job // nil until then
-}
-
-func (p parked) number() uint64 { return binary.LittleEndian.Uint64(p.content) }
-func (p parked) since() int64   { return int64(binary.LittleEndian.Uint64(p.content[8:])) }
-
 // An entry is a job's place in a heap at the time it was put there.
 type entry struct {
 	at  time.Time
@@ -100,25 +87,6 @@ func NewQueue(backlog int, lease time.Duration, keep int) *Queue {
 	}
 }
 
-// Park takes a job from the journal that only waits, and reports whether it is one.
-func (q *Queue) Park(content []byte) bool {
-	if len(content) < preface {
-		return false
-	}
-	p := parked{content: content}
-	if p.since() == 0 || p.number() <= q.last { // the journal has it twice: something has happened to it
-		return false
-	}
-	q.last = p.number()
-	if len(q.parked) == cap(q.parked) { // append alone would copy a long slice more often
-		q.parked = slices.Grow(q.parked, len(q.parked)+1)
-	}
-	q.parked = append(q.parked, p)
-	q.waiting.count++
-	q.live++
-	return true
-}
-
 // Restore puts a job in as the journal has it; a later one replaces an earlier
 // one. A running job gets a whole lease more: its worker may be alive, and gets
 // time to renew.
@@ -131,26 +99,6 @@ func (q *Queue) Restore(j *Job, now time.Time) {
 		j.Expires = now.Add(q.Lease)
 	}
 	q.put(j, now)
-}
-
-// unpark makes a Job of a parked one, which keeps its place.
-func (q *Queue) unpark(p *parked) *Job {
-	if p.job != nil {
-		return p.job
-	}
-	q.waiting.count--
-	q.live--
-	j, err := decodeJob(p.content)
-	if p.job = j; err != nil { // the bytes are those that were written: nobody can do it, and nobody may lose it
-		text, _ := json.Marshal(string(p.content[preface:]))
-		*j = Job{number: j.number, ID: fmt.Sprintf("%d-unreadable", j.number), State: Dead, Error: err.Error(), Payload: text}
-		q.put(j, time.Time{})
-		return j
-	}
-	q.jobs[j.ID] = j
-	q.live++
-	j.move(&q.waiting)
-	return j
 }
 
 // Full reports whether there is no room for one more, beside so many that are not yet in the queue.
@@ -264,11 +212,6 @@ func (q *Queue) First(now time.Time) *Job {
 		q.dropParked()
 	}
 	return ready
-}
-
-func (q *Queue) dropParked() {
-	q.parked[0] = parked{} // or its chunk of the journal could never be collected
-	q.parked = q.parked[1:]
 }
 
 // Next gives the first job to a worker, under a token that was never used before.
@@ -442,7 +385,7 @@ func (q *Queue) end(j *Job, s State, now time.Time) {
 	q.place(j, now)
 }
 
-// All returns the jobs in the order in which they came; of those that are parked the first n.
+// All returns the jobs in the order in which they came; of those that are parked only the first n.
 func (q *Queue) All(n int) []*Job {
 	for i := range q.parked[:min(n, len(q.parked))] {
 		q.unpark(&q.parked[i])
@@ -453,22 +396,6 @@ func (q *Queue) All(n int) []*Job {
 	}
 	slices.SortFunc(all, func(a, b *Job) int { return cmp.Compare(a.number, b.number) })
 	return all
-}
-
-// Records returns all jobs as the journal has them.
-func (q *Queue) Records() iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for _, p := range q.parked {
-			if p.job == nil && !yield(p.content) {
-				return
-			}
-		}
-		for _, j := range q.All(0) {
-			if !yield(encodeJob(j)) {
-				return
-			}
-		}
-	}
 }
 
 // View returns a copy of the job as it is shown: one whose time has not come is scheduled.
