@@ -14,7 +14,7 @@ import (
 type Crowd struct {
 	alive   atomic.Int64
 	members sync.WaitGroup
-	leave   chan struct{} // closed to let everyone go
+	leave   chan struct{} // nothing is sent on it; it is closed to let everyone go
 
 	threadEach bool // wrong on purpose: see NewThreadCrowd
 }
@@ -36,7 +36,7 @@ func NewThreadCrowd() *Crowd {
 // has run, with the time that took.
 func (c *Crowd) Grow(n int) time.Duration {
 	began := time.Now()
-	var started sync.WaitGroup
+	var started sync.WaitGroup // they have begun; members: they have ended
 	for range n - c.Alive() {
 		started.Add(1)
 		c.members.Go(func() {
@@ -45,7 +45,7 @@ func (c *Crowd) Grow(n int) time.Duration {
 			}
 			c.alive.Add(1)
 			started.Done()
-			<-c.leave // Parked: costs memory, but no processor and no thread.
+			<-c.leave // waits until Leave closes it: that costs memory, but no processor and no thread
 			c.alive.Add(-1)
 		})
 	}

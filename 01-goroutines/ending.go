@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// MainReturnsFirst is a wrong main: it starts a goroutine and returns. That
-// takes the goroutine's hour away, and its one line of output with it.
+// MainReturnsFirst is a wrong main: it starts a goroutine and returns. Then
+// the process ends, and the goroutine with it, before it has printed its line.
 func MainReturnsFirst() {
 	go func() {
-		time.Sleep(time.Hour) // however short, nobody would wait for it
+		time.Sleep(time.Hour) // a millisecond would do, but only nearly always
 		fmt.Println("mail sent")
 	}()
 }

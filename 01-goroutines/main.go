@@ -45,7 +45,7 @@ func main() {
 	nobodyIsWaitedFor()
 	notParallel()
 	panicEndsAll()
-	fmt.Print("\nProof:  go test -race -v ./01-goroutines\nNext:   go run ./02-channels\n")
+	fmt.Print("\nProof:  go test -race -v ./01-goroutines\nRead:   01-goroutines/README.md, and do its exercise\nNext:   go run ./02-channels\n")
 }
 
 // cheap grows the crowd row by row to n goroutines, measures each row, and
@@ -83,14 +83,15 @@ func fewThreads(crowd *Crowd, each time.Duration) {
 	const locked = 1000
 	row := "     %-38s %12s    %17s\n"
 	fmt.Printf(row, "goroutines", "OS threads", "time to start one")
-	fmt.Printf(row, count(crowd.Alive())+" parked", fmt.Sprint(threads(), " threads"), short(each))
+	fmt.Printf(row, count(crowd.Alive())+" that wait", fmt.Sprint(threads(), " threads"), short(each))
 	if used, took, err := threadEach(locked); err != nil {
 		fmt.Printf("     %s, each with a thread of its own: %v\n", count(locked), err)
 	} else {
 		fmt.Printf(row, count(locked)+", each locked to a thread", fmt.Sprint(used, " threads"), short(took/locked))
 	}
-	read("A waiting goroutine needs no thread. A few threads run whichever",
-		"goroutines have something to do.")
+	read("A waiting goroutine needs no thread: a few of them run whichever have",
+		"something to do. One that asks for a thread of its own is for some C",
+		"libraries (runtime.LockOSThread), and costs what a thread costs.")
 }
 
 // nobodyIsStopped lets two greedy goroutines share one processor.
@@ -99,13 +100,15 @@ func nobodyIsStopped() {
 	before := runtime.GOMAXPROCS(1)
 	turns, _ := TakeTurns(2, 100*time.Millisecond)
 	runtime.GOMAXPROCS(before)
+	fmt.Print("     two goroutines that compute, and one processor for both\n\n")
 	for me, name := range []string{"first ", "second"} {
 		fmt.Printf("     %s  %s\n", name, lane(turns, me, 56))
 	}
 	all := turns[len(turns)-1].End
 	fmt.Printf("             0%55s\n", short(all))
-	read("Both compute without a pause and never offer to stop. The runtime",
-		fmt.Sprintf("takes turns away from them: here one lasts %s on average.", short(all/time.Duration(len(turns)))))
+	read("Both compute without a pause and never offer to stop. The runtime takes",
+		"the processor away from the one that has had it for 10 ms or a bit more:",
+		fmt.Sprintf("here a turn lasts %s on average.", short(all/time.Duration(len(turns)))))
 }
 
 // lane draws the time from the first turn to the end of the last in width cells, filled where me had the processor.

@@ -42,10 +42,10 @@ func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 						break
 					}
 				}
-				if last.Swap(int64(me)) == int64(me) {
+				if last.Swap(int64(me)) == int64(me) { // Swap returns who made the step before
 					continue
 				}
-				mu.Lock() // Somebody else ran in between: a new turn.
+				mu.Lock() // It was somebody else: a new turn.
 				now := time.Since(began)
 				if len(turns) > 0 {
 					turns[len(turns)-1].End = now
@@ -66,7 +66,7 @@ func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 func Compute(pieces, goroutines int) time.Duration {
 	began := time.Now()
 	var data [1 << 20]byte // read by all, written by none
-	var taken atomic.Int64 // pieces
+	var taken atomic.Int64 // pieces: whoever adds the fifth does the fifth
 	var group sync.WaitGroup
 	for range goroutines {
 		group.Go(func() {

@@ -40,7 +40,7 @@ func main() {
 	direction()
 	deadlock()
 	mutexOrChannel()
-	fmt.Print("\nProof:  go test -race -v ./02-channels\nNext:   go run ./03-net-http-per-request\n")
+	fmt.Print("\nProof:  go test -race -v ./02-channels\nRead:   02-channels/README.md, and do its exercise\nNext:   go run ./03-net-http-per-request\n")
 }
 
 const interval = 40 * time.Millisecond // how long the receiver is busy before each receive
@@ -49,8 +49,9 @@ const interval = 40 * time.Millisecond // how long the receiver is busy before e
 func handOver() {
 	claim("2.1", "An unbuffered send is a hand-over: it waits for the receiver.")
 	drawSends(make(chan *Letter))
-	read("░ the sender waits. Each send ends when the receiver takes that letter,",
-		"and the receiver reads all that was written into it before.")
+	read("░ the sender waits. Each send ends when the receiver takes what is sent.",
+		"The text is what the receiver found in it: all that the sender had",
+		"written before the send is there after it.")
 }
 
 // buffer sends with room for three.
@@ -64,11 +65,12 @@ func buffer() {
 // drawSends sends six letters through c and draws how long each send waited.
 func drawSends(c chan *Letter) {
 	sends, texts := SendAll(c, interval, "one", "two", "three", "four", "five", "six")
-	end := sends[len(sends)-1].Done
+	end := max(sends[len(sends)-1].Done, time.Duration(len(sends))*interval) // the same scale, with room or without
 	fmt.Printf("     room for %d; the receiver takes one every %s\n\n", cap(c), short(interval))
 	for i, s := range sends {
-		fmt.Printf("     send %d  %s  waited %7s   read as %q\n", i+1, lane(s.Began, s.Done, end, 28), short(s.Done-s.Began), texts[i])
+		fmt.Printf("     send %d  %s  waited %7s   text %q\n", i+1, lane(s.Began, s.Done, end, 28), short(s.Done-s.Began), texts[i])
 	}
+	fmt.Printf("             0%27s\n", short(end))
 }
 
 // lane draws the time until end in width cells, filled from one instant to another if there is one cell between them.
@@ -97,7 +99,8 @@ func states() {
 	letters := filled(3, 3)
 	close(letters)
 	fmt.Println("     range over a closed channel with 3 inside: goes round", Drain(letters), "times, and ends")
-	read("Each cell was tried just now. On a nil channel to wait means for ever.",
+	read("Each cell was tried just now. The 7 was put in before; true and false are",
+		"the ok of v, ok := <-c. On a nil channel to wait means for ever.",
 		"Close says \"no more will come\": only the sender can know, so it closes.")
 }
 
@@ -113,7 +116,7 @@ func noLockNeeded() {
 	fmt.Printf("     requests %s   bytes %s\n", count(total.Requests), count(total.Bytes))
 	read("Every goroutine counts in a total of its own and hands that over. The",
 		"wrong way, one total for all, may give the same sum and is a data race:",
-		"go test -race -v -run Unlocked ./02-channels")
+		"go test -race -v -run Unlocked ./02-channels   (a report is a pass here)")
 }
 
 // whicheverComes waits for several things at once.
@@ -193,7 +196,7 @@ func deadlock() {
 // mutexOrChannel counts to the same number in three ways.
 func mutexOrChannel() {
 	claim("2.8", "A mutex guards state, a channel hands it over.")
-	const goroutines, each = 4, 50_000
+	const goroutines, each = 4, 250_000
 	fmt.Printf("     %-32s %10s %14s\n", "4 goroutines add to", "total", "for each add")
 	for _, way := range []struct {
 		name  string

@@ -38,7 +38,7 @@ func (t *MutexTally) Total() int {
 
 // OwnedTally has a goroutine that owns the number; the others send to it.
 type OwnedTally struct {
-	adds  chan struct{}
+	adds  chan struct{} // of empty values: only that one comes matters
 	total chan int
 }
 
@@ -46,7 +46,7 @@ type OwnedTally struct {
 func NewOwnedTally() *OwnedTally {
 	t := &OwnedTally{make(chan struct{}), make(chan int)}
 	go func() {
-		n := 0 // no lock: no other goroutine can name it
+		n := 0 // needs no lock: only this goroutine can reach it
 		for range t.adds {
 			n++
 		}

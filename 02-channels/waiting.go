@@ -31,6 +31,8 @@ func Within(d time.Duration, c <-chan string) (string, error) {
 }
 
 // Until waits for c until ctx is cancelled; then it returns why that happened.
+// ctx.Done() is a channel on which nothing is ever sent. It is closed when ctx
+// ends, so from then on a receive from it passes, for all who wait.
 func Until(ctx context.Context, c <-chan string) (string, error) {
 	select {
 	case v := <-c:

@@ -58,7 +58,7 @@ func main() {
 	onePanic(ctx)       // 3.7
 	streaming(ctx)      // 3.8
 	stopping()          // 3.9
-	fmt.Print("\nProof:  go test -race -v ./03-net-http-per-request\nNext:   go run ./04-handler-goroutine-pitfall\n")
+	fmt.Print("\nProof:  go test -race -v ./03-net-http-per-request\nRead:   03-net-http-per-request/README.md, and do its exercise\nNext:   go run ./04-handler-goroutine-pitfall\n")
 }
 
 // overlap draws one slow and many fast requests, as they are and behind one lock.
@@ -204,7 +204,8 @@ func sharedMemory(ctx context.Context) {
 	count("n++ in slow motion: all load, then all store (wrong)", slow, slow.n.Load)
 	read("n++ is load, add, store, and another handler can come in between. Often",
 		"none does, so a test of the sum may find nothing. The race detector does:",
-		"go test -race -v -run PlainCounter ./03-net-http-per-request")
+		"go test -race -v -run PlainCounter ./03-net-http-per-request",
+		"(the wrong version's report is what that test wants, so it passes)")
 }
 
 // framework puts a router between the server and the handler.

@@ -51,7 +51,7 @@ func main() {
 	requestContext()
 	lateWrite()
 	killed()
-	fmt.Print("\nProof:  go test -race -v ./04-handler-goroutine-pitfall\n" +
+	fmt.Print("\nProof:  go test -race -v ./04-handler-goroutine-pitfall\nRead:   04-handler-goroutine-pitfall/README.md, and do its exercise\n" +
 		"Next:   go run ./05-worker-pool\n" +
 		"        (what 4.7 lacks, a background system has: the course's last chapter)\n")
 }

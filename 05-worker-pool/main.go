@@ -45,7 +45,7 @@ func main() {
 	backpressure(*workers)
 	failures(*workers)
 	howMany()
-	fmt.Print("\nProof:  go test -race -v ./05-worker-pool\nNext:   go run ./06-pipeline\n")
+	fmt.Print("\nProof:  go test -race -v ./05-worker-pool\nRead:   05-worker-pool/README.md, and do its exercise\nNext:   go run ./06-pipeline\n")
 }
 
 // thumbnail is the side, in pixels, to which all pictures are scaled.

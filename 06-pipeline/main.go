@@ -61,7 +61,7 @@ func main() {
 	if isSet("dir") {
 		list(report)
 	}
-	fmt.Print("\nProof:  go test -race -v ./06-pipeline\nNext:   go run ./07-offload\n")
+	fmt.Print("\nProof:  go test -race -v ./06-pipeline\nRead:   06-pipeline/README.md, and do its exercise\nNext:   go run ./07-offload\n")
 }
 
 // A lesson is about one tree.

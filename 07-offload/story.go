@@ -65,7 +65,7 @@ func story() {
 	l.scalesApart()
 	l.patternsInside()
 	ok = l.sum()
-	fmt.Print("\nProof:  go test -race -v ./07-offload\nNext:   go run ./07-offload all, and open http://localhost:8080\n")
+	fmt.Print("\nProof:  go test -race -v ./07-offload\nRead:   07-offload/README.md, and do its exercise\nNext:   go run ./07-offload all, and open http://localhost:8080\n")
 }
 
 func (l *lesson) path(name string) string { return filepath.Join(l.dir, name) }

@@ -3,6 +3,7 @@
 package exercise
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -62,16 +64,28 @@ func alone(t *testing.T, look string, check func(t *testing.T)) {
 	if where, ok := race(string(out)); ok {
 		if !raced.Swap(true) {
 			t.Errorf("two goroutines used the same memory at the same time, and one of them wrote it: %s\n"+
-				"→ nothing else is sure while that is so: give each its own, a lock, or a channel", where)
+				"→ nothing else is sure while that is so: give each its own, a lock, or a channel, and wait before you read", where)
 		} else {
 			t.Error("here too: the same memory at the same time")
 		}
 		return
 	}
-	t.Errorf("%s\n→ look at %s", inWords(string(out)), look)
+	if own := inItsWords(string(out)); own != "" {
+		t.Errorf("%s\n→ look at %s", own, look)
+		return
+	}
+	why, elsewhere := inWords(string(out))
+	if _, again := told.LoadOrStore(why, true); again {
+		t.Error("here too: " + why)
+		return
+	}
+	t.Errorf("%s\n→ look at %s", why, cmp.Or(elsewhere, look))
 }
 
-var raced atomic.Bool // and said so
+var (
+	raced atomic.Bool // and said so
+	told  sync.Map    // what else ended a check
+)
 
 // race returns the lines of the exercise that a report of the race detector names.
 func race(out string) (where string, ok bool) {
@@ -87,25 +101,66 @@ func race(out string) (where string, ok bool) {
 }
 
 var (
-	racing  = regexp.MustCompile(`(?m)^\s+\S*[/\\](\w+\.go:\d+)`)
+	racing  = regexp.MustCompile(`(?m)^\s+.*[/\\](\w+\.go:\d+)`)
 	said    = regexp.MustCompile(`(?m)^ +\w+_test\.go:\d+: (.*(?:\n {8}.*)*)`)
 	panicky = regexp.MustCompile(`(?m)^(?:panic|fatal error): (.*)`)
+	stack   = regexp.MustCompile(`(?m)^goroutine \d+ .*\[([^],]*)[^]]*\]:\n((?:.+\n)+)`)
 )
 
-// inWords makes sentences of what a test process printed before it failed.
-func inWords(out string) string {
+// inItsWords returns what a check has said before it failed, if it has.
+func inItsWords(out string) string {
 	var own []string
 	for _, m := range said.FindAllStringSubmatch(out, -1) {
 		own = append(own, m[1])
 	}
-	if len(own) > 0 {
-		return strings.Join(own, "\n")
-	}
+	return strings.Join(own, "\n")
+}
+
+// inWords makes a sentence of how a check's process ended, and says where to look.
+func inWords(out string) (why, look string) {
+	waits := at(out, false)
 	switch m := panicky.FindStringSubmatch(out); {
+	case strings.Contains(out, "main bubble goroutine has exited"):
+		return "it has returned, and has left goroutines behind that wait" + waits, ""
 	case strings.Contains(out, "deadlock:"), strings.Contains(out, "test timed out"):
-		return "it never ends: a goroutine waits for something that nobody will ever do"
+		why = "it never ends: a goroutine waits for something that nobody will ever do" + waits
+		if waits != "" {
+			look = "these lines: whom does each of them wait for? (2.1 in chapter 02's program)"
+		}
+		return why, look
 	case m != nil:
-		return "the whole program ended: " + m[1]
+		if strings.Contains(m[1], "closed channel") {
+			look = "2.3 in chapter 02's program: only who sends can know that no more will come"
+		}
+		// That it was "recovered" was the test's doing.
+		return "the whole program ended: " + strings.TrimSuffix(m[1], " [recovered, repanicked]") +
+			at(out, true), look
 	}
-	return out
+	return out, ""
+}
+
+// at returns where in the exercise the goroutines of a dump are: those that run, or those that wait.
+func at(out string, running bool) string {
+	var lines []string
+	for _, m := range stack.FindAllStringSubmatch(out, -1) {
+		calls, _, _ := strings.Cut(m[2], "created by ")
+		for _, place := range racing.FindAllStringSubmatch(calls, -1) { // innermost first
+			if !strings.HasPrefix(place[1], file+":") {
+				continue
+			}
+			line := place[1]
+			if !running {
+				line += " (" + strings.TrimSuffix(m[1], " (durable)") + ")"
+			}
+			if strings.HasPrefix(m[1], "running") == running && !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+			break
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	slices.Sort(lines)
+	return ", in " + strings.Join(lines, ", ")
 }
