@@ -165,8 +165,9 @@ func onceEach() {
 	check(err)
 	fmt.Printf("     Map's results              %s\n", numbers(inOrder))
 	fmt.Printf("     how often each has run     %s\n", numbers(often))
-	read("Here each task ends after the one behind it. AsDone hands over what is",
-		"there; Map keeps the order, and so can give nothing before all is done.")
+	read("Two ways to do a slice of tasks (slice.go). Here each ends after the one",
+		"behind it. AsDone hands over what is there; Map keeps the order, and so",
+		"can give nothing before all is done.")
 }
 
 // backpressure fills a queue.
