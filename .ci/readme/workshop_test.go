@@ -11,6 +11,8 @@ import (
 
 var (
 	chapterMinutes  = regexp.MustCompile(`(?m)^\*\*Minutes:\*\* run (\d+), read (\d+), exercise (\d+)\.`)
+	shortMinutes    = regexp.MustCompile(`(?s)\n### When time is short\n\nIn (\d+) minutes:(.*?)\.\sSkip`)
+	partMinutes     = regexp.MustCompile(`\((\d+)\)`)
 	exerciseMinutes = regexp.MustCompile(`(?m)^\*\*Minutes:\*\* (\d+)\.$`)
 )
 
@@ -27,6 +29,19 @@ func minutes(t *testing.T) map[string]map[string]int {
 		parts := make(map[string]int)
 		for i, part := range []string{"run", "read", "exercise"} {
 			parts[part], _ = strconv.Atoi(m[i+1])
+		}
+		if short := shortMinutes.FindStringSubmatch(c.Readme); short == nil {
+			t.Errorf("%s/README.md does not say what to do when time is short, and in how many minutes", c.Name)
+		} else {
+			parts["short"], _ = strconv.Atoi(short[1])
+			sum := 0
+			for _, part := range partMinutes.FindAllStringSubmatch(short[2], -1) {
+				n, _ := strconv.Atoi(part[1])
+				sum += n
+			}
+			if sum != parts["short"] {
+				t.Errorf("%s/README.md: when time is short its parts take %d minutes, and it says %d", c.Name, sum, parts["short"])
+			}
 		}
 		all[c.Name[:2]] = parts
 	}
