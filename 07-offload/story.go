@@ -155,7 +155,7 @@ func (l *lesson) nothingLost() {
 
 // retries has one mail fail twice and another one always.
 func (l *lesson) retries() {
-	claim("7.3", "What fails is tried again, later each time, and then set aside.")
+	claim("7.3", "What fails is tried again, ever less often, and then set aside.")
 	var id string
 	for _, row := range []struct{ what, email string }{{"fails twice", "ada@flaky.test"}, {"fails always", "ada@fails.test"}} {
 		id, _ = l.signUp(row.email)

@@ -131,6 +131,10 @@ func TestEachChapterHelpsItsInstructor(t *testing.T) {
 		if changed+added == 0 || max(changed, added) > 3 {
 			t.Errorf("%s/README.md: the live edit has %d lines less and %d more; it should be one to three", c.Name, changed, added)
 		}
+		_, live, _ := strings.Cut(notes, "\n### Break it, live\n")
+		if red := turnsRed.FindStringSubmatch(live); red == nil || !strings.Contains(live, "\ngo test -race -run "+red[1]+" ./"+c.Name+"\n") {
+			t.Errorf("%s/README.md does not say by which command the live edit's test is seen to turn red", c.Name)
+		}
 		if !strings.Contains(notes, "`git restore "+c.Name+"/") {
 			t.Errorf("%s/README.md does not say the way back from the live edit", c.Name)
 		}
