@@ -152,7 +152,7 @@ func control() {
 	fixed.post(requests)
 	leaky.mail.WaitFor(requests, 0)
 	check(leaky.web.Shutdown(context.Background()))
-	under, delivered := Inside("(*Leaky).sendWelcome"), len(leaky.mail.Delivered())
+	under := Inside("(*Leaky).sendWelcome")
 	undone := fixed.shutdown(100 * time.Millisecond)
 	fmt.Printf("     %d sign-ups; the web server is shut down while the mail server hangs\n\n", requests)
 	table("", "leaky", "fixed")
@@ -161,9 +161,14 @@ func control() {
 	leaky.end()
 	fixed.end()
 
-	_, fixed = newPair(time.Minute)
-	fixed.mail.Hangs = true
+	leaky, fixed = newPair(time.Minute)
+	leaky.mail.Hangs, fixed.mail.Hangs = true, true
+	leaky.post(requests)
 	fixed.post(requests)
+	leaky.mail.WaitFor(requests, 0)
+	check(leaky.web.Shutdown(context.Background()))
+	delivered := len(leaky.mail.Delivered())
+	leaky.end() // its mail server comes back, too late
 	time.AfterFunc(50*time.Millisecond, fixed.mail.Recover)
 	undone = fixed.shutdown(10 * time.Second)
 	fmt.Print("\n     the same, and the mail server comes back a moment later\n\n")

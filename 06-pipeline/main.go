@@ -101,60 +101,79 @@ func (l *lesson) timed(search func(add func(File)) error, add func(File)) time.D
 // sample is how much of a large tree the comparisons of 6.1 and 6.3 read.
 const sample = 512 << 20
 
-// overlap draws when each stage is busy, with the stages linked by channels and
-// with everything collected before the slow one.
+// overlap draws when each stage is busy: of three that only wait, so that any
+// machine can overlap them, and of those that search the tree.
 func (l *lesson) overlap() {
 	claim("6.1", "Stages overlap: the time nears that of the slowest, not the sum.")
-	type run struct {
-		title            string
-		walk, hash, last Lane
-		whole            Span
+	const items, wait = 20, 5 * time.Millisecond
+	slow := func(_ context.Context, n int) (int, error) {
+		time.Sleep(wait) // as for a database, or somebody's API
+		return n, nil
 	}
-	runs := []*run{{title: "each file handed on at once"}, {title: "all files collected before each stage (wrong)"}}
-	for i, r := range runs {
-		search := func(add func(File)) error {
+	atOnce, collected, search := newChart("first", "second", "third"), newChart("first", "second", "third"), newChart("walk", "hash", "group")
+	three := func(c *chart, between func(p *Pipeline, in <-chan int) <-chan int) {
+		c.run(func() error {
 			return Run(l.ctx, func(p *Pipeline) error {
-				between := func(in <-chan File) <-chan File { return in }
-				if i == 1 {
-					between = func(in <-chan File) <-chan File { return Collecting(p, in) }
-				}
-				files := Source(p, WatchSource(&r.walk, UpTo(sample, Walk(l.tree))))
-				hashed := Stage(p, 1, between(files), Watch(&r.hash, Hash(l.tree)))
-				for f := range between(hashed) {
-					add(f)
+				first := Stage(p, 1, countTo(p, items), Watch(&c.lanes[0], slow))
+				second := Stage(p, 1, between(p, first), Watch(&c.lanes[1], slow))
+				for range Stage(p, 1, between(p, second), Watch(&c.lanes[2], slow)) {
 				}
 				return nil
 			})
-		}
-		report := NewReport()
-		r.whole.From = time.Now()
-		l.timed(search, func(f File) {
-			from := time.Now()
-			report.Add(f)
-			r.last.add(from, time.Now())
 		})
-		r.whole.To = time.Now()
 	}
-	longest := time.Duration(0)
-	for _, r := range runs {
-		longest = max(longest, r.whole.To.Sub(r.whole.From))
-	}
-	for i, r := range runs {
-		if i > 0 {
-			fmt.Println()
-		}
-		took := r.whole.To.Sub(r.whole.From)
-		width := max(1, int(46*took/longest))
-		fmt.Printf("     %-61s busy\n", r.title)
-		for _, stage := range []struct {
-			name string
-			lane *Lane
-		}{{"walk", &r.walk}, {"hash", &r.hash}, {"group", &r.last}, {"all", &Lane{busy: []Span{r.whole}}}} {
-			fmt.Printf("     %-7s %-46s  %10s\n", stage.name, draw(stage.lane.Cells(r.whole, width)), short(stage.lane.Busy()))
-		}
-	}
+	three(atOnce, func(_ *Pipeline, in <-chan int) <-chan int { return in })
+	three(collected, Collecting)
+	report := NewReport()
+	search.run(func() error {
+		l.timed(func(add func(File)) error {
+			return Run(l.ctx, func(p *Pipeline) error {
+				files := Source(p, WatchSource(&search.lanes[0], UpTo(sample, Walk(l.tree))))
+				for f := range Stage(p, 1, files, Watch(&search.lanes[1], Hash(l.tree))) {
+					from := time.Now()
+					add(f)
+					search.lanes[2].add(from, time.Now())
+				}
+				return nil
+			})
+		}, report.Add)
+		return nil
+	})
+	const width = 46
+	fmt.Printf("     %d items, three stages, and each waits %s for an item\n", items, short(wait))
+	atOnce.draw("each handed on at once", max(1, int(width*atOnce.took()/collected.took())))
+	collected.draw("all collected between the stages (wrong)", width)
+	search.draw("the files, handed on at once", width)
 	read("Time goes to the right. █ busy, ░ now and then, · waiting. Bars above one",
-		"another are work at the same time, as far as there are processors for it.")
+		"another are work at the same time. Waiting overlaps on any machine,",
+		"computing as far as there are processors for it.")
+}
+
+// A chart is one run of three stages.
+type chart struct {
+	names [3]string
+	lanes [3]Lane
+	whole Span
+}
+
+func newChart(names ...string) *chart { return &chart{names: [3]string(names)} }
+
+func (c *chart) took() time.Duration { return c.whole.To.Sub(c.whole.From) }
+
+func (c *chart) run(stages func() error) {
+	c.whole.From = time.Now()
+	if err := stages(); err != nil {
+		fail(err)
+	}
+	c.whole.To = time.Now()
+}
+
+func (c *chart) draw(title string, width int) {
+	fmt.Printf("\n     %-61s busy\n", title)
+	for i, name := range c.names {
+		fmt.Printf("     %-7s %-46s  %10s\n", name, draw(c.lanes[i].Cells(c.whole, width)), short(c.lanes[i].Busy()))
+	}
+	fmt.Printf("     %-7s %46s  %10s\n", "all", "", short(c.took()))
 }
 
 // draw shows how full each cell is.
