@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -54,9 +55,12 @@ func raceDetector() bool {
 
 // TestGoroutineCostsKilobytes measures the memory of each in a parked crowd (claim 1.1).
 func TestGoroutineCostsKilobytes(t *testing.T) {
-	each := park(t).bytesEach
-	if each > 4<<10 {
-		t.Errorf("a parked goroutine takes %d bytes, more than 4 KB: its stack has grown, or it holds on to something", each)
+	each, limit := park(t).bytesEach, 4<<10
+	if runtime.GOOS == "windows" {
+		limit = 10 << 10 // the smallest stack has 8 KB there, not 2: the system wants room on it
+	}
+	if each > limit {
+		t.Errorf("a parked goroutine takes %d bytes, more than %d: its stack has grown, or it holds on to something", each, limit)
 	}
 	if each < 1<<10 {
 		t.Errorf("a parked goroutine takes only %d bytes, less than its stack: were they all there?", each)

@@ -143,22 +143,22 @@ func (o Origin) SourceLine(ctx context.Context) (string, error) {
 		defer cancel()
 		root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 		if err != nil {
-			return "", fmt.Errorf("the Go source is not installed here: %w", err)
+			return "", errors.New("the Go source is not installed here")
 		}
 		short, _, _ := strings.Cut(o.Where(), ":")
 		file = filepath.Join(strings.TrimSpace(string(root)), "src", filepath.FromSlash(short))
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("the Go source is not installed here: %w", err)
+		return "", errors.New("the Go source is not installed here")
 	}
 	lines := strings.Split(string(text), "\n")
 	if o.Line < 1 || o.Line > len(lines) {
-		return "", fmt.Errorf("%s is of another Go version: it has no such line", o.Where())
+		return "", fmt.Errorf("%s: no such line in the Go installed here", o.Where())
 	}
 	line := strings.TrimSpace(lines[o.Line-1])
 	if !strings.HasPrefix(line, "go ") {
-		return "", fmt.Errorf("%s is of another Go version: it starts no goroutine", o.Where())
+		return "", fmt.Errorf("%s: no go statement in the Go installed here", o.Where())
 	}
 	return line, nil
 }

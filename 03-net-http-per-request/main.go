@@ -155,7 +155,7 @@ func printCreator(ctx context.Context, protocol string, o Origin) {
 	}
 	fmt.Printf("     %-11s %-28s %s\n", protocol, o.Where(), line)
 	if err != nil {
-		fmt.Printf("     (the line itself can't be shown: %v)\n", err)
+		fmt.Printf("     (the line itself can't be shown:\n      %v)\n", err)
 	}
 }
 

@@ -378,6 +378,9 @@ func bytes(n int64) string {
 
 // short writes d with three figures and its unit.
 func short(d time.Duration) string {
+	if d == 0 {
+		return "0 s" // less than a tick of the clock: Windows has some of half a millisecond and more
+	}
 	value, unit := float64(d), "ns"
 	for _, larger := range []string{"µs", "ms", "s"} {
 		if value < 999.5 {

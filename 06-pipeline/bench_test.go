@@ -142,9 +142,10 @@ func grow(b *testing.B, files, size int) fs.FS {
 			b.Fatal(err)
 		}
 	}
-	tree, err := OpenTree(dir)
+	root, err := OpenTree(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return tree
+	b.Cleanup(func() { root.Close() }) // Windows removes no directory that is open
+	return root.FS()
 }

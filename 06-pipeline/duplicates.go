@@ -10,12 +10,12 @@ import (
 	"slices"
 )
 
-// Find is the pipeline of this chapter: walk, hash with so many workers, and
+// Find is the pipeline of this chapter: walk, hash with that many workers, and
 // give each file to add, which runs in the caller's goroutine. So add is never
 // called twice at once, and needs no lock.
 //
-// It hashes every file, although files of different sizes can't be equal: to
-// find that out it would have to hold all of them until the walk is over.
+// It hashes every file, so that the stage has something to do. A real tool would
+// hash only those of which there are two of the same size.
 func Find(ctx context.Context, tree fs.FS, workers int, add func(File)) error {
 	return Run(ctx, func(p *Pipeline) error {
 		files := Source(p, Walk(tree))

@@ -39,16 +39,18 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program, however stuck it is
 
 	path, name := *dir, strconv.Quote(*dir)
 	if !isSet("dir") {
 		path, name = DefaultTree()
 	}
-	tree, err := OpenTree(path)
+	root, err := OpenTree(path)
 	if err != nil {
 		fail(err)
 	}
-	l := &lesson{ctx: ctx, tree: tree, workers: *workers}
+	defer root.Close()
+	l := &lesson{ctx: ctx, tree: root.FS(), workers: *workers}
 
 	fmt.Println("06 · Pipelines: steps that overlap, in memory that stays small")
 	report := l.find(name)
@@ -144,9 +146,10 @@ func (l *lesson) overlap() {
 	atOnce.draw("each handed on at once", max(1, int(width*atOnce.took()/collected.took())))
 	collected.draw("all collected between the stages (wrong)", width)
 	search.draw("the files, handed on at once", width)
-	read("Time goes to the right. █ busy, ░ now and then, · waiting. Bars above one",
-		"another are work at the same time. Waiting overlaps on any machine,",
-		"computing as far as there are processors for it.")
+	read("Time goes to the right. █ busy, ░ now and then, · waiting. Full bars above",
+		"one another are work at the same time. Waiting overlaps on any machine,",
+		"computing as far as there are processors for it. Among the files hash has",
+		"nearly all the work, so overlapping saves little: what helps is 6.3.")
 }
 
 // A chart is one run of three stages.
@@ -219,7 +222,7 @@ func (l *lesson) inFlight() {
 // fanOut gives the slow stage more workers, without and with the order kept.
 func (l *lesson) fanOut() {
 	claim("6.3", "The slow stage can be fanned out and merged; order can be kept.")
-	fmt.Println("     the hash stage                    took    speed    busy    in walk's order")
+	fmt.Println("     the hash stage                    took    speed    busy     still in place")
 	type starter func(*Pipeline, int, <-chan File, func(context.Context, File) (File, error)) <-chan File
 	var alone time.Duration
 	for _, row := range []struct {
@@ -260,8 +263,10 @@ func (l *lesson) fanOut() {
 		fmt.Printf("     %-25s %12s %8s %7s %18s\n", row.name, short(took), times(alone, took),
 			percent(float64(lane.Busy()), float64(took)*float64(row.workers)), percent(float64(inPlace), float64(len(walked))))
 	}
-	read(fmt.Sprintf("Processors here: %d. Where the workers are not busy all the time,", runtime.GOMAXPROCS(0)),
-		"another stage is the slowest now, and more workers would be of no use.")
+	read("Still in place: those that come out of the stage as the nth, and went in as",
+		"the nth. Workers that are not busy nearly all the time wait for another",
+		"stage, for their turn (Ordered), or for a processor, and more of them would",
+		fmt.Sprintf("be of no use. All stages share the processors; here: %d.", runtime.GOMAXPROCS(0)))
 }
 
 // leaveEarly takes one item of very many and leaves, with and without telling the stages.
@@ -282,7 +287,7 @@ func (l *lesson) leaveEarly() {
 	RunUntold(takeOne)
 	fmt.Printf("     nobody tells them (wrong)                  %d of 4\n", StagesAlive())
 	read("Each of the four waits to hand over an item, to nobody, for as long as",
-		"the program lives. Run can't be left untold: body's return tells.")
+		"the program lives. Run itself tells them when the consumer returns.")
 }
 
 // fails lets a stage fail, and the caller give up.
@@ -318,7 +323,7 @@ func (l *lesson) fails() {
 		}
 		return nil
 	})
-	show("so do 7 more workers, because of that", l.ctx, func(p *Pipeline) error {
+	show("and 7 more workers because of that", l.ctx, func(p *Pipeline) error {
 		for range Stage(p, 1, Stage(p, 8, countTo(p, 1000), failAt100(8)), same) {
 		}
 		return nil
@@ -460,6 +465,9 @@ func bytes(n int64) string {
 
 // short writes d with three figures and its unit.
 func short(d time.Duration) string {
+	if d == 0 {
+		return "0 s" // less than a tick of the clock: Windows has some of half a millisecond and more
+	}
 	value, unit := float64(d), "ns"
 	for _, larger := range []string{"µs", "ms", "s"} {
 		if value < 999.5 {
@@ -477,7 +485,7 @@ func short(d time.Duration) string {
 // times writes how many times as long a took as b.
 func times(a, b time.Duration) string { return fmt.Sprintf("%.1f×", a.Seconds()/b.Seconds()) }
 
-// percent writes a as a part of b. Of nothing, all is there.
+// percent writes a as a part of b, and 100 % if b is 0.
 func percent(a, b float64) string {
 	if b == 0 {
 		return "100 %"

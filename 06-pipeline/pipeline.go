@@ -46,7 +46,7 @@ func Run(ctx context.Context, body func(p *Pipeline) error) (err error) {
 	if err := body(p); err != nil {
 		p.stop(err)
 	}
-	return nil
+	return nil // unless the deferred function finds a reason
 }
 
 // slack is how many items may wait between two stages. With none, a stage that

@@ -54,14 +54,16 @@ func Walk(tree fs.FS) func(ctx context.Context, emit func(File) error) error {
 	}
 }
 
-// UpTo is a walk that ends before its files would have more bytes together.
+// UpTo is the same walk, and ends before the file that would make it more than so
+// many bytes. The first file comes in any case.
 func UpTo(bytes int64, walk func(context.Context, func(File) error) error) func(context.Context, func(File) error) error {
 	return func(ctx context.Context, emit func(File) error) error {
-		left := bytes
+		first, left := true, bytes
 		return walk(ctx, func(f File) error {
-			if left -= f.Size; left < 0 {
+			if left -= f.Size; left < 0 && !first {
 				return fs.SkipAll
 			}
+			first = false
 			return emit(f)
 		})
 	}
@@ -78,9 +80,9 @@ func DefaultTree() (path, name string) {
 	return ".", "the current directory"
 }
 
-// OpenTree opens a directory. The tree can't be left through a symbolic link,
-// not even by one that appears after the walk has looked.
-func OpenTree(dir string) (fs.FS, error) {
+// OpenTree opens a directory; the caller closes it. The tree can't be left through
+// a symbolic link, not even by one that appears after the walk has looked.
+func OpenTree(dir string) (*os.Root, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, err
@@ -88,9 +90,5 @@ func OpenTree(dir string) (fs.FS, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s is not a directory", dir)
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	return root.FS(), nil
+	return os.OpenRoot(dir)
 }

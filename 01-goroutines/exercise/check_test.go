@@ -118,29 +118,39 @@ func inItsWords(out string) string {
 
 // inWords makes a sentence of how a check's process ended, and says where to look.
 func inWords(out string) (why, look string) {
-	waits := at(out, false)
+	waits, goesRound := at(out, waiting), at(out, ready)
 	switch m := panicky.FindStringSubmatch(out); {
 	case strings.Contains(out, "main bubble goroutine has exited"):
-		return "it has returned, and has left goroutines behind that wait" + waits, ""
+		if waits != "" {
+			look = "these lines: whom does each of them wait for, and what tells it to stop? (2.5 in chapter 02's program)"
+		}
+		return "it has returned, and has left goroutines behind that wait" + waits, look
+	case strings.Contains(out, "test timed out") && goesRound != "":
+		return "it never ends: a goroutine goes round and round" + goesRound,
+			"these lines: it looks again and again, where it should wait for a channel or a WaitGroup"
 	case strings.Contains(out, "deadlock:"), strings.Contains(out, "test timed out"):
-		why = "it never ends: a goroutine waits for something that nobody will ever do" + waits
 		if waits != "" {
 			look = "these lines: whom does each of them wait for? (2.1 in chapter 02's program)"
 		}
-		return why, look
+		return "it never ends: a goroutine waits for something that nobody will ever do" + waits, look
 	case m != nil:
 		if strings.Contains(m[1], "closed channel") {
 			look = "2.3 in chapter 02's program: only who sends can know that no more will come"
 		}
 		// That it was "recovered" was the test's doing.
 		return "the whole program ended: " + strings.TrimSuffix(m[1], " [recovered, repanicked]") +
-			at(out, true), look
+			at(out, running), look
 	}
 	return out, ""
 }
 
-// at returns where in the exercise the goroutines of a dump are: those that run, or those that wait.
-func at(out string, running bool) string {
+// What a goroutine of a dump does.
+func running(state string) bool { return state == "running" }
+func ready(state string) bool   { return running(state) || state == "runnable" }
+func waiting(state string) bool { return !ready(state) }
+
+// at returns where in the exercise the goroutines are that do so.
+func at(out string, does func(state string) bool) string {
 	var lines []string
 	for _, m := range stack.FindAllStringSubmatch(out, -1) {
 		calls, _, _ := strings.Cut(m[2], "created by ")
@@ -149,10 +159,10 @@ func at(out string, running bool) string {
 				continue
 			}
 			line := place[1]
-			if !running {
+			if waiting(m[1]) {
 				line += " (" + strings.TrimSuffix(m[1], " (durable)") + ")"
 			}
-			if strings.HasPrefix(m[1], "running") == running && !slices.Contains(lines, line) {
+			if does(m[1]) && !slices.Contains(lines, line) {
 				lines = append(lines, line)
 			}
 			break

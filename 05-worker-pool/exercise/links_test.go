@@ -25,14 +25,17 @@ const (
 	untouched = 0x2c25f41b
 )
 
-// A web counts who fetches what. A fetch takes a second, if nothing else is said.
+// A web counts who fetches what. A fetch takes a second, if nothing else is said
+// of the first, the second and so on to be begun: the order of the links is free.
 type web struct {
-	takes  map[string]time.Duration
-	broken map[string]error
+	takes  map[int]time.Duration
+	broken map[int]error
+	deaf   map[int]bool // to its context: it goes on, and succeeds
 
-	mu                    sync.Mutex     // guards what follows
-	now, peak, begun, cut int            // fetches: under way, in all, and of those whose context ended
-	times                 map[string]int // that a link was fetched
+	mu                    sync.Mutex      // guards what follows
+	now, peak, begun, cut int             // fetches: under way, in all, and of those whose context ended
+	times                 map[string]int  // that a link was fetched
+	given                 context.Context // the last fetch's
 }
 
 func (w *web) note(f func()) {
@@ -42,12 +45,17 @@ func (w *web) note(f func()) {
 }
 
 func (w *web) fetch(ctx context.Context, link string) error {
-	w.note(func() { w.now++; w.peak = max(w.peak, w.now); w.begun++; w.times[link]++ })
+	var me int
+	w.note(func() { w.now++; w.peak = max(w.peak, w.now); w.begun++; me = w.begun; w.times[link]++; w.given = ctx })
 	defer w.note(func() { w.now-- })
+	heard := ctx.Done()
+	if w.deaf[me] {
+		heard = nil // and never ready
+	}
 	select {
-	case <-time.After(cmp.Or(w.takes[link], time.Second)):
-		return w.broken[link]
-	case <-ctx.Done():
+	case <-time.After(cmp.Or(w.takes[me], time.Second)):
+		return w.broken[me]
+	case <-heard:
 		w.note(func() { w.cut++ })
 		time.Sleep(100 * time.Millisecond) // to close a connection takes a moment
 		return fmt.Errorf("fetching %s: %w", link, ctx.Err())
@@ -62,13 +70,16 @@ func (w *web) check(ctx context.Context, t *testing.T, links, workers int) (took
 	err = CheckLinks(ctx, site(links), workers, w.fetch)
 	took = time.Since(began)
 	var now int
-	w.note(func() { now = w.now })
+	given := ctx
+	w.note(func() { now, given = w.now, cmp.Or(w.given, ctx) })
 	synctest.Wait()
 	switch waits := left(); {
 	case now > 0:
 		t.Errorf("CheckLinks has returned, and %d fetches are still under way: nobody waited for them", now)
 	case len(waits) > 0:
 		t.Errorf("CheckLinks has returned, and goroutines are left: %d, waiting in %q", len(waits), waits[0])
+	case given != ctx && given.Err() == nil:
+		t.Error("CheckLinks has returned, and the context that it made goes on: whoever makes one ends it, whatever happens (defer)")
 	}
 	time.Sleep(time.Hour) // they end now, if they can
 	synctest.Wait()
@@ -98,15 +109,17 @@ var inBubble = regexp.MustCompile(`^goroutine \d+ \[([\w.]+(?: [\w.]+)*).*, sync
 func TestAsManyAtOnceAsWorkersAndNeverMore(t *testing.T) {
 	alone(t, "5.1 in the program, and pertask.go", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			w := &web{takes: map[string]time.Duration{"/page/0": 10 * time.Second}}
-			took, _ := w.check(t.Context(), t, 31, 4)
-			switch {
-			case w.peak > 4:
-				t.Errorf("4 workers, and %d fetches were under way at once: nothing bounds them, or not enough", w.peak)
-			case w.peak < 4:
-				t.Errorf("4 workers, and never more than %d at work: the others have nothing to do", w.peak)
-			case took != 10*time.Second:
-				t.Errorf("one fetch takes 10s, and 3 workers can do 30 others of 1s meanwhile; it took %v: who was free did not take the next link", took)
+			for _, workers := range []int{4, 7} {
+				w := &web{takes: map[int]time.Duration{1: 10 * time.Second}}
+				took, _ := w.check(t.Context(), t, 1+10*(workers-1), workers)
+				switch {
+				case w.peak > workers:
+					t.Fatalf("%d workers, and %d fetches were under way at once: nothing bounds them, or not enough", workers, w.peak)
+				case w.peak < workers:
+					t.Fatalf("%d workers, and never more than %d at work: the others have nothing to do", workers, w.peak)
+				case took != 10*time.Second:
+					t.Fatalf("one fetch takes 10s, and %d workers can do %d others of 1s meanwhile; it took %v: who was free did not take the next link", workers-1, 10*(workers-1), took)
+				}
 			}
 		})
 	})
@@ -143,7 +156,7 @@ func TestFirstErrorStopsTheRest(t *testing.T) {
 	alone(t, "5.4 in the program, and at work and failed in pool.go", func(t *testing.T) {
 		often(t, func(t *testing.T) {
 			gone := errors.New("404 Not Found")
-			w := &web{broken: map[string]error{"/page/1": gone}, takes: map[string]time.Duration{"/page/1": time.Second / 2}}
+			w := &web{broken: map[int]error{2: gone}, takes: map[int]time.Duration{2: time.Second / 2}, deaf: map[int]bool{3: true}}
 			_, err := w.check(t.Context(), t, 1000, 4)
 			if w.peak > 1 && w.cut == 0 {
 				t.Error("a fetch has failed, and those under way were not told: their context goes on")
@@ -162,7 +175,7 @@ func TestFirstErrorStopsTheRest(t *testing.T) {
 }
 
 func TestCallerWhoGivesUpStopsIt(t *testing.T) {
-	alone(t, "5.4 in the program: the caller cancels", func(t *testing.T) {
+	alone(t, "5.4 in the program: the caller cancels; and at context.Cause in Close, pool.go", func(t *testing.T) {
 		often(t, func(t *testing.T) {
 			why := errors.New("the editor has closed the page")
 			ctx, cancel := context.WithCancelCause(t.Context())

@@ -42,7 +42,7 @@ func (l *log) source(yield func(string) bool) error {
 			level = "error"
 		}
 		if !yield(fmt.Sprintf("%s line %d", level, n)) {
-			time.Sleep(time.Millisecond) // to close a file takes a moment
+			time.Sleep(time.Hour) // to close a file takes its time: who waits for that waits for the right thing
 			return nil
 		}
 		if n == 100_000 && l.lines == 0 {
@@ -77,14 +77,33 @@ func TestItEndsAtTheLastHit(t *testing.T) {
 	})
 }
 
+// TestNeverMoreHitsThanWanted has every line match. Whether one more comes after
+// the last is left to a select, so it tries often.
+func TestNeverMoreHitsThanWanted(t *testing.T) {
+	alone(t, "6.4 in the program: until the source has heard of it, it may send another line", func(t *testing.T) {
+		for n := 0; n < 50 && !t.Failed(); n++ {
+			synctest.Test(t, func(t *testing.T) {
+				l := &log{pause: time.Second}
+				hits, _ := Search(t.Context(), l.source, func(string) bool { return true }, 3)
+				if len(hits) != 3 {
+					t.Errorf("3 hits were wanted, and Search returns %d: a line that came after the last hit counts no more", len(hits))
+				}
+			})
+		}
+	})
+}
+
 func TestReadingAndMatchingOverlap(t *testing.T) {
 	alone(t, "6.1 in the program: stages overlap", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := &log{lines: 20, pause: time.Second}
 			began := time.Now()
-			Search(t.Context(), l.source, func(line string) bool { time.Sleep(time.Second); return isError(line) }, 10)
+			hits, err := Search(t.Context(), l.source, func(line string) bool { time.Sleep(time.Second); return isError(line) }, 10)
 			if took := time.Since(began); took > 25*time.Second {
 				t.Errorf("20 lines, a second to read one and a second to match it, took %v: first the one, then the other", took)
+			}
+			if !slices.Equal(hits, three[:2]) || err != nil {
+				t.Errorf("the log ends after two hits where ten were wanted, which is no error, and Search returns %q, %v", hits, err)
 			}
 		})
 	})
@@ -113,7 +132,7 @@ func TestErrorOfTheSourceIsReturned(t *testing.T) {
 			broken := errors.New("disk: read error")
 			l := &log{lines: 15, err: broken}
 			hits, err := Search(t.Context(), l.source, isError, 3)
-			if err != broken {
+			if !errors.Is(err, broken) {
 				t.Errorf("the source ended with %q, and Search says: %v", broken, err)
 			}
 			if !slices.Equal(hits, three[:1]) {
@@ -132,7 +151,7 @@ func TestCallerWhoGoesAwayStopsIt(t *testing.T) {
 			l := &log{pause: time.Second}
 			began := time.Now()
 			_, err := Search(ctx, l.source, isError, 100)
-			if took := time.Since(began); took > 90*time.Second { // a few lines more are no wonder
+			if took := time.Since(began) - time.Hour; took > 90*time.Second { // to close it takes an hour, and a few lines more are no wonder
 				t.Errorf("the page is closed after 15.5s, and Search returns after %v: it does not listen", took)
 			}
 			if !l.ended.Load() {
