@@ -131,7 +131,8 @@ func (f *Fixed) send(t task) (err error) {
 	ctx, cancel := context.WithTimeout(t.ctx, f.timeout)
 	defer cancel()
 	ctx, give := context.WithCancelCause(ctx)
-	defer context.AfterFunc(f.giveUp, func() { give(ErrStopping) })() // set up now; deferred is what takes it back
+	stopWatching := context.AfterFunc(f.giveUp, func() { give(ErrStopping) }) // when Shutdown gives up, so does this mail
+	defer stopWatching()
 	if f.giveUp.Err() != nil {
 		return ErrStopping // Do not begin what can't be finished.
 	}
@@ -147,7 +148,8 @@ func (f *Fixed) Shutdown(ctx context.Context) (undone []string) {
 		close(f.queue)
 	}
 	f.mu.Unlock()
-	defer context.AfterFunc(ctx, f.stop)()
+	stopWatching := context.AfterFunc(ctx, f.stop) // when ctx ends, giveUp does
+	defer stopWatching()
 	f.senders.Wait() // soon, even if ctx has ended: every send then gives up
 	f.stop()
 	f.mu.Lock()

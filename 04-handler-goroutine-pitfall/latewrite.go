@@ -7,7 +7,8 @@ import (
 
 // LateWrite is wrong once more: its goroutine answers the client itself, when
 // it is ready. By then the handler has returned and the answer is finished; the
-// ResponseWriter and its buffers may be in use for somebody else's request.
+// ResponseWriter and its buffers may be in use for somebody else's request. Over
+// HTTP/2 the late write even panics, in a goroutine where nobody recovers it.
 type LateWrite struct {
 	Wait    func()      // until the work is done
 	Written func(error) // is told what came of writing

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -13,7 +14,7 @@ import (
 // TestWriteAfterTheHandlerReturnedIsLost lets the goroutine write when the
 // client has the whole answer (counter-proof of 4.6).
 func TestWriteAfterTheHandlerReturnedIsLost(t *testing.T) {
-	_, stderr := lateWrites(t)
+	_, stderr := lateWrites(t, "late write")
 	if want := `the client has "one moment,\n", and the goroutine is told "http: wrote more than the declared Content-Length"`; !strings.Contains(stderr, want) {
 		t.Errorf("want the late write lost, that is %q, got:\n%s", want, stderr)
 	}
@@ -25,18 +26,27 @@ func TestWriteAfterTheHandlerReturnedIsADataRace(t *testing.T) {
 	if !raceDetector() {
 		t.Skip("needs the race detector: go test -race ./04-handler-goroutine-pitfall (on Linux and Windows with a C compiler, e.g. apt-get install gcc)")
 	}
-	status, stderr := lateWrites(t)
+	status, stderr := lateWrites(t, "late write")
 	t.Logf("exit status %d\n%s", status, stderr)
 	if status != 66 || !strings.Contains(stderr, "WARNING: DATA RACE") || !strings.Contains(stderr, "(*LateWrite).answer") {
 		t.Errorf("want the race detector to report the late write, got exit status %d", status)
 	}
 }
 
+// TestWriteAfterTheHandlerReturnedPanicsOverHTTP2, and as in 4.2 that is the end
+// of the server (counter-proof of 4.6).
+func TestWriteAfterTheHandlerReturnedPanicsOverHTTP2(t *testing.T) {
+	status, stderr := lateWrites(t, "late write over HTTP/2")
+	if status != 2 || !strings.Contains(stderr, "panic: Write called after Handler finished\n") {
+		t.Errorf("want the late write to panic, and end the process with status 2, got status %d:\n%s", status, stderr)
+	}
+}
+
 // lateWrites runs the wrong handler in a child process, since the race detector
 // would blame this one.
-func lateWrites(t *testing.T) (status int, stderr string) {
+func lateWrites(t *testing.T, role string) (status int, stderr string) {
 	t.Helper()
-	child, err := StartChild("late write", "")
+	child, err := StartChild(role, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +75,25 @@ func init() {
 		close(work)
 		fmt.Fprintf(os.Stderr, "the client has %q, and the goroutine is told %q\n", body, fmt.Sprint(<-written))
 		srv.Close()
+	}
+	roles["late write over HTTP/2"] = func() {
+		fmt.Println("up")
+		work := make(chan struct{})
+		srv := httptest.NewUnstartedServer(&LateWrite{func() { <-work }, func(error) { os.Exit(0) }})
+		srv.EnableHTTP2 = true
+		srv.StartTLS()
+		resp, err := srv.Client().Get(srv.URL)
+		if err != nil || resp.ProtoMajor != 2 {
+			fmt.Fprintln(os.Stderr, "no answer over HTTP/2:", err)
+			return
+		}
+		io.ReadAll(resp.Body)
+		resp.Body.Close()
+		for Inside("runHandler") > 0 { // the answer is there, and its handler's goroutine has a line or two to go
+			runtime.Gosched()
+		}
+		close(work)
+		select {} // until the panic ends this process
 	}
 }
 

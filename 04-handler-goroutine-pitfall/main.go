@@ -76,7 +76,7 @@ func leak() {
 	table("", "leaky", "fixed")
 	table("the clients were told", leaky.told(), fixed.told())
 	table("a mail may take", "for ever", short(timeout))
-	table("goroutines left when that has passed", fmt.Sprint(left), fmt.Sprint(none))
+	table("goroutines sending after all deadlines", fmt.Sprint(left), fmt.Sprint(none))
 	read("net/smtp waits until the server speaks, and so do the goroutines that",
 		"called it. Each keeps its memory and its connection.")
 	leaky.end()
@@ -109,7 +109,8 @@ func failure() {
 	panicked, _, _ := strings.Cut(stderr, "\n")
 	fixed.postOne(blank)
 	until(func() bool { return fixed.lines() == 4 })
-	table("a fourth makes the code panic", fmt.Sprintf("exit status %d", status), fmt.Sprintf("%d errors", fixed.lines()))
+	table("a fourth panics, and then the server", fmt.Sprintf("ends, status %d", status), "goes on")
+	table("errors logged by then", "0", fmt.Sprint(fixed.lines()))
 	fmt.Printf("\n     leaky's last words  %s\n", strings.Replace(panicked, "index out", "index\n                         out", 1))
 	head, rest, _ := strings.Cut(fixed.firstLog(), " to=") // to whom: whichever was first
 	_, why, _ := strings.Cut(rest, " ")
@@ -136,8 +137,8 @@ func scaling() {
 	table("goroutines sending mails", fmt.Sprint(Inside("(*Leaky).sendWelcome")), fmt.Sprint(Inside("(*Fixed).send")))
 	table("told 202, welcome", fmt.Sprint(leaky.answers[202]), fmt.Sprint(fixed.answers[202]))
 	table("told 503, come back in 1 s", fmt.Sprint(leaky.answers[503]), fmt.Sprint(fixed.answers[503]))
-	read("What has no bound breaks at a bound that nobody chose: memory, or what",
-		"the mail server bears. A 503 with Retry-After is honest, and in time.")
+	read("What has no bound breaks at a bound that nobody chose: memory, files, or",
+		"the mail server's. A 503 with Retry-After is honest, and in time.")
 	leaky.end()
 	fixed.end()
 }
@@ -175,8 +176,8 @@ func control() {
 	table("delivered when Shutdown returned", fmt.Sprint(delivered), fmt.Sprint(len(fixed.mail.Delivered())))
 	table("reported as not sent", "—", fmt.Sprint(len(undone)))
 	read("http.Server.Shutdown knows only the requests. When main returns after",
-		"it, leaky's mails are gone. Fixed drains, and tells what it gave up. It",
-		"does not retry, nor show progress: that takes a queue outside.")
+		"it, leaky's mails are gone. Fixed has a Shutdown of its own, called next:",
+		"it drains, and tells what it gave up. To retry takes a queue outside.")
 	fixed.mail.Close()
 }
 
@@ -200,8 +201,8 @@ func requestContext() {
 	fixed.mail.Recover()
 	fixed.mail.WaitFor(1, 1)
 
-	fmt.Printf("     %-42s  %s\n", "given r.Context()", cancelled)
-	fmt.Printf("     %-42s  %s\n", "given WithoutCancel and a timeout", "delivered, after the answer")
+	fmt.Printf("     %-42s  %s\n", "a mail given r.Context()", cancelled)
+	fmt.Printf("     %-42s  %s\n", "a mail given WithoutCancel and a timeout", "delivered, after the answer")
 	read("The request's values are good for longer than the request. Its",
 		"cancellation is not (the client may leave, too): take the first,",
 		"leave the second, set a timeout.")
@@ -228,8 +229,9 @@ func lateWrite() {
 	fmt.Printf("     the client has         %s", body)
 	fmt.Printf("     its goroutine writes   your mail was sent\n")
 	fmt.Printf("     and is told            %v\n", <-written)
-	read("The answer ends when the handler returns. Its buffers are used again for",
-		"other requests, so this is a data race too: the test shows the report.")
+	read("When the handler returns the answer is over, and net/http declares its",
+		"length. Its buffers are used again for other requests, so this is a data",
+		"race, too. Over HTTP/2 it is a panic, and ends the server as in 4.2.")
 	web.Close()
 }
 

@@ -44,7 +44,7 @@ func Playground(addr string) error {
 	fmt.Printf("  curl -i %s/leaky/signups -d '%s'\n", base, `{"name":"Ada","email":"ada@example.com"}`)
 	fmt.Printf("  curl -i %s/fixed/signups -d '%s'\n\n", base, `{"name":"Ada","email":"ada@example.com"}`)
 	if local {
-		fmt.Print("Watch the leak: goroutines with the same stack are counted in the line before it.\n\n")
+		fmt.Print("Watch the leak: the number before the @ is how many goroutines stand there.\n\n")
 		fmt.Printf("  curl -s '%s/debug/pprof/goroutine?debug=1' | grep -B20 sendWelcome\n\n", base)
 	}
 	fmt.Println("Ctrl-C stops the server, drains fixed for 5 s and says what is left.")

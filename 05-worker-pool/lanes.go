@@ -7,7 +7,8 @@ import (
 )
 
 // Lanes records who is busy when. Whoever begins a task takes the first lane
-// that is free, so there are as many lanes as tasks were ever under way at once.
+// that is free, so there are as many lanes as tasks were ever under way at once,
+// and when fewer are it is the last lanes that are empty.
 type Lanes struct {
 	mu    sync.Mutex
 	taken []bool   // by lane; guarded by mu

@@ -66,7 +66,8 @@ func fixedNumber(workers, tasks int) {
 	var pool, each Lanes
 	began := time.Now()
 	first := meeting(min(workers, tasks)) // or a quick worker could do two before a late one begins
-	p := NewPool(context.Background(), Config{Workers: workers, Queue: 16}, func(_ context.Context, picture *image.Gray) error {
+	// With room for all, nobody waits for the goroutine that submits: it wants a processor, too.
+	p := NewPool(context.Background(), Config{Workers: workers, Queue: tasks}, func(_ context.Context, picture *image.Gray) error {
 		leave := pool.Enter()
 		defer leave()
 		first()
@@ -87,7 +88,7 @@ func fixedNumber(workers, tasks int) {
 		Scale(picture, thumbnail)
 	})
 
-	fmt.Printf("     %s pictures to scale, %d workers\n\n", count(tasks), workers)
+	fmt.Printf("     %s to scale, %s\n\n", some(tasks, "picture"), some(workers, "worker"))
 	for i, lane := range pool.Spans() {
 		if i == 16 {
 			fmt.Printf("     and %d more\n", workers-i)
@@ -98,8 +99,8 @@ func fixedNumber(workers, tasks int) {
 	fmt.Printf("         0%59s\n\n", short(took))
 	fmt.Printf("     most pictures in work at once   pool                         %5s\n", count(pool.Peak()))
 	fmt.Printf("                                     a goroutine each (wrong)     %5s\n", count(each.Peak()))
-	read("A line is a worker, and each change of shade its next picture. Whoever is",
-		"free takes the next one, so no worker idles while there is work.")
+	read("A line is a worker: █ and ▒ are its pictures by turns, · is nothing to do.",
+		"Whoever is free takes the next one, so none idles while there is work.")
 }
 
 // meeting returns a function that waits, the first n times it is called, until
@@ -165,9 +166,9 @@ func onceEach() {
 	check(err)
 	fmt.Printf("     Map's results              %s\n", numbers(inOrder))
 	fmt.Printf("     how often each has run     %s\n", numbers(often))
-	read("Two ways to do a slice of tasks (slice.go). Here each ends after the one",
-		"behind it. AsDone hands over what is there; Map keeps the order, and so",
-		"can give nothing before all is done.")
+	read("Two ways to do a slice of tasks (slice.go). Here the last task ends first,",
+		"and the first one last. AsDone hands over what is there; Map keeps the",
+		"order, and so can give nothing before all is done.")
 }
 
 // backpressure fills a queue.
@@ -190,7 +191,7 @@ func backpressure(workers int) {
 	}
 	busy.Wait()
 
-	fmt.Printf("     %d workers, all busy; a queue with room for %d; %d tasks come\n\n", workers, room, coming)
+	fmt.Printf("     %s, all busy; a queue with room for %d; %d tasks come\n\n", some(workers, "worker"), room, coming)
 	taken, refused := 0, 0
 	var took time.Duration
 	for range coming {
@@ -206,10 +207,10 @@ func backpressure(workers int) {
 		}
 	}
 	fmt.Printf("     TrySubmit            %d taken, %d refused, after %s each\n", taken, refused, short(took/time.Duration(refused)))
-	time.AfterFunc(20*time.Millisecond, func() { free <- struct{}{} })
+	time.AfterFunc(20*time.Millisecond, func() { free <- struct{}{} }) // one task ends then
 	began := time.Now()
 	check(p.Submit(ctx, workers))
-	fmt.Printf("     Submit               waited %s, until a worker was free\n", short(time.Since(began)))
+	fmt.Printf("     Submit               waited %s: a task ended then, and made room\n", short(time.Since(began)))
 	close(free)
 	check(p.Close())
 
@@ -319,11 +320,12 @@ func howMany() {
 		}
 		fmt.Println()
 	}
-	fmt.Printf("     → Processors here: %d. For computing take as many workers; for waiting, as\n", runtime.GOMAXPROCS(0))
-	fmt.Println("       many as the other side can bear.")
+	fmt.Printf("     → Processors here: %d. For computing, take a worker for each; for waiting, as\n", runtime.GOMAXPROCS(0))
+	fmt.Println("       many as the other side can bear. Other programs want the processors, too:")
+	fmt.Println("       while they do, computing gains less.")
 }
 
-// Throughput has so many tasks done and returns how many were done in a second.
+// Throughput has that many tasks done and returns how many were done in a second.
 func Throughput(workers, tasks int, do func(context.Context, struct{}) (struct{}, error)) (perSecond float64, err error) {
 	began := time.Now()
 	_, err = Map(context.Background(), workers, make([]struct{}, tasks), do)
@@ -351,7 +353,7 @@ func check(err error) {
 // memory returns how many bytes of the heap are in use.
 func memory() int64 {
 	runtime.GC()
-	runtime.GC() // the second one frees what pools have kept
+	runtime.GC() // the second one frees what every sync.Pool has kept
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
@@ -366,6 +368,14 @@ func count(n int) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// some writes a number of things.
+func some(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return count(n) + " " + thing + "s"
 }
 
 // bytes writes a size in KB or MB (1 KB is 1,024 bytes).

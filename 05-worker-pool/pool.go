@@ -32,7 +32,7 @@ type Pool[T any] struct {
 	ctx  context.Context // given to the tasks
 	stop context.CancelCauseFunc
 
-	closing sync.RWMutex // held for reading during a send to tasks, which must not be closed meanwhile
+	closing sync.RWMutex // held for reading during a send to tasks: a send on a closed channel panics
 	closed  bool         // guarded by closing
 
 	mu   sync.Mutex
@@ -101,10 +101,12 @@ func (p *Pool[T]) failed(err error) {
 // nil if the task is in the queue; ErrClosed after Close; the cause if ctx ends
 // first or the pool has stopped.
 func (p *Pool[T]) Submit(ctx context.Context, task T) error {
-	if !p.closing.TryRLock() { // only Close locks it for writing: to wait for that would be to wait for nothing
+	if !p.closing.TryRLock() { // it fails only when Close has the lock, or waits for it
 		return ErrClosed
 	}
 	defer p.closing.RUnlock()
+	// First without waiting: a select whose cases are all ready takes any of them,
+	// and so might send to a pool that has stopped.
 	if err := p.put(task); err != ErrFull {
 		return err
 	}
@@ -145,8 +147,9 @@ func (p *Pool[T]) put(task T) error {
 }
 
 // Close takes no more tasks, waits until all in the queue are done, and ends the
-// workers. It returns nil if all went well, else the error that stopped the
-// pool, or with KeepGoing all errors. It may be called again, with the same result.
+// workers. It returns nil if all went well, else the error that stopped the pool
+// (the cause, if it was that ctx had ended), or with KeepGoing all errors. It may
+// be called again, with the same result.
 func (p *Pool[T]) Close() error {
 	p.closing.Lock() // waits for the Submits that have begun
 	if !p.closed {

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// Map does all tasks of a slice with so many workers (fewer than 1 count as 1)
+// Map does all tasks of a slice with that many workers (fewer than 1 count as 1)
 // and returns their results in the order of the tasks, whichever is done first.
 // The first error, or panic, or the end of ctx stops the rest, and is returned;
 // the results are then nil.
@@ -56,10 +56,11 @@ type Result[R any] struct {
 	Err   error // a *PanicError if it panicked
 }
 
-// AsDone does all tasks of a slice with so many workers and yields each result
+// AsDone does all tasks of a slice with that many workers and yields each result
 // as soon as it is there, errors too: none of them stops the others. A loop that
 // leaves early, or the end of ctx, cancels the tasks under way and begins no more.
-// When the loop ends, every worker has ended.
+// When the loop ends, every worker has ended. A loop that ctx has cut short looks
+// like one that is through: ask ctx.Err after it.
 func AsDone[T, R any](ctx context.Context, workers int, tasks []T, do func(context.Context, T) (R, error)) iter.Seq[Result[R]] {
 	return func(yield func(Result[R]) bool) {
 		ctx, stop := context.WithCancel(ctx)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -41,10 +42,10 @@ func slowToHear(context.Context) (string, error) {
 	return "late", nil
 }
 
-// reportLeft looks an hour later, when every mirror has ended, for goroutines that are still there.
+// reportLeft looks a minute later, when every mirror has ended, for goroutines that are still there.
 func reportLeft(t *testing.T) {
 	t.Helper()
-	time.Sleep(time.Hour)
+	time.Sleep(time.Minute)
 	synctest.Wait()
 	stacks := make([]byte, 1<<20)
 	waits := make(map[string]int)
@@ -61,7 +62,7 @@ func reportLeft(t *testing.T) {
 		if !ok {
 			what = "in " + state
 		}
-		t.Errorf("goroutines left behind (as in 4.1) an hour later, when all mirrors have ended: %d, waiting %s", n, what)
+		t.Errorf("goroutines left behind (as in 4.1) when all mirrors have ended: %d, waiting %s", n, what)
 	}
 }
 
@@ -86,7 +87,7 @@ func TestAllAreAskedAtTheSameTime(t *testing.T) {
 }
 
 func TestFirstGoodAnswerWinsAtOnce(t *testing.T) {
-	alone(t, "what First waits for when it has its answer", func(t *testing.T) {
+	alone(t, "2.5 in chapter 02's program: what comes first, and who waits for the others?", func(t *testing.T) {
 		for _, slow := range []Mirror{answers(3*time.Second, "slow", nil), slowToHear} {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
@@ -132,7 +133,7 @@ func TestNoGoroutineIsLeftBehind(t *testing.T) {
 }
 
 func TestAnErrorDecidesOnlyWhenAllHaveFailed(t *testing.T) {
-	alone(t, "4.2 in the program: who hears of the errors?", func(t *testing.T) {
+	alone(t, "how many answers First takes before it decides, and what becomes of the errors (4.2 in the program)", func(t *testing.T) {
 		down, full := errors.New("down"), errors.New("full")
 		synctest.Test(t, func(t *testing.T) {
 			text, err := First(t.Context(), answers(time.Second, "", down), answers(2*time.Second, "good", nil))
@@ -141,6 +142,14 @@ func TestAnErrorDecidesOnlyWhenAllHaveFailed(t *testing.T) {
 				t.Errorf("one mirror fails after 1s, one answers after 2s, and First returns %q, %v: the error came first, and it won", text, err)
 			case text != "good" || err != nil:
 				t.Errorf("one mirror fails after 1s, one answers \"good\" after 2s, and First returns %q, %v", text, err)
+			}
+			reportLeft(t)
+		})
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if _, err := First(ctx, slices.Repeat([]Mirror{answers(time.Second, "", down)}, 100)...); !errors.Is(err, down) {
+				t.Errorf("100 mirrors fail at the same moment, and a minute later First returns %v: it waited for an answer that was thrown away", err)
 			}
 			reportLeft(t)
 		})
@@ -155,9 +164,14 @@ func TestAnErrorDecidesOnlyWhenAllHaveFailed(t *testing.T) {
 }
 
 func TestCallerWhoLeavesDoesNotWait(t *testing.T) {
-	alone(t, "4.5 in the program: whose context is it, and when does it end?", func(t *testing.T) {
-		for _, mirror := range []Mirror{slowToHear, answers(time.Minute, "late", nil)} {
+	alone(t, "2.5 in chapter 02's program: an answer or a cancellation. This work is for the request, so it ends with the request's context", func(t *testing.T) {
+		for _, ask := range []Mirror{slowToHear, answers(time.Minute, "late", nil)} {
 			synctest.Test(t, func(t *testing.T) {
+				var told atomic.Int64
+				mirror := func(ctx context.Context) (string, error) {
+					context.AfterFunc(ctx, func() { told.Add(1) })
+					return ask(ctx)
+				}
 				left := errors.New("the client has left")
 				ctx, cancel := context.WithCancelCause(t.Context())
 				time.AfterFunc(time.Second, func() { cancel(left) })
@@ -168,6 +182,10 @@ func TestCallerWhoLeavesDoesNotWait(t *testing.T) {
 				}
 				if !errors.Is(err, left) {
 					t.Errorf("the client has left, and First returns %q, %v: that does not say why it left, as context.Cause does", text, err)
+				}
+				synctest.Wait()
+				if n := told.Load(); n != 2 {
+					t.Errorf("the client has left, and %d of 2 mirrors still work for it: nobody told them to stop", 2-n)
 				}
 				reportLeft(t)
 			})

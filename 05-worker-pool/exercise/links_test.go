@@ -46,7 +46,14 @@ func (w *web) note(f func()) {
 
 func (w *web) fetch(ctx context.Context, link string) error {
 	var me int
-	w.note(func() { w.now++; w.peak = max(w.peak, w.now); w.begun++; me = w.begun; w.times[link]++; w.given = ctx })
+	w.note(func() {
+		w.now++
+		w.peak = max(w.peak, w.now)
+		w.begun++
+		me = w.begun
+		w.times[link]++
+		w.given = ctx
+	})
 	defer w.note(func() { w.now-- })
 	heard := ctx.Done()
 	if w.deaf[me] {
