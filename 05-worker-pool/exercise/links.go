@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// CheckLinks fetches every link once. As long as there are links enough, so many
-// fetches are under way at once as there are workers, and never more.
+// CheckLinks fetches every link once. As long as there are enough links, as many
+// fetches are under way as there are workers, and never more.
 //
 // The first error stops the rest: no other fetch is begun, those under way have
 // their context cancelled, and that error is returned, not what follows from it.
