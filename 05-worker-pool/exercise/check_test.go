@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 	if !raceDetector() {
 		fmt.Println(noDetector)
 	}
+	flag.Set("test.parallel", "16") // a wrong answer may wait, and all of it at the same time
 	os.Exit(m.Run())
 }
 

@@ -1,4 +1,4 @@
-// Says: ada had a request under way, and grace's was answered with 429; right is: was let in
+// Says: ada had a request under way, and grace's was answered with 429, and should have been let in
 
 // Package exercise keeps one user from taking a server away from all others. The
 // task is in README.md; this is the one file to change.

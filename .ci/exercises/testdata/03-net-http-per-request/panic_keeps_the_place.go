@@ -1,4 +1,4 @@
-// Says: a request that came when the user's last one had panicked was answered with 429; right is: was let in
+// Says: a request that came when the user's last one had panicked was answered with 429, and should have been let in
 
 // Package exercise keeps one user from taking a server away from all others. The
 // task is in README.md; this is the one file to change.

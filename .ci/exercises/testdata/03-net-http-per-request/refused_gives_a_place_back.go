@@ -1,4 +1,4 @@
-// Says: others were refused, and one more was let in; right is: was answered with 429
+// Says: others were refused, and one more was let in, and should have been answered with 429
 
 // Package exercise keeps one user from taking a server away from all others. The
 // task is in README.md; this is the one file to change.

@@ -1,4 +1,4 @@
-// Says: others were refused, and the next was answered with 429; right is: was let in
+// Says: others were refused, and the next was answered with 429, and should have been let in
 
 // Package exercise keeps one user from taking a server away from all others. The
 // task is in README.md; this is the one file to change.
