@@ -10,9 +10,9 @@ import (
 )
 
 // Listening is a handler that does pieces of work, each of which takes some time, and listens
-// to its request's context meanwhile. net/http cancels that context as soon as the client's
-// connection is gone: then the rest of the work would be for nobody, so it stops.
-// It calls done after each piece.
+// to its request's context meanwhile. net/http cancels that context as soon as it notices that
+// the client's connection is gone (of a network that just falls silent it hears late): then the
+// rest of the work would be for nobody, so it stops. It calls done after each piece.
 func Listening(pieces int, each time.Duration, done func()) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for range pieces {

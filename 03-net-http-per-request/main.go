@@ -64,27 +64,34 @@ func main() {
 // overlap draws one slow and many fast requests, as they are and behind one lock.
 func overlap(ctx context.Context) {
 	claim("3.1", "A slow request holds up nobody, and no handler had to ask for that.")
-	draw := func(title string, protect func(http.Handler) http.Handler) {
-		fmt.Printf("     %-57s  answered after\n", title)
+	send := func(protect func(http.Handler) http.Handler) []Span {
 		spans, err := SlowThenFast(ctx, 600*time.Millisecond, 20*time.Millisecond, 60*time.Millisecond, 8, protect)
 		if err != nil {
 			fail(err)
 		}
-		end := slices.MaxFunc(spans, func(a, b Span) int { return cmp.Compare(a.Answered, b.Answered) }).Answered
+		return spans
+	}
+	asTheyAre, locked := send(func(h http.Handler) http.Handler { return h }), send(OneLock)
+	last := slices.MaxFunc(slices.Concat(asTheyAre, locked), func(a, b Span) int { return cmp.Compare(a.Answered, b.Answered) })
+	draw := func(title string, spans []Span) {
+		fmt.Printf("     %-57s  answered after\n", title)
 		for i, s := range spans {
 			name := "slow"
 			if i > 0 {
 				name = fmt.Sprint("fast ", i)
 			}
-			l := newLane(48, end)
+			l := newLane(48, last.Answered)
 			l.fill(s.Sent, s.Answered, '░')
+			if cell := last.Answered / 48; s.Began-s.Sent < cell { // too short a wait to be drawn
+				s.Began = s.Sent
+			}
 			l.fill(s.Began, s.Ended, '█')
 			fmt.Printf("     %-7s  %s  %14s\n", name, l, short(s.Answered-s.Sent))
 		}
 	}
-	draw("as net/http runs them", func(h http.Handler) http.Handler { return h })
+	draw("as net/http runs them", asTheyAre)
 	fmt.Println()
-	draw("the same handlers behind one lock (wrong)", OneLock)
+	draw("the same handlers behind one lock (wrong)", locked)
 	read("█ the handler runs, ░ only its client waits. Time goes to the right:",
 		"bars above one another are under way at the same moment.")
 }
@@ -177,8 +184,8 @@ func highTraffic(ctx context.Context) {
 	fmt.Printf("     1,000 clients come at once; the handler takes  %8s\n", short(takes))
 	fmt.Printf("     one after the other that would take            %8s\n", short(clients*takes))
 	fmt.Printf("     all were answered within                       %8s\n", short(took))
-	read("Waiting costs no processor. What is more than one handler's time is",
-		"the work of making and serving 1,000 connections, both ends of them here.")
+	read("Waiting costs no processor. The rest, beyond the handler's 50 ms, is the",
+		"work of opening and serving 1,000 connections, both ends of them here.")
 }
 
 // sharedMemory counts requests that come at once, in three ways.
@@ -201,9 +208,9 @@ func sharedMemory(ctx context.Context) {
 	byAtomic, byMutex, slow := new(AtomicCounter), new(MutexCounter), NewSlowMotionCounter(requests)
 	count("an atomic", byAtomic, byAtomic.n.Load)
 	count("an int and a mutex", byMutex, func() int64 { byMutex.mu.Lock(); defer byMutex.mu.Unlock(); return int64(byMutex.n) })
-	count("n++ in slow motion: all load, then all store (wrong)", slow, slow.n.Load)
-	read("n++ is load, add, store, and another handler can come in between. Often",
-		"none does, so a test of the sum may find nothing. The race detector does:",
+	count("n++ step by step: all load, then all store (wrong)", slow, slow.n.Load)
+	read("n++ is load, add, store, and another handler can come in between. That is",
+		"rare, so a test of the sum may find nothing. The race detector does:",
 		"go test -race -v -run PlainCounter ./03-net-http-per-request",
 		"(the wrong version's report is what that test wants, so it passes)")
 }
@@ -338,8 +345,9 @@ func streaming(ctx context.Context) {
 		fmt.Printf("     %-15s  read     %s\n", "", got)
 		fmt.Printf("     %-15s  from written to read at most %s\n", "", short(latest))
 	}
-	read("A mark is an event of some client; the lane ends when all handlers have",
-		"ended. Without Flush the news waits in the server's buffer until then.")
+	read("█: events of some of the 50 were written, or read, at that moment. A line",
+		"ends when all handlers have ended. Without Flush the news waits until",
+		"then, in the server's buffer.")
 }
 
 // stopping stops a server in the middle of an answer, in two ways.
@@ -354,7 +362,7 @@ func stopping() {
 	} {
 		stopping := make(chan struct{})
 		srv := NewServer(TwoHalves(stopping))
-		srv.RegisterOnShutdown(func() { close(stopping) })
+		srv.RegisterOnShutdown(func() { close(stopping) }) // so the second half is written after Shutdown was called; Close calls nobody
 		addr, err := Start(srv)
 		if err != nil {
 			fail(err)

@@ -86,8 +86,9 @@ func within[T any](t *testing.T, event <-chan T, what string) (v T) {
 	return v
 }
 
-// Pipes is a network in memory, for tests in fake time: a synctest bubble can see when all of its
-// goroutines wait, but not when a socket has something to read.
+// Pipes is a network in memory, for tests in fake time. Those run in a synctest bubble, a little
+// world whose clock moves on when all of its goroutines wait: it can see that of a channel, but not
+// of a socket.
 type Pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}

@@ -45,7 +45,7 @@ func SlowThenFast(ctx context.Context, slow, fast, pause time.Duration, fasts in
 			http.Error(w, "i must be the number of a request", http.StatusBadRequest)
 			return
 		}
-		spans[i].Began = time.Since(start)
+		spans[i].Began = time.Since(start) // no lock: a place for each request, read when all are answered
 		takes := fast
 		if i == 0 {
 			takes = slow

@@ -107,6 +107,8 @@ Which goroutine answers? One connection, two requests; then HTTP/2:
   curl http://%[1]s/whoami http://%[1]s/whoami
   curl --http2-prior-knowledge http://%[1]s/whoami http://%[1]s/whoami
 
+(Some curls, 7.88 for one, fail at the second with "framing layer". 3.2 shows both.)
+
 Stop curl, or this server, with Ctrl-C while /slow is under way, and look here.
 
 `, host)

@@ -48,7 +48,8 @@ func Start(srv *http.Server) (addr string, err error) {
 }
 
 // DialOne returns a client that has one connection and never opens a second one. Usually the
-// client decides how many it opens; here it must be known. Its user closes conn at the end.
+// client decides how many it opens; here it must be known. Its user closes conn at the end. (The
+// http.ClientConn that makes this simple is new in Go 1.26.)
 func DialOne(ctx context.Context, addr string, http2 bool) (client *http.Client, conn *http.ClientConn, err error) {
 	var speaks http.Protocols
 	speaks.SetHTTP1(!http2)

@@ -99,7 +99,7 @@ func fixedNumber(workers, tasks int) {
 	fmt.Printf("         0%59s\n\n", short(took))
 	fmt.Printf("     most pictures in work at once   pool                         %5s\n", count(pool.Peak()))
 	fmt.Printf("                                     a goroutine each (wrong)     %5s\n", count(each.Peak()))
-	read("A line is a worker: █ and ▒ are its pictures by turns, · is nothing to do.",
+	read("A line is a worker; █ and ▒ are its pictures by turns, · means it idles.",
 		"Whoever is free takes the next one, so none idles while there is work.")
 }
 
@@ -166,7 +166,7 @@ func onceEach() {
 	check(err)
 	fmt.Printf("     Map's results              %s\n", numbers(inOrder))
 	fmt.Printf("     how often each has run     %s\n", numbers(often))
-	read("Two ways to do a slice of tasks (slice.go). Here the last task ends first,",
+	read("Two ways to do a slice of tasks (slice.go). Here the last one ends first,",
 		"and the first one last. AsDone hands over what is there; Map keeps the",
 		"order, and so can give nothing before all is done.")
 }
@@ -320,9 +320,9 @@ func howMany() {
 		}
 		fmt.Println()
 	}
-	fmt.Printf("     → Processors here: %d. For computing, take a worker for each; for waiting, as\n", runtime.GOMAXPROCS(0))
-	fmt.Println("       many as the other side can bear. Other programs want the processors, too:")
-	fmt.Println("       while they do, computing gains less.")
+	fmt.Printf("     → Processors here: %d. For computing, take a worker for each; for waiting,\n", runtime.GOMAXPROCS(0))
+	fmt.Println("       as many as the other side can bear. Other programs want the processors,")
+	fmt.Println("       too: while they do, computing gains less.")
 }
 
 // Throughput has that many tasks done and returns how many were done in a second.

@@ -146,8 +146,8 @@ func (l *lesson) overlap() {
 	atOnce.draw("each handed on at once", max(1, int(width*atOnce.took()/collected.took())))
 	collected.draw("all collected between the stages (wrong)", width)
 	search.draw("the files, handed on at once", width)
-	read("Time goes to the right. █ busy, ░ now and then, · waiting. Full bars above",
-		"one another are work at the same time. Waiting overlaps on any machine,",
+	read("Time goes to the right. █ busy, ░ now and then, · waiting. Full bars one",
+		"above the other are work at the same time. Waiting overlaps anywhere,",
 		"computing as far as there are processors for it. Among the files hash has",
 		"nearly all the work, so overlapping saves little: what helps is 6.3.")
 }
@@ -263,10 +263,10 @@ func (l *lesson) fanOut() {
 		fmt.Printf("     %-25s %12s %8s %7s %18s\n", row.name, short(took), times(alone, took),
 			percent(float64(lane.Busy()), float64(took)*float64(row.workers)), percent(float64(inPlace), float64(len(walked))))
 	}
-	read("Still in place: those that come out of the stage as the nth, and went in as",
-		"the nth. Workers that are not busy nearly all the time wait for another",
-		"stage, for their turn (Ordered), or for a processor, and more of them would",
-		fmt.Sprintf("be of no use. All stages share the processors; here: %d.", runtime.GOMAXPROCS(0)))
+	read("Still in place: what went into the stage as the nth and came out as the",
+		"nth. Workers that are not busy all the time wait: for another stage, for",
+		"their turn (Ordered), or for a processor. More of them are of no use.",
+		fmt.Sprintf("Processors here: %d, and all stages share them.", runtime.GOMAXPROCS(0)))
 }
 
 // leaveEarly takes one item of very many and leaves, with and without telling the stages.
