@@ -52,15 +52,7 @@ func TestClaimsHaveProofsThatNameThem(t *testing.T) {
 // TestLinkedFilesExist follows the links that stay inside the repository.
 func TestLinkedFilesExist(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	readmes, err := filepath.Glob(filepath.Join(root, "*", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	nested, err := filepath.Glob(filepath.Join(root, "*", "*", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, readme := range append(append(readmes, nested...), filepath.Join(root, "README.md")) {
+	for _, readme := range readmes(t) {
 		for _, found := range link.FindAllStringSubmatch(read(t, readme), -1) {
 			u, err := url.Parse(found[1])
 			if err != nil {
@@ -72,4 +64,34 @@ func TestLinkedFilesExist(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCommandsCanBePasted looks at the commands that people are told to run. A
+// comment behind one is an argument in zsh, which is the shell of a Mac, and in
+// Windows' cmd; and zsh takes a ? or * without quotes for the name of a file.
+func TestCommandsCanBePasted(t *testing.T) {
+	fence := regexp.MustCompile("(?s)```sh\n(.*?)```")
+	quoted := regexp.MustCompile(`'[^']*'|"[^"]*"`)
+	for _, readme := range readmes(t) {
+		for _, commands := range fence.FindAllStringSubmatch(read(t, readme), -1) {
+			for line := range strings.Lines(commands[1]) {
+				if strings.ContainsAny(quoted.ReplaceAllString(line, ""), "#?*") {
+					t.Errorf("%s: not every shell understands %s", readme, line)
+				}
+			}
+		}
+	}
+}
+
+// readmes returns the paths of all there are.
+func readmes(t *testing.T) (all []string) {
+	t.Helper()
+	for _, depth := range []string{"", "*", filepath.Join("*", "*")} {
+		found, err := filepath.Glob(filepath.Join(root, depth, "README.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, found...)
+	}
+	return all
 }
