@@ -139,7 +139,7 @@ func API(b *Broker) http.Handler {
 		o, _ := b.Look()
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"jobs": {"waiting": %d, "oldest_seconds": %f, "scheduled": %d, "running": %d, "dead": %d, "done": %d, "journal_bytes": %d}`,
-			o.Waiting, o.Oldest, o.Scheduled, len(o.Running), len(o.Dead), o.Done, b.journal.Size())
+			o.Waiting, o.Oldest, o.Scheduled, o.Running, o.Dead, o.Done, b.journal.Size())
 		expvar.Do(func(v expvar.KeyValue) { fmt.Fprintf(w, ",\n%q: %s", v.Key, v.Value) })
 		fmt.Fprintln(w, "}")
 	})

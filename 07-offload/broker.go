@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -156,6 +155,9 @@ func (b *Broker) Enqueue(ctx context.Context, n NewJob) (Job, error) {
 	if j.Due.Before(now) {
 		j.Due = now
 	}
+	if policy.Every > 0 {
+		j.Planned = j.Due
+	}
 	b.queue.Name(&j)
 	b.fresh[j.ID] = &j
 	if n.Key != "" {
@@ -264,8 +266,10 @@ func (b *Broker) again(j *Job, now time.Time) []*Job {
 	if every <= 0 || (j.State != Done && j.State != Dead) || !j.Ended.Equal(now) {
 		return nil
 	}
-	missed := now.Sub(j.Due) / every // while nobody was there to do them
-	next := Job{Kind: j.Kind, Payload: j.Payload, Policy: j.Policy, Created: now, Due: j.Due.Add((missed + 1) * every)}
+	missed := now.Sub(j.Planned) / every // while nobody was there to do them
+	next := Job{Kind: j.Kind, Payload: j.Payload, Policy: j.Policy, Created: now, Planned: j.Planned.Add((missed + 1) * every)}
+	next.Due = next.Planned
+	j.Policy.Every = 0 // the next one carries it on: if this one is dead and sent again, it must not begin a second series
 	b.queue.Name(&next)
 	return []*Job{b.queue.Add(next, now)}
 }
@@ -377,7 +381,7 @@ func (b *Broker) List(_ context.Context, state State, n int) ([]Job, error) {
 	if state != Dead {
 		all = b.queue.All(n)
 	} else { // a person may look for these while a million wait
-		all = slices.SortedFunc(maps.Values(b.queue.dead.jobs), func(a, b *Job) int { return cmp.Compare(a.number, b.number) })
+		all = slices.SortedFunc(maps.Values(b.queue.dead.jobs), byNumber)
 	}
 	for _, j := range all {
 		v := j.View(now)
@@ -389,19 +393,23 @@ func (b *Broker) List(_ context.Context, state State, n int) ([]Job, error) {
 	return jobs, nil
 }
 
-// An Overview is what there is to be seen at a glance.
+// An Overview is what there is to be seen at a glance: how many jobs there are of
+// a kind, and some of those at which one may want to look.
 type Overview struct {
 	Waiting   int     `json:"waiting"`   // due, and no worker has them
 	Oldest    float64 `json:"oldest"`    // seconds for which the first of them has waited
 	Scheduled int     `json:"scheduled"` // not due yet, retries included
-	Running   []Job   `json:"running"`
-	Retrying  []Job   `json:"retrying"` // have failed, and come again
-	Dead      []Job   `json:"dead"`
+	Running   int     `json:"running"`
+	Dead      int     `json:"dead"`
 	Done      int64   `json:"done"` // since the broker's start
+
+	SomeRunning  []Job `json:"some_running"`  // of each up to 50
+	SomeRetrying []Job `json:"some_retrying"` // have failed, and come again
+	SomeDead     []Job `json:"some_dead"`
 }
 
-// most is how many jobs of a kind an overview lists.
-const most = 50
+// An overview lists so many jobs of a kind, the oldest of so many at which it looks.
+const listed, lookedAt = 50, 1000
 
 // Look returns an overview, and a channel that is closed when it is no longer true.
 func (b *Broker) Look() (o Overview, changed <-chan struct{}) {
@@ -412,23 +420,24 @@ func (b *Broker) Look() (o Overview, changed <-chan struct{}) {
 	if first := q.First(now); first != nil {
 		o.Oldest = now.Sub(first.Due).Seconds()
 	}
-	o.Waiting, o.Scheduled, o.Done = q.waiting.count, q.scheduled.count+q.retrying.count, b.finished
+	o.Waiting, o.Scheduled, o.Running, o.Dead, o.Done = q.waiting.count, q.scheduled.count+q.retrying.count, q.running.count, q.dead.count, b.finished
 	some := func(l list) []Job {
-		jobs := []Job{}
+		var all []*Job
 		for _, j := range l.jobs {
-			if len(jobs) == most {
+			if all = append(all, j); len(all) == lookedAt {
 				break
 			}
+		}
+		slices.SortFunc(all, byNumber)
+		jobs := []Job{}
+		for _, j := range all[:min(len(all), listed)] {
 			v := j.View(now)
 			v.Token = "" // it is its worker's alone
 			jobs = append(jobs, v)
 		}
 		return jobs
 	}
-	o.Running, o.Retrying, o.Dead = some(q.running), some(q.retrying), some(q.dead)
-	for _, l := range [][]Job{o.Running, o.Retrying, o.Dead} {
-		slices.SortFunc(l, func(a, b Job) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
-	}
+	o.SomeRunning, o.SomeRetrying, o.SomeDead = some(q.running), some(q.retrying), some(q.dead)
 	return o, b.changed
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/mail"
 	"os"
 	"path/filepath"
@@ -67,8 +68,9 @@ func (m Maildir) Deliver(name, text string) error {
 			return err
 		}
 	}
-	if _, err := os.Stat(filepath.Join(string(m), "cur", name)); err == nil {
-		return nil // delivered before, and already read
+	// A mail program moves what was read to cur, and adds flags to the name.
+	if read, err := fs.Glob(os.DirFS(string(m)), "cur/"+name+"*"); err != nil || len(read) > 0 {
+		return err // delivered before, and already read
 	}
 	file, err := os.CreateTemp(filepath.Join(string(m), "tmp"), name+".*") // another worker may be at the same job
 	if err != nil {
@@ -80,8 +82,9 @@ func (m Maildir) Deliver(name, text string) error {
 	}
 	if err != nil {
 		os.Remove(file.Name())
+		return err
 	}
-	return err
+	return syncDir(filepath.Join(string(m), "new")) // only now will the mail be there after a power cut
 }
 
 // Delivered returns the names of the mails that have not been read.

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -39,7 +40,7 @@ func main() {
 	}
 	flag.Parse()
 	if flag.NArg() > 0 {
-		usageError("no such role: %q", flag.Arg(0))
+		usageError("no such role: %q; there are all, broker, web and worker", flag.Arg(0))
 	}
 	story()
 }
@@ -102,7 +103,11 @@ func serveBroker(addr, token string, c BrokerConfig) error {
 		return err
 	}
 	defer b.Close()
-	return serve(ctx, "broker", addr, token, API(b))
+	listener, err := Listen(addr, token)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, "broker", listener, token, API(b))
 }
 
 func runWeb(args []string) error {
@@ -116,7 +121,11 @@ func runWeb(args []string) error {
 	checkURL(*broker)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return serve(ctx, "web", *addr, *token, (&Web{NewClient(*broker, *brokerToken), *root}).Handler())
+	listener, err := Listen(*addr, *token)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, "web", listener, *token, (&Web{NewClient(*broker, *brokerToken), *root}).Handler())
 }
 
 func runWorker(args []string) error {
@@ -180,6 +189,10 @@ func runAll(args []string) error {
 		return err
 	}
 	defer b.Close()
+	listener, err := Listen(*addr, *token)
+	if err != nil {
+		return err
+	}
 	inside, err := Listen("127.0.0.1:0", "")
 	if err != nil {
 		return err
@@ -194,23 +207,18 @@ func runAll(args []string) error {
 		w.Run(ctx)
 		close(ended)
 	}()
-	err = serve(ctx, "web", *addr, *token, (&Web{client, *root}).Handler())
+	err = serve(ctx, "web", listener, *token, (&Web{client, *root}).Handler())
 	stop()
 	<-ended
 	return err
 }
 
-// serve serves h until ctx ends, and then drains. When it is ready it says so, and where.
-func serve(ctx context.Context, role, addr, token string, h http.Handler) error {
-	listener, err := Listen(addr, token)
-	if err != nil {
-		return err
-	}
+// serve serves h until ctx ends, and then drains: it answers what is under way. When it is ready it says so, and where.
+func serve(ctx context.Context, role string, listener net.Listener, token string, h http.Handler) error {
 	fmt.Fprintf(os.Stderr, "%s: ready at http://%s\n", role, listener.Addr())
-	srv := NewServer(h, token)
-	// Streams and long polls never end by themselves: their context tells them to.
-	base, end := context.WithCancel(context.Background())
-	srv.BaseContext = func(net.Listener) context.Context { return base }
+	ending, end := context.WithCancel(context.Background())
+	defer end()
+	srv := NewServer(endWith(ending, h), token)
 	srv.RegisterOnShutdown(end)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
@@ -225,6 +233,21 @@ func serve(ctx context.Context, role, addr, token string, h http.Handler) error 
 		return errors.Join(err, srv.Close())
 	}
 	return nil
+}
+
+// endWith ends the context of requests that never end by themselves, streams and
+// questions for a job, when ending does. All others are left alone.
+func endWith(ending context.Context, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/lease" || strings.HasSuffix(r.URL.Path, "/events") {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			stop := context.AfterFunc(ending, cancel)
+			defer stop()
+			r = r.WithContext(ctx)
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func checkURL(s string) {

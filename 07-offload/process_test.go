@@ -113,7 +113,7 @@ func TestNothingAcceptedIsLostInCrashes(t *testing.T) {
 			}
 		}
 		o, err := client.Overview(context.Background())
-		if len(missing) == 0 && err == nil && o.Waiting+o.Scheduled+len(o.Running)+len(o.Dead) == 0 {
+		if len(missing) == 0 && err == nil && o.Waiting+o.Scheduled+o.Running+o.Dead == 0 {
 			break
 		}
 	}
@@ -121,7 +121,7 @@ func TestNothingAcceptedIsLostInCrashes(t *testing.T) {
 	if len(missing) > 0 {
 		t.Errorf("%d of %d accepted jobs are lost, %s for one\n%s", len(missing), len(accepted), missing[0], broker.Log())
 	}
-	if o, err := client.Overview(context.Background()); err != nil || o.Waiting+o.Scheduled+len(o.Running)+len(o.Dead) > 0 {
+	if o, err := client.Overview(context.Background()); err != nil || o.Waiting+o.Scheduled+o.Running+o.Dead > 0 {
 		t.Errorf("some are stuck: %+v, %v", o, err)
 	}
 }
@@ -220,7 +220,7 @@ func TestOverviewShowsWhatWaits(t *testing.T) {
 	enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Due: time.Now().Add(time.Hour)})
 	leased, _ := b.Lease(t.Context(), "w", newToken())
 	o, _ := b.Look()
-	if o.Waiting != 1 || o.Scheduled != 1 || len(o.Running) != 1 || o.Running[0].ID != leased.ID || o.Running[0].Worker != "w" {
+	if o.Waiting != 1 || o.Scheduled != 1 || o.Running != 1 || len(o.SomeRunning) != 1 || o.SomeRunning[0].ID != leased.ID || o.SomeRunning[0].Worker != "w" {
 		t.Errorf("2 jobs for now, 1 for later, 1 of them leased: %+v", o)
 	}
 	var vars struct {
@@ -229,12 +229,33 @@ func TestOverviewShowsWhatWaits(t *testing.T) {
 	if w := send(webOn(b, ""), "GET", "/debug/vars", ""); json.Unmarshal(w.Body.Bytes(), &vars) != nil || vars.Jobs.Waiting != 1 || vars.Jobs.Running != 1 {
 		t.Errorf("/debug/vars says %.300s", w.Body)
 	}
-	if o.Running[0].Token != "" {
+	if o.SomeRunning[0].Token != "" {
 		t.Error("the overview shows the token of a lease, with which anybody could end it")
 	}
 	b.Fail(t.Context(), leased.ID, leased.Token, "451 busy")
-	if o, _ := b.Look(); len(o.Retrying)+o.Waiting < 2 {
+	if o, _ := b.Look(); len(o.SomeRetrying)+o.Waiting < 2 {
 		t.Errorf("after a failed attempt: %+v", o)
+	}
+}
+
+// TestOverviewCountsMoreThanItLists has 80 dead letters (claim 7.8).
+func TestOverviewCountsMoreThanItLists(t *testing.T) {
+	b := open(t, t.TempDir())
+	defer b.Close()
+	var ids []string
+	for range 80 {
+		ids = append(ids, enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Policy: Policy{Attempts: 1}}).ID)
+		j, _ := b.Lease(t.Context(), "w", newToken())
+		b.Fail(t.Context(), j.ID, j.Token, "451 busy")
+	}
+	o, _ := b.Look()
+	if o.Dead != 80 || len(o.SomeDead) != 50 {
+		t.Errorf("80 jobs are dead, and the overview counts %d and lists %d of them", o.Dead, len(o.SomeDead))
+	}
+	for i, j := range o.SomeDead {
+		if j.ID != ids[i] {
+			t.Fatalf("the overview does not list the oldest: in place %d is %s, and not %s", i, j.ID, ids[i])
+		}
 	}
 }
 
@@ -266,6 +287,48 @@ func TestSlowHeaderIsCutOff(t *testing.T) {
 		t.Error(err)
 	} else if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		t.Error("after 30 s a client that sends its header a byte at a time still holds its connection")
+	}
+}
+
+// TestShutdownEndsStreamsAndAnswersTheRest has both under way when the role is told
+// to end (claim 7.5): only what would never end by itself is broken off.
+func TestShutdownEndsStreamsAndAnswersTheRest(t *testing.T) {
+	listener, err := Listen("127.0.0.1:0", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, ended := make(chan bool, 2), make(chan bool)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- serve(ctx, "web", listener, "", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			begun <- true
+			if r.URL.Path == "/overview/events" {
+				<-r.Context().Done()
+				close(ended)
+				return
+			}
+			<-ended                                      // so the end has been told to all who are to hear of it
+			if sleep(r.Context(), 50*time.Millisecond) { // or is just being told
+				w.WriteHeader(http.StatusAccepted)
+			}
+		}))
+	}()
+	statuses := make(chan int, 2)
+	for _, path := range []string{"/overview/events", "/signups"} {
+		go func() {
+			a, _ := post("http://"+listener.Addr().String()+path, Signup{"Ada", "ada@example.com"}, "")
+			statuses <- a.status
+		}()
+	}
+	<-begun
+	<-begun
+	stop()
+	if a, b := <-statuses, <-statuses; max(a, b) != http.StatusAccepted {
+		t.Errorf("a sign-up was under way when the server was told to end, and the answers are %d and %d: want it answered with 202", a, b)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("the stream did not end: %v", err)
 	}
 }
 

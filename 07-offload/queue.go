@@ -394,9 +394,11 @@ func (q *Queue) All(n int) []*Job {
 	for _, j := range q.jobs {
 		all = append(all, j)
 	}
-	slices.SortFunc(all, func(a, b *Job) int { return cmp.Compare(a.number, b.number) })
+	slices.SortFunc(all, byNumber)
 	return all
 }
+
+func byNumber(a, b *Job) int { return cmp.Compare(a.number, b.number) }
 
 // View returns a copy of the job as it is shown: one whose time has not come is scheduled.
 func (j *Job) View(now time.Time) Job {

@@ -30,7 +30,7 @@ func readAhead(r io.Reader) *ahead {
 	return a
 }
 
-// close ends the reading, wherever it ia.
+// close ends the reading, wherever it is.
 func (a *ahead) close() {
 	close(a.stop)
 	for range a.chunks {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,6 +123,36 @@ func TestScheduledJobIsNotDoneBeforeItsTime(t *testing.T) {
 		synctest.Wait()
 		if late := at.Sub(due); late < 0 || late > time.Millisecond {
 			t.Errorf("a job for %v was begun at %v", due, at)
+		}
+	})
+}
+
+// TestFailureMovesNoLaterTimes has the first of a series fail, and die, and be sent
+// again (claim 7.4): those that come after it come when they would have come anyway,
+// and once.
+func TestFailureMovesNoLaterTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, t.TempDir())
+		defer b.Close()
+		began := time.Now()
+		var at []time.Duration
+		first := enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"),
+			Policy: Policy{Attempts: 2, Backoff: 20 * time.Second, Cap: 20 * time.Second, Every: time.Minute}})
+		stop := work(t, b, 1, func(_ context.Context, task *Task) error {
+			if task.ID == first.ID {
+				return errors.New("451 busy")
+			}
+			at = append(at, time.Since(began).Round(time.Second))
+			return nil
+		})
+		time.Sleep(50 * time.Second)
+		if j, err := b.Requeue(t.Context(), first.ID); err != nil || j.State != Queued {
+			t.Fatalf("the first one should be dead by now, and sent again: it is %s, %v", j.State, err)
+		}
+		time.Sleep(200 * time.Second)
+		stop()
+		if want := []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute}; !slices.Equal(at, want) {
+			t.Errorf("the first of a series failed and was sent again, and then they came at %v, want %v", at, want)
 		}
 	})
 }

@@ -38,8 +38,9 @@ const patience = 1500 * time.Millisecond
 //	GET    /debug/vars                           the broker's figures
 //	GET    /                                     the page that shows it
 //
-// With an Idempotency-Key header the same key is the same job. A browser on
-// another site can't use any of it that changes something.
+// With an Idempotency-Key header the same key is the same job, as long as the
+// broker remembers that: until it has ended, and a thousand others after it. A
+// browser on another site can't use any of it that changes something.
 func (web *Web) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /signups", func(w http.ResponseWriter, r *http.Request) {

@@ -145,7 +145,8 @@ func (w *Worker) do(ctx context.Context, j Job) {
 			}
 			return
 		case <-over:
-			over, grace = nil, time.After(w.Beat) // for a handler that listens to end
+			// A nil channel is never ready: so this case comes once. Now a handler that listens has time to end.
+			over, grace = nil, time.After(w.Beat)
 		case <-grace:
 			// It does not listen. The attempt has failed, and may be made again elsewhere. But
 			// this goroutine can't be stopped, so its slot stays taken: to begin another task

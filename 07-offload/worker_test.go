@@ -283,6 +283,23 @@ func TestRedeliveredJobHasItsEffectOnce(t *testing.T) {
 	}
 }
 
+// TestMailThatWasReadDoesNotComeAgain moves it as a mail program does (claim 7.6).
+func TestMailThatWasReadDoesNotComeAgain(t *testing.T) {
+	m := Maildir(t.TempDir())
+	if err := m.Deliver("job-1", "Welcome"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(string(m), "new", "job-1"), filepath.Join(string(m), "cur", "job-1;2,S")); err != nil { // a colon, where Windows allows it
+		t.Fatal(err)
+	}
+	if err := m.Deliver("job-1", "Welcome"); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := m.Delivered(); err != nil || len(again) > 0 {
+		t.Errorf("its job was done again after the mail had been read, and it came again: %v, %v", again, err)
+	}
+}
+
 // TestHandlerThatIsNotIdempotentHasItTwice (counter-proof of 7.6).
 func TestHandlerThatIsNotIdempotentHasItTwice(t *testing.T) {
 	if n := redeliver(t, func(m Maildir) Handler { return m.Twice }); n != 2 {

@@ -31,9 +31,12 @@ type bank struct {
 
 var errBank = errors.New("connection reset")
 
-func (b *bank) Pay(_ context.Context, key, account string, cents int64) error {
+func (b *bank) Pay(ctx context.Context, key, account string, cents int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if b.away > 0 {
 		b.away--
 		return errBank
@@ -92,6 +95,17 @@ func TestFailureIsNotTakenForDone(t *testing.T) {
 	})
 }
 
+func TestBankHearsOfTheEnd(t *testing.T) {
+	alone(t, "7.7 in the program: a deadline, or a person, ends the context of a task", func(t *testing.T) {
+		b := &bank{}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := Pay(ctx, b, job("A", 1)); b.balance["ada"] != 0 || err == nil {
+			t.Errorf("the job was cancelled, and ada was paid all the same (%v): the bank was not given the job's context", err)
+		}
+	})
+}
+
 func TestTwoWorkersAtTheSameTime(t *testing.T) {
 	if !raceDetector() {
 		t.Skip(noDetector)
@@ -133,19 +147,29 @@ func third(limit time.Duration) time.Duration { return limit / 3 }
 func TestWaitsGrowUpToTheCap(t *testing.T) {
 	alone(t, "7.3 in the program, and Retry in job.go", func(t *testing.T) {
 		p := Policy{Attempts: 1000, Backoff: time.Second, Cap: time.Minute}
-		for attempts, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 6: 32 * time.Second, 7: time.Minute, 100: time.Minute} {
-			wait, again := p.Next(attempts, errBank, most)
+		for _, c := range []struct {
+			attempts int
+			want     time.Duration
+		}{{1, time.Second}, {2, 2 * time.Second}, {3, 4 * time.Second}, {6, 32 * time.Second}, {7, time.Minute}, {35, time.Minute}, {100, time.Minute}} {
+			limit := time.Duration(-1)
+			_, again := p.Next(c.attempts, errBank, func(l time.Duration) time.Duration { limit = l; return l })
 			if !again {
-				t.Errorf("after %d of 1000 attempts the job is given up", attempts)
+				t.Errorf("after %d of 1000 attempts the job is given up", c.attempts)
 			}
 			switch {
-			case wait < 0:
-				t.Errorf("after %d attempts the wait is %v: doubled too often, a Duration overflows", attempts, wait)
-			case wait > p.Cap:
-				t.Errorf("after %d attempts the limit is %v, beyond the cap of %v", attempts, wait, p.Cap)
-			case wait != want:
-				t.Errorf("after %d attempts the limit is %v, want %v", attempts, wait, want)
+			case limit == -1:
+				t.Fatalf("after %d attempts the wait is not left to chance: random is not asked", c.attempts)
+			case limit <= 0:
+				t.Errorf("after %d attempts the limit is %v: doubled too often, a Duration overflows", c.attempts, limit)
+			case limit > p.Cap:
+				t.Errorf("after %d attempts random is asked for a wait of up to %v, beyond the cap of %v: what is cut off afterwards all waits the same time", c.attempts, limit, p.Cap)
+			case limit != c.want:
+				t.Errorf("after %d attempts the limit is %v, want %v", c.attempts, limit, c.want)
 			}
+		}
+		small := Policy{Attempts: 10, Backoff: 2 * time.Minute, Cap: time.Minute}
+		if wait, _ := small.Next(1, errBank, most); wait > small.Cap {
+			t.Errorf("the first limit would be 2m, the cap is 1m, and the wait is %v: beyond the cap", wait)
 		}
 	})
 }
@@ -154,7 +178,7 @@ func TestWaitsAreLeftToChance(t *testing.T) {
 	alone(t, "7.3 in the program: all that failed together must not come back together", func(t *testing.T) {
 		p := Policy{Attempts: 10, Backoff: 3 * time.Second, Cap: time.Minute}
 		if wait, _ := p.Next(2, errBank, third); wait != 2*time.Second {
-			t.Errorf("the limit is 6s, chance says 2s, and the wait is %v: there is no chance in it, or not in all of it", wait)
+			t.Errorf("after 2 attempts random(6s) says 2s, and Next returns %v: return what random says", wait)
 		}
 	})
 }
@@ -163,12 +187,15 @@ func TestItEndsSometime(t *testing.T) {
 	alone(t, "7.3 in the program: dead letters", func(t *testing.T) {
 		p := Policy{Attempts: 3, Backoff: time.Second, Cap: time.Minute}
 		for attempts := 1; attempts <= 4; attempts++ {
-			if _, again := p.Next(attempts, errBank, most); again != (attempts < 3) {
-				t.Errorf("3 attempts are allowed, %d were made, and whether to try again is %v", attempts, again)
+			switch _, again := p.Next(attempts, errBank, most); {
+			case again && attempts >= 3:
+				t.Errorf("3 attempts are allowed, %d were made, and Next says: try again", attempts)
+			case !again && attempts < 3:
+				t.Errorf("3 attempts are allowed, %d was made, and Next says: give up", attempts)
 			}
 		}
 		if _, again := p.Next(1, fmt.Errorf("no such account: %w", ErrPermanent), most); again {
-			t.Error("a job that will never succeed is tried again")
+			t.Error("a job that will never succeed (its error wraps ErrPermanent) is tried again")
 		}
 	})
 }

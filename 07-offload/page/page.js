@@ -114,12 +114,12 @@ overview.onmessage = e => {
   const o = JSON.parse(e.data);
   $("waiting").textContent = o.waiting;
   $("oldest").textContent = o.waiting ? seconds(o.oldest) : "–";
-  $("running-count").textContent = o.running.length;
+  $("running-count").textContent = o.running;
   $("scheduled").textContent = o.scheduled;
-  $("dead-count").textContent = o.dead.length;
+  $("dead-count").textContent = o.dead;
   $("done").textContent = o.done;
   chart(o.done);
-  fill($("running"), o.running, showRunning);
-  fill($("retrying"), o.retrying, showRetry);
-  fill($("dead"), o.dead, showDead);
+  fill($("running"), o.some_running, showRunning);
+  fill($("retrying"), o.some_retrying, showRetry);
+  fill($("dead"), o.some_dead, showDead);
 };

@@ -1,4 +1,4 @@
-// Says: a job that will never succeed is tried again
+// Says: (its error wraps ErrPermanent) is tried again
 
 // Package exercise pays authors, in a worker. The task is in README.md; this is the
 // one file to change.

@@ -1,4 +1,4 @@
-// Says: there is no chance in it
+// Says: random(6s) says 2s, and Next returns
 
 // Package exercise pays authors, in a worker. The task is in README.md; this is the
 // one file to change.

@@ -1,4 +1,4 @@
-// Says: 3 attempts are allowed, 3 were made, and whether to try again is true
+// Says: 3 attempts are allowed, 3 were made, and Next says: try again
 
 // Package exercise pays authors, in a worker. The task is in README.md; this is the
 // one file to change.

@@ -1,4 +1,4 @@
-// Says: want 1m0s
+// Says: doubled too often, a Duration overflows
 
 // Package exercise pays authors, in a worker. The task is in README.md; this is the
 // one file to change.
