@@ -12,6 +12,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -96,7 +97,7 @@ func check(c *BrokerConfig) {
 }
 
 func serveBroker(addr, token string, c BrokerConfig) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilTold()
 	defer stop()
 	b, err := OpenBroker(c)
 	if err != nil {
@@ -119,7 +120,7 @@ func runWeb(args []string) error {
 	root := f.String("root", "", "make reports on directories below this `directory`; without it there are none")
 	parse(f, args)
 	checkURL(*broker)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilTold()
 	defer stop()
 	listener, err := Listen(*addr, *token)
 	if err != nil {
@@ -138,7 +139,7 @@ func runWorker(args []string) error {
 	checkWorker(w)
 	w.Jobs = NewClient(*broker, *brokerToken)
 	w.Mux = handlers(*mail, *root)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilTold()
 	defer stop()
 	fmt.Fprintf(os.Stderr, "worker: ready, %s\n", w.Name)
 	w.Run(ctx)
@@ -182,7 +183,7 @@ func runAll(args []string) error {
 	parse(f, args)
 	check(c)
 	checkWorker(w)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilTold()
 	defer stop()
 	b, err := OpenBroker(*c)
 	if err != nil {
@@ -211,6 +212,19 @@ func runAll(args []string) error {
 	stop()
 	<-ended
 	return err
+}
+
+// untilTold returns a context that ends with Ctrl-C or SIGTERM; and in a process that
+// process.go has started also with its standard input, so that it outlives nobody.
+func untilTold() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if os.Getenv(asRole) != "" {
+		go func() {
+			io.Copy(io.Discard, os.Stdin)
+			stop()
+		}()
+	}
+	return ctx, stop
 }
 
 // serve serves h until ctx ends, and then drains: it answers what is under way. When it is ready it says so, and where.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,10 +17,11 @@ import (
 // A Process is one role of this program in a process of its own. It can be
 // killed as by a crash, and started again as it was.
 type Process struct {
-	URL  string // where it listens, if it does
-	args []string
-	cmd  *exec.Cmd
-	logs *logs
+	URL   string // where it listens, if it does
+	args  []string
+	cmd   *exec.Cmd
+	stdin io.Closer // it ends when this does: at the latest with this process, however that ends
+	logs  *logs
 }
 
 // logs is what a process says on standard error.
@@ -28,7 +30,8 @@ type logs struct {
 	lines []string // guarded by mu
 }
 
-// asRole is set for children, so that a test binary plays its role too.
+// asRole is set for children, so that a test binary plays its role too, and so that
+// they listen to their standard input.
 const asRole = "OFFLOAD_ROLE"
 
 // Start starts a role and returns when it is ready.
@@ -59,14 +62,12 @@ func (p *Process) start() error {
 	}
 	cmd := exec.Command(self, args...)
 	cmd.Env = append(os.Environ(), asRole+"=1", "GORACE=atexit_sleep_ms=0")
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
+	stderr, err1 := cmd.StderrPipe()
+	stdin, err2 := cmd.StdinPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	p.cmd = cmd
+	p.cmd, p.stdin = cmd, stdin
 	ready := make(chan string, 1)
 	go func() {
 		lines := bufio.NewScanner(stderr)
@@ -101,14 +102,15 @@ func (p *Process) Kill() {
 	p.cmd.Wait()
 }
 
-// Stop asks it to end, and returns its exit status. Windows has no such signal for
-// a process without a window: there it is killed.
+// Stop asks it to end, and returns its exit status. It does so by SIGTERM, as
+// whatever runs a server does; on Windows, which has no signals, by the end of its
+// standard input.
 func (p *Process) Stop() (status int) {
 	if runtime.GOOS == "windows" {
-		p.Kill()
-		return 0
+		p.stdin.Close()
+	} else {
+		p.cmd.Process.Signal(syscall.SIGTERM)
 	}
-	p.cmd.Process.Signal(syscall.SIGTERM)
 	p.cmd.Wait()
 	return p.cmd.ProcessState.ExitCode()
 }

@@ -12,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -128,10 +130,7 @@ func TestNothingAcceptedIsLostInCrashes(t *testing.T) {
 
 // TestSIGTERMDrainsTheWorker stops a worker process in the middle of a job (claim 7.5).
 func TestSIGTERMDrainsTheWorker(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("needs SIGTERM, which Windows does not have")
-	}
-	broker, workers, _ := system(t, 1)
+	broker, workers, _ := system(t, 1) // on Windows, which has no signals, Stop does it in another way
 	l := &lesson{jobs: NewClient(broker.URL, "")}
 	j, err := l.jobs.Enqueue(t.Context(), NewJob{Kind: "welcome-mail", Payload: payload("ada@slow.test")})
 	if err != nil {
@@ -287,6 +286,49 @@ func TestSlowHeaderIsCutOff(t *testing.T) {
 		t.Error(err)
 	} else if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		t.Error("after 30 s a client that sends its header a byte at a time still holds its connection")
+	}
+}
+
+// TestProcessEndsWithWhoStartedIt lets its standard input end, as the death of whoever
+// started it does (claim 7.5): it drains, and nothing is left behind.
+func TestProcessEndsWithWhoStartedIt(t *testing.T) {
+	broker, workers, _ := system(t, 1)
+	for _, p := range []*Process{workers[0], broker} {
+		p.stdin.Close()
+		if err := p.cmd.Wait(); err != nil {
+			t.Errorf("%s should end as it does when it is told to: %v\n%s", p.args[0], err, p.Log())
+		}
+	}
+}
+
+// TestLessonThatIsCutOffLeavesNothing stops reading what it prints, as a pager that is
+// left (claim 7.5): its processes have ended, or their directory would still be there.
+func TestLessonThatIsCutOffLeavesNothing(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs SIGPIPE, which Windows does not have: there the lesson goes on to its end")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Env = append(os.Environ(), asRole+"=1", "TMPDIR="+dir)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "7.1") {
+	}
+	stdout.Close()
+	cmd.Wait()
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("the lesson was left in 7.1, and has left behind %v, %v", left, err)
 	}
 }
 

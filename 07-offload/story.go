@@ -9,10 +9,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -22,7 +24,8 @@ type lesson struct {
 	broker *Process
 	web    *Process
 	worker *Process
-	jobs   *Client // the broker, directly
+	jobs   *Client         // the broker, directly
+	told   context.Context // ends when the lesson is to end, by Ctrl-C or since its reader has left
 
 	mu       sync.Mutex
 	accepted []string // guarded by mu; IDs
@@ -33,7 +36,9 @@ type lesson struct {
 func story() {
 	dir, err := os.MkdirTemp("", "offload")
 	must(err)
-	l := &lesson{dir: dir}
+	// With a handler, these signals no longer end the program on the spot: it tidies up.
+	told, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	l := &lesson{dir: dir, told: told}
 	ok := false
 	defer func() {
 		for _, p := range []*Process{l.worker, l.web, l.broker} {
@@ -449,6 +454,9 @@ const lost State = "lost"
 // until waits until a job is as wanted, or lost.
 func (l *lesson) until(id string, wanted func(Job) bool) Job {
 	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); time.Sleep(5 * time.Millisecond) {
+		if l.told != nil && l.told.Err() != nil {
+			panic(context.Cause(l.told)) // so that the processes are ended
+		}
 		j, err := l.jobs.Get(context.Background(), id)
 		switch {
 		case errors.Is(err, ErrNotFound):
