@@ -93,14 +93,25 @@ func printInvitation(at net.Addr) {
 	}
 	fmt.Printf(`Serving at http://%[1]s until Ctrl-C. Try, in two other terminals:
 
-  curl http://%[1]s/slow              in one, and meanwhile in the other:
-  curl http://%[1]s/fast              answered at once
-  curl http://%[1]s/locked/slow       the same behind one lock (wrong):
-  curl http://%[1]s/locked/fast       waits for the slow one
-  curl -N http://%[1]s/stream         an event a second; also in two terminals
-  curl -N http://%[1]s/unflushed      the same without Flush (wrong)
-  curl "http://%[1]s/share?among=0"   a panic: one answer is lost
-  curl "http://%[1]s/share?among=4"   and the server goes on
+A slow one in one terminal, and meanwhile in the other a fast one, answered at once:
+
+  curl http://%[1]s/slow
+  curl http://%[1]s/fast
+
+The same behind one lock (wrong); the fast one waits for the slow one:
+
+  curl http://%[1]s/locked/slow
+  curl http://%[1]s/locked/fast
+
+An event a second, also in two terminals; and without Flush (wrong):
+
+  curl -N http://%[1]s/stream
+  curl -N http://%[1]s/unflushed
+
+A panic, by which one answer is lost; and the server goes on:
+
+  curl "http://%[1]s/share?among=0"
+  curl "http://%[1]s/share?among=4"
 
 Which goroutine answers? One connection, two requests; then HTTP/2:
 

@@ -117,6 +117,19 @@ func TestAnswersPassEveryTime(t *testing.T) {
 	}
 }
 
+// TestWithoutTheRaceDetectorNothingIsEnough: not even the answer gets an "ok", behind
+// which go test hides that half of the check is missing.
+func TestWithoutTheRaceDetectorNothingIsEnough(t *testing.T) {
+	for _, e := range exercises(t) {
+		t.Run(e.Chapter, func(t *testing.T) {
+			t.Parallel()
+			if out, ok := e.check(t, e.answer(t), "-race=false"); ok || !strings.Contains(out, "nothing wrong is found") || !strings.Contains(out, "needs the race detector") {
+				t.Errorf("without the race detector the answer gets:\n%s", out)
+			}
+		})
+	}
+}
+
 // answer returns the code in ANSWER.md.
 func (e Exercise) answer(t *testing.T) string {
 	t.Helper()

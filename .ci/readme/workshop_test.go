@@ -67,12 +67,13 @@ func TestMinutesAgree(t *testing.T) {
 }
 
 // TestPlansAddUp adds up the workshop's plans: each row from the minutes of its
-// chapter, all rows to what stands below, and that to what the plan is called.
+// chapter, the clock from the rows before, all rows to what stands below, and that
+// to what the plan is called.
 func TestPlansAddUp(t *testing.T) {
 	text := read(t, filepath.Join(root, "README.md"))
 	all := minutes(t)
 	length := map[string]int{"90 minutes": 90, "Half a day": 240, "A full day": 480}
-	row := regexp.MustCompile(`(?m)^\| (.+?) \| \**(\d+)\** \|$`)
+	row := regexp.MustCompile(`(?m)^\| (\d+) \| (.+?) \| \**(\d+)\** \|$`)
 	for plan, want := range length {
 		_, section, ok := strings.Cut(text, "\n### "+plan+"\n")
 		if !ok {
@@ -82,22 +83,25 @@ func TestPlansAddUp(t *testing.T) {
 		section, _, _ = strings.Cut(section, "\n### ")
 		sum, together := 0, 0
 		for _, m := range row.FindAllStringSubmatch(section, -1) {
-			n, _ := strconv.Atoi(m[2])
-			if strings.Contains(m[1], "together") {
+			n, _ := strconv.Atoi(m[3])
+			if m[1] != strconv.Itoa(sum) {
+				t.Errorf("%s: %q is said to begin at %s, and the rows before it take %d minutes", plan, m[2], m[1], sum)
+			}
+			if strings.Contains(m[2], "together") {
 				together = n
 				continue
 			}
 			sum += n
-			if chapter, parts, ok := strings.Cut(m[1], " "); ok && all[chapter] != nil {
+			if chapter, parts, ok := strings.Cut(m[2], " "); ok && all[chapter] != nil {
 				is := 0
 				for part := range strings.SplitSeq(parts, ", ") {
 					minutes, known := all[chapter][part]
 					if is += minutes; !known {
-						t.Errorf("%s: %q has no minutes for %q", plan, m[1], part)
+						t.Errorf("%s: %q has no minutes for %q", plan, m[2], part)
 					}
 				}
 				if is != n {
-					t.Errorf("%s: %q takes %d minutes, and the plan has %d", plan, m[1], is, n)
+					t.Errorf("%s: %q takes %d minutes, and the plan has %d", plan, m[2], is, n)
 				}
 			}
 		}

@@ -78,7 +78,7 @@ func (s *site) sends(t *testing.T, user, path, which, right string) (a answer) {
 	case a = <-s.answered:
 		happened = fmt.Sprint("answered with ", a.Code)
 	case <-time.After(10 * time.Second):
-		t.Fatalf("%s waits, and should have been %s: %s", which, right, aLock)
+		t.Fatalf("%s waits, and should have been %s%s", which, right, aLock)
 	}
 	if happened != right {
 		t.Fatalf("%s was %s, and should have been %s", which, happened, right)
@@ -86,7 +86,7 @@ func (s *site) sends(t *testing.T, user, path, which, right string) (a answer) {
 	return a
 }
 
-const aLock = "is a lock held while next works (onelock.go), or taken and on some way out not given back?"
+const aLock = "\n→ look at hint 2: is a lock held while next works (onelock.go), or taken and on some way out not given back?"
 
 // oneEnds lets one of the requests in next end.
 func (s *site) oneEnds() answer {
@@ -188,7 +188,7 @@ func (s *site) admits(t *testing.T, requests int) (in int) {
 			in++
 		case <-s.answered:
 		case <-time.After(10 * time.Second):
-			t.Fatal("many requests came at the same time, and one of them waits: " + aLock)
+			t.Fatal("many requests came at the same time, and one of them waits" + aLock)
 		}
 	}
 	return in
