@@ -71,6 +71,7 @@ type lesson struct {
 	ctx     context.Context // cancelled by Ctrl-C
 	tree    fs.FS
 	workers int
+	cut     bool // 6.1 and 6.3 do not read all of it
 }
 
 // find runs the whole pipeline once, as an application would. So the tree is in
@@ -80,6 +81,7 @@ func (l *lesson) find(name string) *Report {
 	report := NewReport()
 	took := l.timed(func(add func(File)) error { return Find(l.ctx, l.tree, l.workers, add) }, report.Add)
 	fmt.Printf("     %s files, %s, in %s\n", count(report.Files), bytes(report.Bytes), short(took))
+	l.cut = report.Bytes > sample
 	return report
 }
 
@@ -145,7 +147,11 @@ func (l *lesson) overlap() {
 	fmt.Printf("     %d items, three stages, and each waits %s for an item\n", items, short(wait))
 	atOnce.draw("each handed on at once", max(1, int(width*atOnce.took()/collected.took())))
 	collected.draw("all collected between the stages (wrong)", width)
-	search.draw("the files, handed on at once", width)
+	files := "the files"
+	if l.cut {
+		files = fmt.Sprintf("the first %s of files", bytes(sample))
+	}
+	search.draw(files+", handed on at once", width)
 	read("Time goes to the right. █ busy, ░ now and then, · waiting. Full bars one",
 		"above the other are work at the same time. Waiting overlaps anywhere,",
 		"computing as far as there are processors for it. Among the files hash has",
@@ -202,7 +208,7 @@ func draw(cells []float64) string {
 // inFlight counts how many items are under way when the consumer is slow.
 func (l *lesson) inFlight() {
 	claim("6.2", "Memory is bounded by the stages, not by the input.")
-	fmt.Println("     items of 4 KB    handed on at once            collected on the way (wrong)")
+	fmt.Println("     items of 4 KB    handed on one by one         collected on the way (wrong)")
 	const full = 4 + 3*slack // one with each goroutine, and what waits in the three channels
 	for _, items := range []int{200, 2000, 20_000} {
 		most, held, err := MostInFlight(l.ctx, items, full, func(_ *Pipeline, in <-chan *page) <-chan *page { return in })
@@ -213,7 +219,7 @@ func (l *lesson) inFlight() {
 		if err != nil {
 			fail(err)
 		}
-		fmt.Printf("     %13s    %7s at once %10s    %7s at once %10s\n", count(items), count(most), bytes(held), count(collected), bytes(all))
+		fmt.Printf("     %13s    %7s held    %10s    %7s held    %10s\n", count(items), count(most), bytes(held), count(collected), bytes(all))
 	}
 	read("The consumer waits until no more fits in. Then the source, two stages and",
 		fmt.Sprintf("the consumer hold one item each, and the three channels %d each.", slack))
@@ -263,9 +269,13 @@ func (l *lesson) fanOut() {
 		fmt.Printf("     %-25s %12s %8s %7s %18s\n", row.name, short(took), times(alone, took),
 			percent(float64(lane.Busy()), float64(took)*float64(row.workers)), percent(float64(inPlace), float64(len(walked))))
 	}
+	if l.cut {
+		fmt.Printf("     (of the first %s)\n", bytes(sample))
+	}
 	read("Still in place: what went into the stage as the nth and came out as the",
-		"nth. Workers that are not busy all the time wait: for another stage, for",
-		"their turn (Ordered), or for a processor. More of them are of no use.",
+		"nth. All workers: one for each processor, or as many as -workers says. If",
+		"they are not busy all the time they wait: for another stage, their turn",
+		"(Ordered) or a processor. Then more of them are of no use.",
 		fmt.Sprintf("Processors here: %d, and all stages share them.", runtime.GOMAXPROCS(0)))
 }
 
@@ -391,6 +401,10 @@ func (l *lesson) right(report *Report) {
 	}
 	if shown > 5 {
 		fmt.Printf("     skipped: %s more\n", count(shown-5))
+	}
+	if len(differ) > 0 {
+		read("The directory has changed between the two walks: those differ, and all", "others are the same.")
+		return
 	}
 	read("The same files with the same sums. Only the order in which they arrive is",
 		"up to the workers.")

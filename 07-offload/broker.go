@@ -260,7 +260,7 @@ func (b *Broker) change(what string, id string, f func(q *Queue, now time.Time) 
 	return view, wait()
 }
 
-// again returns the next one of a job that comes every so often, if it has ended just now.
+// again returns the next one of a job that comes at fixed intervals, if it has ended just now.
 func (b *Broker) again(j *Job, now time.Time) []*Job {
 	every := j.Policy.Every
 	if every <= 0 || (j.State != Done && j.State != Dead) || !j.Ended.Equal(now) {

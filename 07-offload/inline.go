@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
 )
@@ -19,7 +20,7 @@ func Inline(send Handler) http.HandlerFunc {
 		}
 		payload, err := json.Marshal(s)
 		if err == nil {
-			err = send(r.Context(), &Task{ID: "inline", Attempt: 1, Payload: payload})
+			err = send(r.Context(), &Task{ID: rand.Text(), Attempt: 1, Payload: payload})
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -12,7 +12,7 @@ import (
 type State string
 
 const (
-	Scheduled State = "scheduled" // its time has not come; a retry waits like this too. Only shown: kept is Queued, and when it is due
+	Scheduled State = "scheduled" // its time has not come; a retry waits like this too. For showing only: it is stored as Queued, and when it is due
 	Queued    State = "queued"    // to be done as soon as a worker is free
 	Running   State = "running"   // leased to a worker
 	Done      State = "done"
@@ -38,7 +38,7 @@ type Job struct {
 	Progress Progress  `json:"progress,omitzero"`
 	Created  time.Time `json:"created"`
 	Due      time.Time `json:"due"`              // not before; a retry's is later
-	Planned  time.Time `json:"planned,omitzero"` // of one that comes every so often: when it was due at first
+	Planned  time.Time `json:"planned,omitzero"` // of one that comes at fixed intervals: when it was due at first
 	Ended    time.Time `json:"ended,omitzero"`
 
 	// Of the lease, while it is running.

@@ -201,7 +201,7 @@ func (l *lesson) attempts(id string) (Job, string) {
 
 // schedule has jobs wait for their time.
 func (l *lesson) schedule() {
-	claim("7.4", "A job can wait for its time, and come again every so often.")
+	claim("7.4", "A job can wait for its time, and come again at fixed intervals.")
 	later := must1(l.jobs.Enqueue(context.Background(), NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Due: time.Now().Add(500 * time.Millisecond)}))
 	l.note(later.ID)
 	policy := Kinds["welcome-mail"]
@@ -319,8 +319,8 @@ func (l *lesson) watched() {
 	o := must1(l.jobs.Overview(context.Background()))
 	fmt.Printf("     a report's events end with   %s, %d of %d files\n", seen, j.Progress.Done, j.Progress.Total)
 	fmt.Printf("     at a glance                  %d waiting, %d running, %d scheduled, %d dead\n", o.Waiting, o.Running, o.Scheduled, o.Dead)
-	read("GET /jobs/{id}/events streams each change, /overview/events all of them.",
-		"The page that shows them: go run ./07-offload all")
+	read("GET /jobs/{id}/events streams what has changed, /overview/events that of",
+		"all jobs. The page that shows it: go run ./07-offload all")
 }
 
 // scalesApart saturates the worker, and then adds another one.
@@ -397,7 +397,7 @@ func (l *lesson) sum() bool {
 		}
 		delete(missing, id)
 	}
-	accepted, gone := len(known), len(missing) // and all that was done every so often
+	accepted, gone := len(known), len(missing) // and all that came by itself
 	for _, id := range l.accepted {
 		if _, ok := known[id]; !ok {
 			accepted++

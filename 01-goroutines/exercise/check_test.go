@@ -66,6 +66,11 @@ func alone(t *testing.T, look string, check func(t *testing.T)) {
 		return
 	}
 	if where, ok := race(string(out)); ok {
+		if strings.Contains(string(out), "runtime.closechan()") {
+			t.Errorf("one goroutine closes a channel on which another one sends: %s\n"+
+				"→ look at 2.3 in chapter 02's program: only who sends can know that no more will come", where)
+			return
+		}
 		if !raced.Swap(true) {
 			t.Errorf("two goroutines used the same memory at the same time, and one of them wrote it: %s\n"+
 				"→ nothing else is sure while that is so: give each its own, a lock, or a channel, and wait before you read", where)
@@ -135,6 +140,8 @@ func inWords(out string) (why, look string) {
 	case strings.Contains(out, "test timed out") && goesRound != "":
 		return "it never ends: a goroutine goes round and round" + goesRound,
 			"these lines: it looks again and again, where it should wait for a channel or a WaitGroup"
+	case strings.Contains(out, "test timed out") && strings.Contains(waits, "(sleep)"):
+		return "it is not done after 20 s: a goroutine sleeps" + waits, "these lines: must they wait, or only say for how long?"
 	case strings.Contains(out, "deadlock:"), strings.Contains(out, "test timed out"):
 		if waits != "" {
 			look = "these lines: whom does each of them wait for? (2.1 in chapter 02's program)"

@@ -33,9 +33,11 @@ type log struct {
 }
 
 func (l *log) source(yield func(string) bool) error {
-	defer l.ended.Store(true)
 	for n := int64(1); l.lines == 0 || n <= int64(l.lines); n++ {
 		time.Sleep(l.pause)
+		if n == 25 {
+			time.Sleep(10 * time.Minute) // nobody writes: a log that is quiet has not ended
+		}
 		l.read.Store(n)
 		level := "info"
 		if n%10 == 0 {
@@ -43,12 +45,14 @@ func (l *log) source(yield func(string) bool) error {
 		}
 		if !yield(fmt.Sprintf("%s line %d", level, n)) {
 			time.Sleep(time.Hour) // to close a file takes its time: who waits for that waits for the right thing
+			l.ended.Store(true)
 			return nil
 		}
 		if n == 100_000 && l.lines == 0 {
 			panic("100,000 lines were read of a log that has no end: nobody told its source to stop")
 		}
 	}
+	l.ended.Store(true)
 	return l.err
 }
 
@@ -60,7 +64,8 @@ func TestItEndsAtTheLastHit(t *testing.T) {
 	alone(t, "6.4 in the program, and untold.go: a consumer that leaves early must tell the stages", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := &log{pause: time.Second}
-			hits, err := Search(t.Context(), l.source, isError, 3)
+			ctx := context.WithoutCancel(t.Context()) // lives as long as a program: who waits for its end, waits for ever
+			hits, err := Search(ctx, l.source, isError, 3)
 			if !l.ended.Load() {
 				t.Errorf("Search has returned, and its source is still reading: nobody has told it to stop, or nobody waited until it had")
 			}
@@ -120,7 +125,7 @@ func TestSourceIsHardlyAhead(t *testing.T) {
 				return isError(line)
 			}, 3)
 			if n := ahead.Load(); n > 100 {
-				t.Errorf("the source was %d lines ahead of the matching: they are all in memory, and it is the log's size that decides how much", n)
+				t.Errorf("the source was %d lines ahead of the matching: they are all in memory, or lost, and it is the log's size that decides how much", n)
 			}
 		})
 	})
@@ -128,15 +133,48 @@ func TestSourceIsHardlyAhead(t *testing.T) {
 
 func TestErrorOfTheSourceIsReturned(t *testing.T) {
 	alone(t, "6.5 in the program", func(t *testing.T) {
+		for n := 0; n < 20 && !t.Failed(); n++ {
+			synctest.Test(t, func(t *testing.T) {
+				broken := errors.New("disk: read error")
+				l := &log{lines: 10, err: broken}
+				hits, err := Search(t.Context(), l.source, func(line string) bool { time.Sleep(time.Second); return isError(line) }, 3)
+				if !errors.Is(err, broken) {
+					t.Errorf("the source ended with %q, and Search says: %v", broken, err)
+				}
+				if !slices.Equal(hits, three[:1]) {
+					t.Errorf("before the source failed there was one hit, and Search returns %q", hits)
+				}
+			})
+		}
+	})
+}
+
+func TestSlowMatchKeepsItsPlace(t *testing.T) {
+	alone(t, "6.3 in the program: order can be kept", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			broken := errors.New("disk: read error")
-			l := &log{lines: 15, err: broken}
-			hits, err := Search(t.Context(), l.source, isError, 3)
-			if !errors.Is(err, broken) {
-				t.Errorf("the source ended with %q, and Search says: %v", broken, err)
+			l := &log{lines: 40, pause: time.Second}
+			hits, _ := Search(t.Context(), l.source, func(line string) bool {
+				if line == three[0] {
+					time.Sleep(time.Minute)
+				}
+				return isError(line)
+			}, 2)
+			if !slices.Equal(hits, three[:2]) {
+				t.Errorf("the first two hits are %q, the first takes a minute to match, and Search returns %q", three[:2], hits)
 			}
-			if !slices.Equal(hits, three[:1]) {
-				t.Errorf("before the source failed there was one hit, and Search returns %q", hits)
+		})
+	})
+}
+
+func TestWaitsForTheEndThoughTheCallerGoes(t *testing.T) {
+	alone(t, "6.4 in the program", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
+			defer cancel()
+			l := &log{pause: time.Second}
+			Search(ctx, l.source, isError, 3)
+			if !l.ended.Load() {
+				t.Errorf("there were three hits, the page was closed while the source was ending, and Search has returned before it had")
 			}
 		})
 	})

@@ -5,8 +5,14 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -72,6 +78,27 @@ func TestJobThatComesTwiceIsPaidOnce(t *testing.T) {
 	})
 }
 
+// TestAnotherWorkerHasTheSameKey does the job in a second process, too: it can't know
+// what this one keeps in memory.
+func TestAnotherWorkerHasTheSameKey(t *testing.T) {
+	alone(t, "7.6 in the program: the job's id is its key", func(t *testing.T) {
+		b := &bank{}
+		Pay(t.Context(), b, job("A", 1))
+		key := fmt.Sprintf("%q", slices.Collect(maps.Keys(b.seen)))
+		if os.Getenv("ANOTHER_WORKER") != "" {
+			fmt.Println("the key is", key)
+			return
+		}
+		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), "ANOTHER_WORKER=1")
+		out, err := cmd.Output()
+		_, other, _ := strings.Cut(string(out), "the key is ")
+		if other, _, _ = strings.Cut(other, "\n"); err != nil || other != key {
+			t.Errorf("a job came to two workers, each a process of its own, and the bank was given the keys %s and %s: what a worker has in its memory, another one does not know", key, other)
+		}
+	})
+}
+
 func TestTwoJobsAreTwoPayments(t *testing.T) {
 	alone(t, "7.6 in the program: the job's id is its key", func(t *testing.T) {
 		b := &bank{}
@@ -97,12 +124,18 @@ func TestFailureIsNotTakenForDone(t *testing.T) {
 
 func TestBankHearsOfTheEnd(t *testing.T) {
 	alone(t, "7.7 in the program: a deadline, or a person, ends the context of a task", func(t *testing.T) {
-		b := &bank{}
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if err := Pay(ctx, b, job("A", 1)); b.balance["ada"] != 0 || err == nil {
-			t.Errorf("the job was cancelled, and ada was paid all the same (%v): the bank was not given the job's context", err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			b := &bank{}
+			ctx, cancel := context.WithTimeout(t.Context(), 0)
+			defer cancel()
+			err := Pay(ctx, b, job("A", 1))
+			synctest.Wait() // whatever Pay has started has ended now, or waits
+			if b.balance["ada"] != 0 || err == nil {
+				t.Errorf("the job was cancelled, and ada was paid all the same (%v): the bank was not given the job's context", err)
+			} else if errors.Is(err, ErrPermanent) {
+				t.Errorf("the job's context has ended, and Pay says: %v; that says nothing of the next attempt", err)
+			}
+		})
 	})
 }
 
@@ -130,7 +163,7 @@ func TestTwoWorkersAtTheSameTime(t *testing.T) {
 
 func TestWhatWillNeverSucceedSaysSo(t *testing.T) {
 	alone(t, "the task: point 3", func(t *testing.T) {
-		for _, payload := range []string{"no JSON", `{"account":"ada","cents":-5}`, `{"account":"ada"}`} {
+		for _, payload := range []string{"no JSON", `{"account":"ada","cents":-5}`, `{"account":"ada"}`, `{"account":"ada","cents":"1200"}`, `{"account":"ada","cents":1200} and more`} {
 			b := &bank{}
 			err := Pay(t.Context(), b, Job{"A", 1, []byte(payload)})
 			if !errors.Is(err, ErrPermanent) || len(b.seen) > 0 {
@@ -165,6 +198,12 @@ func TestWaitsGrowUpToTheCap(t *testing.T) {
 				t.Errorf("after %d attempts random is asked for a wait of up to %v, beyond the cap of %v: what is cut off afterwards all waits the same time", c.attempts, limit, p.Cap)
 			case limit != c.want:
 				t.Errorf("after %d attempts the limit is %v, want %v", c.attempts, limit, c.want)
+			}
+		}
+		hours := Policy{Attempts: 1000, Backoff: time.Hour, Cap: 24 * time.Hour}
+		for attempts := 6; attempts <= 200 && !t.Failed(); attempts++ {
+			if wait, _ := hours.Next(attempts, errBank, most); wait != hours.Cap {
+				t.Errorf("the backoff is 1h, the cap is 24h, and after %d attempts the limit is %v: doubled too often, a Duration overflows", attempts, wait)
 			}
 		}
 		small := Policy{Attempts: 10, Backoff: 2 * time.Minute, Cap: time.Minute}
