@@ -45,7 +45,8 @@ type Fixed struct {
 	Sent, Failed atomic.Int64
 }
 
-// A task is a mail to be sent, with the context of the request that asked for it.
+// A task is a mail to be sent, with the context of the request that asked for it. (A
+// context in a struct is rarely right. Here it is the task's, and waits with it.)
 type task struct {
 	ctx    context.Context
 	signup Signup

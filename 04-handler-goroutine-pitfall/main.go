@@ -106,11 +106,14 @@ func failure() {
 		resp.Body.Close()
 	}
 	status, stderr := child.Wait()
-	panicked, _, _ := strings.Cut(stderr, "\n")
+	logged, lastWords, _ := strings.Cut(stderr, "panic: ")
+	panicked, _, _ := strings.Cut("panic: "+lastWords, "\n")
 	fixed.postOne(blank)
 	until(func() bool { return fixed.lines() == 4 })
-	table("a fourth panics, and then the server", fmt.Sprintf("ends, status %d", status), "goes on")
-	table("errors logged by then", "0", fmt.Sprint(fixed.lines()))
+	errors := fixed.lines()
+	fixed.post(1)
+	table("a fourth panics, and then the server", fmt.Sprintf("ends, status %d", status), fmt.Sprintf("answers %d", fixed.last))
+	table("errors logged by then", fmt.Sprint(strings.Count(logged, "\n")), fmt.Sprint(errors))
 	fmt.Printf("\n     leaky's last words  %s\n", strings.Replace(panicked, "index out", "index\n                         out", 1))
 	head, rest, _ := strings.Cut(fixed.firstLog(), " to=") // to whom: whichever was first
 	_, why, _ := strings.Cut(rest, " ")

@@ -21,6 +21,7 @@ type site struct {
 	mail     *MailServer
 	mailAddr string
 	answers  map[int]int // how many of each status
+	last     int         // status
 
 	mu  sync.Mutex
 	log bytes.Buffer // guarded by mu
@@ -85,6 +86,7 @@ func (s *site) postOne(body string) {
 	check(err)
 	resp.Body.Close()
 	s.answers[resp.StatusCode]++
+	s.last = resp.StatusCode
 }
 
 // told says what the clients were told, if it was the same for all.

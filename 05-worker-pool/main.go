@@ -99,8 +99,8 @@ func fixedNumber(workers, tasks int) {
 	fmt.Printf("         0%59s\n\n", short(took))
 	fmt.Printf("     most pictures in work at once   pool                         %5s\n", count(pool.Peak()))
 	fmt.Printf("                                     a goroutine each (wrong)     %5s\n", count(each.Peak()))
-	read("A line is a worker; █ and ▒ are its pictures by turns, · means it idles.",
-		"Whoever is free takes the next one, so none idles while there is work.")
+	read("A line is a worker: █ and ▒ are its pictures by turns, · is without one.",
+		"Whoever is free takes the next: none waits for work while there is some.")
 }
 
 // meeting returns a function that waits, the first n times it is called, until
@@ -158,6 +158,7 @@ func onceEach() {
 	for _, task := range tasks {
 		often = append(often, int(runs[task].Load()))
 	}
+	fmt.Printf("     how often each has run     %s\n", numbers(often))
 	do := doAll()
 	inOrder, err := Map(context.Background(), len(tasks), tasks, func(ctx context.Context, task int) (int, error) {
 		defer close(after[task])
@@ -165,7 +166,6 @@ func onceEach() {
 	})
 	check(err)
 	fmt.Printf("     Map's results              %s\n", numbers(inOrder))
-	fmt.Printf("     how often each has run     %s\n", numbers(often))
 	read("Two ways to do a slice of tasks (slice.go). Here the last one ends first,",
 		"and the first one last. AsDone hands over what is there; Map keeps the",
 		"order, and so can give nothing before all is done.")
@@ -322,7 +322,7 @@ func howMany() {
 	}
 	fmt.Printf("     → Processors here: %d. For computing, take a worker for each; for waiting,\n", runtime.GOMAXPROCS(0))
 	fmt.Println("       as many as the other side can bear. Other programs want the processors,")
-	fmt.Println("       too: while they do, computing gains less.")
+	fmt.Println("       too: what they take from one row, and not from another, shows here.")
 }
 
 // Throughput has that many tasks done and returns how many were done in a second.

@@ -6,7 +6,7 @@ import (
 )
 
 // Inside returns how many goroutines are in the function, such as
-// "(*Leaky).sendWelcome", at this moment: it looks at all their stacks.
+// "forgottenWorker[...]", at this moment: it looks at all their stacks.
 // The goroutine profile (net/http/pprof) shows the same over the network.
 func Inside(function string) (goroutines int) {
 	stacks := make([]byte, 1<<20)

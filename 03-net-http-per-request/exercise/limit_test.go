@@ -1,14 +1,17 @@
 package exercise
 
 import (
+	"context"
 	_ "embed"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -78,6 +81,9 @@ func (s *site) sends(t *testing.T, user, path, which, right string) (a answer) {
 	case a = <-s.answered:
 		happened = fmt.Sprint("answered with ", a.Code)
 	case <-time.After(10 * time.Second):
+		if right == refused {
+			t.Fatalf("%s waits, and should have been %s%s", which, right, noPlace)
+		}
 		t.Fatalf("%s waits, and should have been %s%s", which, right, aLock)
 	}
 	if happened != right {
@@ -86,7 +92,10 @@ func (s *site) sends(t *testing.T, user, path, which, right string) (a answer) {
 	return a
 }
 
-const aLock = "\n→ look at hint 2: is a lock held while next works (onelock.go), or taken and on some way out not given back?"
+const (
+	aLock   = "\n→ look at hint 2: is a lock held while next works or an answer is written (onelock.go), or not given back on some way out?"
+	noPlace = "\n→ look at point 1 of the task: does it wait for a place, where it should say no? Or is a lock held, or not given back (hint 2)?"
+)
 
 // oneEnds lets one of the requests in next end.
 func (s *site) oneEnds() answer {
@@ -106,6 +115,33 @@ func TestOneTooManyIsRefusedAtOnce(t *testing.T) {
 	})
 }
 
+// inFakeTime runs a check in a bubble, where the clock stands still unless somebody
+// waits for it. When all is well the check's process ends there: a goroutine that
+// owns the map may live as long as its handler, and the bubble would call it a leak.
+func inFakeTime(t *testing.T, check func(t *testing.T)) {
+	synctest.Test(t, func(t *testing.T) {
+		check(t)
+		if !t.Failed() {
+			os.Exit(0)
+		}
+	})
+}
+
+func TestARefusalDoesNotWait(t *testing.T) {
+	alone(t, "the task: point 1", func(t *testing.T) {
+		inFakeTime(t, func(t *testing.T) {
+			s := newSite(1)
+			s.sends(t, "ada", "/", "the first request of all", letIn)
+			began := time.Now()
+			s.sends(t, "ada", "/", "a user had a request under way, and one more", refused)
+			if took := time.Since(began); took > 0 {
+				t.Errorf("a request was refused, and not before %v had passed: it waits first", took)
+			}
+			s.oneEnds()
+		})
+	})
+}
+
 func TestARefusalChangesNothing(t *testing.T) {
 	alone(t, "the task: point 1. Who has not come in takes no place, and gives none back", func(t *testing.T) {
 		s := newSite(1)
@@ -118,15 +154,72 @@ func TestARefusalChangesNothing(t *testing.T) {
 	})
 }
 
+// A slow client takes its time to read a refusal.
+type slowClient struct {
+	*httptest.ResponseRecorder
+	reads, goOn chan struct{}
+}
+
+func (c *slowClient) Write(b []byte) (int, error) {
+	close(c.reads)
+	<-c.goOn
+	return c.ResponseRecorder.Write(b)
+}
+
+func TestARefusalTakesNoPlaceAndNoLock(t *testing.T) {
+	alone(t, "counter.go: when is the answer written? And the task: points 1 and 2", func(t *testing.T) {
+		s := newSite(1)
+		s.sends(t, "ada", "/", "the first request of all", letIn)
+		slow := &slowClient{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("X-User", "ada")
+		refusedOne := make(chan struct{})
+		go func() { defer close(refusedOne); s.handler.ServeHTTP(slow, r) }()
+		select {
+		case <-slow.reads:
+		case <-time.After(10 * time.Second):
+			t.Fatal("a user had a request under way, and one more waits, and should have been " + refused + noPlace)
+		}
+		s.sends(t, "grace", "/", "a client was slow to read its refusal, and grace's request", letIn)
+		s.oneEnds()
+		s.oneEnds()
+		s.sends(t, "ada", "/", "a client was slow to read its refusal, the user's place was free again, and the next", letIn)
+		close(slow.goOn)
+		<-refusedOne
+	})
+}
+
+func TestAClientThatLeavesGivesNoPlaceBack(t *testing.T) {
+	alone(t, "the task: point 3, and deaf.go: what does next do when its client has gone?", func(t *testing.T) {
+		inFakeTime(t, func(t *testing.T) {
+			s := newSite(1)
+			ctx, leave := context.WithCancel(t.Context())
+			w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil)
+			r.Header.Set("X-User", "ada")
+			go func() { s.handler.ServeHTTP(w, r); s.answered <- answer{ResponseRecorder: w} }()
+			<-s.entered
+			leave()
+			synctest.Wait()
+			if len(s.answered) > 0 {
+				t.Error("the client has left, and the handler has returned while next is still at work")
+			}
+			s.sends(t, "ada", "/", "a client had left, its request was still in next, and one more", refused)
+			s.oneEnds()
+		})
+	})
+}
+
 func TestOtherUsersDoNotNotice(t *testing.T) {
 	alone(t, "the task: point 2. Each user has a count of its own", func(t *testing.T) {
 		s := newSite(1)
-		s.sends(t, "ada", "/", "the first request of all", letIn)
-		s.sends(t, "grace", "/", "ada had a request under way, and grace's", letIn)
-		s.leave <- struct{}{} // and now both leave: the race detector would see that nothing puts them in order
-		s.leave <- struct{}{}
-		<-s.answered
-		<-s.answered
+		for range 2 { // the second time it shows who has given back whose place
+			s.sends(t, "ada", "/", "ada had none under way, and her request", letIn)
+			s.sends(t, "grace", "/", "ada had a request under way, and grace's", letIn)
+			s.leave <- struct{}{} // and now both leave: the race detector would see that nothing puts them in order
+			s.leave <- struct{}{}
+			<-s.answered
+			<-s.answered
+		}
 	})
 }
 
@@ -137,6 +230,12 @@ func TestAPlaceIsFreeWhenItsRequestHasEnded(t *testing.T) {
 			s.sends(t, "ada", "/", "a request that came when the user's last one had ended", letIn)
 			s.oneEnds()
 		}
+		s = newSite(2)
+		s.sends(t, "ada", "/", "the first of 2 requests", letIn)
+		s.sends(t, "ada", "/", "the second of 2 requests", letIn)
+		s.oneEnds()
+		s.sends(t, "ada", "/", "one of 2 requests had ended, and the next", letIn)
+		s.sends(t, "ada", "/", "one of 2 requests had ended, another had come in, and one more", refused)
 	})
 }
 
@@ -145,7 +244,10 @@ func TestAPlaceIsFreeWhenItsHandlerHasPanicked(t *testing.T) {
 		s := newSite(1)
 		for range 3 {
 			s.sends(t, "ada", "/panic", "a request that came when the user's last one had panicked", letIn)
-			if s.oneEnds().panicked == nil {
+			switch s.oneEnds().panicked {
+			case http.ErrAbortHandler:
+				t.Fatal("next panicked, and net/http was told http.ErrAbortHandler instead: it ends the connection, and logs nothing")
+			case nil:
 				t.Fatal("next panicked, and net/http did not hear of it: the client has an answer as if all were well, and the log has nothing")
 			}
 		}

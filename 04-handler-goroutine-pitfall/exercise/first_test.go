@@ -91,9 +91,13 @@ func TestFirstGoodAnswerWinsAtOnce(t *testing.T) {
 		for _, slow := range []Mirror{answers(3*time.Second, "slow", nil), slowToHear} {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				text, err := First(t.Context(), slow, answers(time.Second, "quick", nil), answers(2*time.Second, "middle", nil))
-				if took := time.Since(began); took != time.Second {
-					t.Errorf("the first good answer is there after 1s, and First returns after %v: it waits for the slower mirrors", took)
+				const quick = 1234567 * time.Microsecond // nobody looks just then by chance
+				text, err := First(t.Context(), slow, answers(quick, "quick", nil), answers(2*time.Second, "middle", nil))
+				switch took := time.Since(began); {
+				case took >= 2*time.Second:
+					t.Errorf("the first good answer is there after %v, and First returns after %v: it waits for the slower mirrors", quick, took)
+				case took != quick:
+					t.Errorf("the first good answer is there after %v, and First returns after %v: it looks now and then, and does not wait for it", quick, took)
 				}
 				if text != "quick" || err != nil {
 					t.Errorf("the first good answer is \"quick\", and First returns %q, %v", text, err)
@@ -138,10 +142,19 @@ func TestAnErrorDecidesOnlyWhenAllHaveFailed(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			text, err := First(t.Context(), answers(time.Second, "", down), answers(2*time.Second, "good", nil))
 			switch {
+			case errors.Is(err, down) && errors.Is(err, context.Canceled):
+				t.Error("one mirror fails after 1s, and the other, which would have answered after 2s, was told to stop then: one that fails must not cancel the others")
 			case errors.Is(err, down):
 				t.Errorf("one mirror fails after 1s, one answers after 2s, and First returns %q, %v: the error came first, and it won", text, err)
 			case text != "good" || err != nil:
 				t.Errorf("one mirror fails after 1s, one answers \"good\" after 2s, and First returns %q, %v", text, err)
+			}
+			reportLeft(t)
+		})
+		synctest.Test(t, func(t *testing.T) {
+			text, err := First(t.Context(), answers(time.Second, "", down), answers(time.Hour, "good", nil))
+			if text != "good" {
+				t.Errorf("one mirror answers \"good\" after an hour, which is as long as the caller waits, and First returns %q, %v: it has a deadline of its own", text, err)
 			}
 			reportLeft(t)
 		})
@@ -186,6 +199,37 @@ func TestCallerWhoLeavesDoesNotWait(t *testing.T) {
 				synctest.Wait()
 				if n := told.Load(); n != 2 {
 					t.Errorf("the client has left, and %d of 2 mirrors still work for it: nobody told them to stop", 2-n)
+				}
+				reportLeft(t)
+			})
+		}
+	})
+}
+
+// A caller's context whose end one asks for slowly: until then all answers are there, and a select takes any of what is ready.
+type slowToAsk struct{ context.Context }
+
+func (s slowToAsk) Done() <-chan struct{} {
+	time.Sleep(time.Second)
+	return s.Context.Done()
+}
+
+func TestWhatIsThereAtTheSameTime(t *testing.T) {
+	alone(t, "your select: if two of its cases are ready it takes either. What must be so whichever it takes?", func(t *testing.T) {
+		down, left := errors.New("down"), errors.New("the client has left")
+		for n := 0; n < 30 && !t.Failed(); n++ {
+			synctest.Test(t, func(t *testing.T) {
+				text, err := First(slowToAsk{t.Context()}, answers(0, "", down), answers(0, "good", nil))
+				if text != "good" || err != nil {
+					t.Errorf("one mirror has failed, one has answered \"good\", and First returns %q, %v", text, err)
+				}
+				reportLeft(t)
+			})
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				time.AfterFunc(1500*time.Millisecond, func() { cancel(left) })
+				if text, err := First(slowToAsk{ctx}, answers(time.Minute, "late", nil)); !errors.Is(err, left) {
+					t.Errorf("the client has left, the mirror has failed because of that, and First returns %q, %v: not why the client left", text, err)
 				}
 				reportLeft(t)
 			})

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +82,8 @@ func (w *web) check(ctx context.Context, t *testing.T, links, workers int) (took
 	w.note(func() { now, given = w.now, cmp.Or(w.given, ctx) })
 	synctest.Wait()
 	switch waits := left(); {
+	case w.begun == 0 && links > 0 && ctx.Err() == nil:
+		t.Error("CheckLinks has returned, and not one fetch was begun: did it wait? (who counts goroutines with Add does it before go)")
 	case now > 0:
 		t.Errorf("CheckLinks has returned, and %d fetches are still under way: nobody waited for them", now)
 	case len(waits) > 0:
@@ -120,6 +123,8 @@ func TestAsManyAtOnceAsWorkersAndNeverMore(t *testing.T) {
 				w := &web{takes: map[int]time.Duration{1: 10 * time.Second}}
 				took, _ := w.check(t.Context(), t, 1+10*(workers-1), workers)
 				switch {
+				case w.peak == 0: // and that was said
+					return
 				case w.peak > workers:
 					t.Fatalf("%d workers, and %d fetches were under way at once: nothing bounds them, or not enough", workers, w.peak)
 				case w.peak < workers:
@@ -136,7 +141,7 @@ func TestEveryLinkIsFetchedOnce(t *testing.T) {
 	alone(t, "5.2 in the program", func(t *testing.T) {
 		for _, n := range []int{0, 1, 3, 10} {
 			synctest.Test(t, func(t *testing.T) {
-				w := &web{}
+				w := &web{takes: map[int]time.Duration{1: time.Hour}} // how long it may take is for the caller to say
 				if _, err := w.check(t.Context(), t, n, 4); err != nil {
 					t.Errorf("all links are good, and CheckLinks returns %v", err)
 				}
@@ -157,7 +162,48 @@ func often(t *testing.T, check func(*testing.T)) {
 	}
 }
 
-const eitherCase = "ask the context before each fetch (a select of which two cases are ready takes either)"
+// A caller's context that takes a moment to let go of one made from it: whoever cancels that one is
+// held up there, when the fetches have heard already.
+type slowToLetGo struct{ context.Context }
+
+func (slowToLetGo) Value(any) any { return nil } // or package context would not ask AfterFunc
+
+func (c slowToLetGo) AfterFunc(f func()) (stop func() bool) {
+	letGo := context.AfterFunc(c.Context, f)
+	return func() bool {
+		for range 1000 {
+			runtime.Gosched()
+		}
+		return letGo()
+	}
+}
+
+func TestTheFirstErrorIsReturned(t *testing.T) {
+	alone(t, "5.4 in the program, and failed in pool.go", func(t *testing.T) {
+		for _, gone := range []error{errors.New("404 Not Found"), fmt.Errorf("no answer: %w", context.DeadlineExceeded)} {
+			often(t, func(t *testing.T) {
+				var begun atomic.Int64
+				err := CheckLinks(slowToLetGo{t.Context()}, site(100), 4, func(ctx context.Context, link string) error {
+					if begun.Add(1) == 2 {
+						time.Sleep(time.Second)
+						return gone
+					}
+					select {
+					case <-ctx.Done():
+						return fmt.Errorf("fetching %s: %w", link, ctx.Err())
+					case <-time.After(time.Hour):
+						return nil
+					}
+				})
+				if !errors.Is(err, gone) {
+					t.Errorf("the first error is %q, and CheckLinks returns %s: note it before you cancel the others", gone, firstLine(err))
+				}
+			})
+		}
+	})
+}
+
+const eitherCase = "before each fetch ask a context that has ended by then (one that another goroutine ends later is too late), and not in a select of which two cases are ready: it takes either"
 
 func TestFirstErrorStopsTheRest(t *testing.T) {
 	alone(t, "5.4 in the program, and at work and failed in pool.go", func(t *testing.T) {

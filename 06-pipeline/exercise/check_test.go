@@ -67,12 +67,12 @@ func alone(t *testing.T, look string, check func(t *testing.T)) {
 	}
 	if where, ok := race(string(out)); ok {
 		if strings.Contains(string(out), "runtime.closechan()") {
-			t.Errorf("one goroutine closes a channel on which another one sends: %s\n"+
+			t.Errorf("one goroutine closes a channel on which another one sends%s\n"+
 				"→ look at 2.3 in chapter 02's program: only who sends can know that no more will come", where)
 			return
 		}
 		if !raced.Swap(true) {
-			t.Errorf("two goroutines used the same memory at the same time, and one of them wrote it: %s\n"+
+			t.Errorf("two goroutines used the same memory at the same time, and one of them wrote it%s\n"+
 				"→ nothing else is sure while that is so: give each its own, a lock, or a channel, and wait before you read", where)
 		} else {
 			t.Error("here too: the same memory at the same time")
@@ -109,7 +109,14 @@ func race(out string) (where string, ok bool) {
 			lines = append(lines, at[1])
 		}
 	}
-	return strings.Join(lines, ", "), ok
+	return in(lines), ok
+}
+
+func in(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return ", in " + strings.Join(lines, ", ")
 }
 
 var (
@@ -123,7 +130,7 @@ var (
 func inItsWords(out string) string {
 	var own []string
 	for _, m := range said.FindAllStringSubmatch(out, -1) {
-		own = append(own, m[1])
+		own = append(own, strings.ReplaceAll(m[1], "\n        ", "\n"))
 	}
 	return strings.Join(own, "\n")
 }
@@ -182,9 +189,6 @@ func at(out string, does func(state string) bool) string {
 			break
 		}
 	}
-	if len(lines) == 0 {
-		return ""
-	}
 	slices.Sort(lines)
-	return ", in " + strings.Join(lines, ", ")
+	return in(lines)
 }

@@ -1,4 +1,4 @@
-// Says: a user had 2 requests under way, and the third waits, and should have been answered with 429
+// Says: does it wait for a place, where it should say no?
 
 // Package exercise keeps one user from taking a server away from all others. The
 // task is in README.md; this is the one file to change.
