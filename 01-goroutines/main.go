@@ -108,7 +108,7 @@ func nobodyIsStopped() {
 	all := turns[len(turns)-1].End
 	fmt.Printf("             0%55s\n", short(all))
 	read("Both compute without a pause and never offer to stop. The runtime takes",
-		"the processor away from the one that has had it for 10 ms or a bit more:",
+		"the processor away from the one that has had it for more than 10 ms:",
 		fmt.Sprintf("here a turn lasts %s on average.", short(all/time.Duration(len(turns)))))
 }
 
@@ -173,7 +173,8 @@ func notParallel() {
 	took := Wait(waiters, wait)
 	fmt.Printf("     %-39s %10s  %9s\n", fmt.Sprintf("%s goroutines that wait %s each", count(waiters), short(wait)), short(took), times(waiters*wait, took))
 	read(fmt.Sprintf("Processors here: %d. Computing gains up to that number and no", processors),
-		"further. Waiting needs no processor, so all can do it at once.")
+		"further (and less while other programs use them). Waiting needs none, so",
+		"all can do it at once.")
 }
 
 // panicEndsAll shows what one goroutine's panic does to a whole program, and the mend.

@@ -33,8 +33,8 @@ func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 		group.Go(func() {
 			steps := 0
 			seen.Add(1)
-			// No call in this loop can wait, so the goroutine never gives its
-			// processor away by itself: it has to be taken from it.
+			// Nothing in this loop waits (but for mu, a moment at the end of a turn), so
+			// the goroutine never gives its processor away: it has to be taken from it.
 			for {
 				if steps++; steps%64 == 0 { // looking at the clock at every step would be most of the work
 					now := time.Since(began)

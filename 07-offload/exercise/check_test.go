@@ -122,7 +122,7 @@ func in(lines []string) string {
 var (
 	racing  = regexp.MustCompile(`(?m)^\s+.*[/\\](\w+\.go:\d+)`)
 	said    = regexp.MustCompile(`(?m)^ +\w+_test\.go:\d+: (.*(?:\n {8}.*)*)`)
-	panicky = regexp.MustCompile(`(?m)^(?:panic|fatal error): (.*)`)
+	panicky = regexp.MustCompile(`(?m)^\t*(?:panic|fatal error): (.*)`) // a panic in a deferred function stands after the first, further in
 	stack   = regexp.MustCompile(`(?m)^goroutine \d+ .*\[([^],]*)[^]]*\]:\n((?:.+\n)+)`)
 )
 
@@ -138,15 +138,22 @@ func inItsWords(out string) string {
 // inWords makes a sentence of how a check's process ended, and says where to look.
 func inWords(out string) (why, look string) {
 	waits, goesRound := at(out, waiting), at(out, ready)
-	switch m := panicky.FindStringSubmatch(out); {
+	unseen := strings.Contains(out, "stack unavailable") // it goes round on another thread, and so fast that nobody can look at it
+	var m []string
+	for _, m = range panicky.FindAllStringSubmatch(out, -1) { // the last one: what ended it all
+	}
+	switch {
 	case strings.Contains(out, "main bubble goroutine has exited"):
 		if waits != "" {
 			look = "these lines: whom does each of them wait for, and what tells it to stop? (2.5 in chapter 02's program)"
 		}
 		return "it has returned, and has left goroutines behind that wait" + waits, look
-	case strings.Contains(out, "test timed out") && goesRound != "":
+	case strings.Contains(out, "test timed out") && (goesRound != "" || unseen):
 		return "it never ends: a goroutine goes round and round" + goesRound,
 			"these lines: it looks again and again, where it should wait for a channel or a WaitGroup"
+	case strings.Contains(out, "test timed out") && strings.Contains(waits, "Mutex.") && strings.Contains(out, "[sleep (durable)"):
+		return "one goroutine keeps a lock while it waits, and the others wait for the lock: one after the other" + waits,
+			"these lines: wait first, and lock only for the moment in which you write"
 	case strings.Contains(out, "test timed out") && strings.Contains(waits, "(sleep)"):
 		return "it is not done after 20 s: a goroutine sleeps" + waits, "these lines: must they wait, or only say for how long?"
 	case strings.Contains(out, "deadlock:"), strings.Contains(out, "test timed out"):

@@ -1,4 +1,4 @@
-// Says: they are in the order in which they ended
+// Says: each belongs in the place of its service, whoever ends first
 
 // Package exercise asks the services that a web application depends on whether
 // they are up. The task is in README.md; this is the one file to change.

@@ -1,4 +1,4 @@
-// Says: the whole program ended: nil map
+// Says: the whole program ended: no route to host
 
 // Package exercise asks the services that a web application depends on whether
 // they are up. The task is in README.md; this is the one file to change.
