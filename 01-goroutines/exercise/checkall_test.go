@@ -149,12 +149,14 @@ func TestNoTwoGoroutinesWriteTheSame(t *testing.T) {
 	})
 }
 
+var states map[string]int // nobody has made it
+
 func TestPanicIsAnErrorOfThatServiceAlone(t *testing.T) {
 	alone(t, "1.7 in the program, and panics.go: recover only works in the goroutine that panics", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			services, errs, _ := answers(time.Hour, 0, 0, 0, time.Minute)
 			services[1].Check = func() error { panic("no route to host") }
-			services[2].Check = func() error { time.Sleep(time.Second); var m map[string]int; m["up"]++; return nil } // a runtime.Error
+			services[2].Check = func() error { time.Sleep(time.Second); states["up"]++; return nil } // a runtime.Error
 			services[3].Check = func() error { time.Sleep(time.Second); panic(errors.New("no licence")) }
 			got := CheckAll(services)
 			if len(got) != 5 || !errors.Is(got[0], errs[0]) || !errors.Is(got[4], errs[4]) {
