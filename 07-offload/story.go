@@ -397,7 +397,7 @@ func (l *lesson) sum() bool {
 		}
 		delete(missing, id)
 	}
-	accepted, gone := len(known), len(missing) // and all that came by itself
+	accepted, gone := len(known), len(missing) // known are also those that came by themselves, in 7.4
 	for _, id := range l.accepted {
 		if _, ok := known[id]; !ok {
 			accepted++
