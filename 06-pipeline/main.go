@@ -155,7 +155,7 @@ func (l *lesson) overlap() {
 	read("Time goes to the right. █ busy, ░ now and then, · waiting. Full bars one",
 		"above the other are work at the same time. Waiting overlaps anywhere,",
 		"computing as far as there are processors for it. Among the files hash has",
-		"nearly all the work, so overlapping saves little: what helps is 6.3.")
+		"most of the work, so overlapping saves little: what helps is 6.3.")
 }
 
 // A chart is one run of three stages.
