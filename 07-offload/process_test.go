@@ -295,8 +295,17 @@ func TestProcessEndsWithWhoStartedIt(t *testing.T) {
 	broker, workers, _ := system(t, 1)
 	for _, p := range []*Process{workers[0], broker} {
 		p.stdin.Close()
-		if err := p.cmd.Wait(); err != nil {
-			t.Errorf("%s should end as it does when it is told to: %v\n%s", p.args[0], err, p.Log())
+		ended := make(chan error, 1)
+		go func() { ended <- p.cmd.Wait() }()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("%s should end as it does when it is told to: %v\n%s", p.args[0], err, p.Log())
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("whoever started it has gone, and the %s is still there", p.args[0])
+			p.cmd.Process.Kill()
+			<-ended
 		}
 	}
 }

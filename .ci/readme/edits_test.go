@@ -136,7 +136,7 @@ func try(t *testing.T, c Chapter, e Edit) {
 	defer cancel()
 	args := []string{"build", "-o", os.DevNull, "./" + c.Name}
 	if e.Test != "" {
-		args = []string{"test", "-race", "-vet=off", "-timeout=60s", "-run", "^" + e.Test + "$", "./" + c.Name}
+		args = []string{"test", "-race", "-v", "-vet=off", "-timeout=60s", "-run", "^" + e.Test + "$", "./" + c.Name}
 	}
 	cmd := goCommand(ctx, args...)
 	cmd.Dir = dir
@@ -145,6 +145,8 @@ func try(t *testing.T, c Chapter, e Edit) {
 	case e.Test == "" && err != nil:
 		t.Errorf("%s: the edited chapter does not build:\n%s", e.Where, out)
 	case e.Test == "":
+	case err == nil && strings.Contains(string(out), "--- SKIP: "+e.Test+" "):
+		t.Skipf("it can't be tried here:\n%s", out)
 	case err == nil:
 		t.Errorf("%s: %s stays green after the edit:\n%s", e.Where, e.Test, out)
 	case strings.Contains(string(out), "[build failed]"):
