@@ -27,6 +27,7 @@ const (
 type log struct {
 	lines int           // it has; 0 means that it never ends
 	pause time.Duration // to read one
+	quiet int64         // before this line
 	err   error         // at its end
 	read  atomic.Int64
 	ended atomic.Bool
@@ -35,7 +36,7 @@ type log struct {
 func (l *log) source(yield func(string) bool) error {
 	for n := int64(1); l.lines == 0 || n <= int64(l.lines); n++ {
 		time.Sleep(l.pause)
-		if n == 25 {
+		if n == l.quiet {
 			time.Sleep(10 * time.Minute) // nobody writes: a log that is quiet has not ended
 		}
 		l.read.Store(n)
@@ -63,7 +64,7 @@ var three = []string{"error line 10", "error line 20", "error line 30"}
 func TestItEndsAtTheLastHit(t *testing.T) {
 	alone(t, "6.4 in the program, and untold.go: a consumer that leaves early must tell the stages", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			l := &log{pause: time.Second}
+			l := &log{pause: time.Second, quiet: 25}
 			ctx := context.WithoutCancel(t.Context()) // lives as long as a program: who waits for its end, waits for ever
 			hits, err := Search(ctx, l.source, isError, 3)
 			if !l.ended.Load() {
