@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// A Crowd is a number of goroutines that have started and wait, as thousands
-// of idle connections do in a web server. One goroutine owns the crowd: its
-// methods must not be called at the same time, except Alive.
+// A Crowd is a number of goroutines that have started and are blocked, as
+// thousands of idle connections are in a web server. Only Alive may be called
+// concurrently with the other methods.
 type Crowd struct {
 	alive   atomic.Int64
 	members sync.WaitGroup
-	leave   chan struct{} // nothing is sent on it; it is closed to let everyone go
+	leave   chan struct{} // closed by Leave; nothing is sent on it
 
 	threadEach bool // wrong on purpose: see NewThreadCrowd
 }
@@ -23,29 +23,29 @@ type Crowd struct {
 func NewCrowd() *Crowd { return &Crowd{leave: make(chan struct{})} }
 
 // NewThreadCrowd returns a crowd in which each goroutine keeps an OS thread to
-// itself. This is the wrong way to have many: it brings back the price that
-// goroutines were made to avoid. Few programs need it at all (some C libraries
-// and some graphics systems do).
+// itself. It is the wrong way to have many, because each then costs what a
+// thread costs. Few programs need it at all: some C libraries and graphics
+// systems do.
 func NewThreadCrowd() *Crowd {
 	c := NewCrowd()
 	c.threadEach = true
 	return c
 }
 
-// Grow starts goroutines until n are alive. It returns when every one of them
-// has run, with the time that took.
+// Grow starts goroutines until n are alive, and none if n already are. It
+// returns when all of them have started, with the time that took.
 func (c *Crowd) Grow(n int) time.Duration {
 	began := time.Now()
-	var started sync.WaitGroup // they have begun; members: they have ended
+	var started sync.WaitGroup
 	for range n - c.Alive() {
 		started.Add(1)
 		c.members.Go(func() {
 			if c.threadEach {
-				runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+				runtime.LockOSThread() // and never unlock
 			}
 			c.alive.Add(1)
 			started.Done()
-			<-c.leave // waits until Leave closes it: that costs memory, but no processor and no thread
+			<-c.leave // blocks until Leave closes it
 			c.alive.Add(-1)
 		})
 	}
@@ -56,15 +56,15 @@ func (c *Crowd) Grow(n int) time.Duration {
 // Alive returns how many goroutines of the crowd have started and not ended.
 func (c *Crowd) Alive() int { return int(c.alive.Load()) }
 
-// Leave lets every goroutine of the crowd end and returns when all have. A
-// crowd that nobody tells to leave would be a leak: chapter 04 is about those.
+// Leave ends every goroutine of the crowd and returns when all have ended.
+// Without it they leak; chapter 04 is about that.
 func (c *Crowd) Leave() {
 	close(c.leave)
 	c.members.Wait()
 }
 
-// memory returns how many bytes the stacks of all goroutines and the objects
-// on the heap take up now, garbage not counted.
+// memory returns how many bytes the stacks of all goroutines and the live
+// objects on the heap occupy.
 func memory() uint64 {
 	runtime.GC()
 	sample := []metrics.Sample{
@@ -75,7 +75,7 @@ func memory() uint64 {
 	return sample[0].Value.Uint64() + sample[1].Value.Uint64()
 }
 
-// threads returns how many OS threads the Go runtime has now.
+// threads returns how many OS threads the Go runtime has.
 func threads() int {
 	sample := []metrics.Sample{{Name: "/sched/threads/total:threads"}}
 	metrics.Read(sample)

@@ -2,86 +2,77 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
-	"runtime/debug"
-	"slices"
-	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
-// parked is what a child process says of its crowd of 100,000 goroutines.
-type parked struct{ bytesEach, alive, threadsAdded int }
+// blocked is what a child process reports of its crowd of 100,000 goroutines.
+type blocked struct{ bytesEach, alive, threadsAdded int }
 
-const crowdSize = 100_000
+const crowd100k = 100_000
 
-// park has a child process park a crowd. The child is built without the race
-// detector, which makes every stack larger and adds some 20 KB of its own.
-func park(t *testing.T) (p parked) {
+// block has a child process grow a crowd. The child is built without the race
+// detector, which would add some 20 KB to each goroutine.
+func block(t *testing.T) (b blocked) {
 	t.Helper()
-	program, err := withoutRaceDetector()
-	if err != nil {
-		t.Skip("needs the go command, to build this program without the race detector: ", err)
+	out, status, err := runRoleOf(withoutRaceDetector(t), "crowd", fmt.Sprint(crowd100k))
+	if _, scanErr := fmt.Sscan(out, &b.bytesEach, &b.alive, &b.threadsAdded); scanErr != nil || status != 0 || err != nil {
+		t.Fatalf("the child with %d goroutines ended with status %d, %v:\n%s", crowd100k, status, err, out)
 	}
-	out, status, err := runRoleOf(program, "crowd", fmt.Sprint(crowdSize))
-	if _, scanErr := fmt.Sscan(out, &p.bytesEach, &p.alive, &p.threadsAdded); scanErr != nil || status != 0 || err != nil {
-		t.Fatalf("the child that parks %d goroutines ended with status %d, %v:\n%s", crowdSize, status, err, out)
-	}
-	t.Logf("%d goroutines parked: %d bytes each, %d threads added", p.alive, p.bytesEach, p.threadsAdded)
-	return p
+	t.Logf("%d goroutines alive: %d bytes each, %d threads added", b.alive, b.bytesEach, b.threadsAdded)
+	return b
 }
 
-// withoutRaceDetector returns the path of this program built without it: the
-// test binary itself if that has none.
-var withoutRaceDetector = sync.OnceValues(func() (string, error) {
-	if !raceDetector() {
-		return os.Executable()
-	}
-	program := filepath.Join(buildDir, "lesson.exe")
-	out, err := exec.Command("go", "build", "-race=false", "-o", program, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return program, nil
-})
-
-// raceDetector reports whether this program was built with -race.
-func raceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
-// TestGoroutineCostsKilobytes measures the memory of each in a parked crowd (claim 1.1).
-func TestGoroutineCostsKilobytes(t *testing.T) {
-	each, limit := park(t).bytesEach, 4<<10
+// TestBlockedGoroutineTakesAFewKilobytes measures each goroutine of a crowd (claim 1.1).
+func TestBlockedGoroutineTakesAFewKilobytes(t *testing.T) {
+	each, limit := block(t).bytesEach, 4<<10
 	if runtime.GOOS == "windows" {
-		limit = 10 << 10 // the smallest stack has 8 KB there, not 2: the system wants room on it
+		limit = 10 << 10 // the smallest stack is 8 KB there
 	}
 	if each > limit {
-		t.Errorf("a parked goroutine takes %d bytes, more than %d: its stack has grown, or it holds on to something", each, limit)
+		t.Errorf("a blocked goroutine takes %d bytes; the limit is %d: its stack has grown, or it keeps something alive", each, limit)
 	}
 	if each < 1<<10 {
-		t.Errorf("a parked goroutine takes only %d bytes, less than its stack: were they all there?", each)
+		t.Errorf("a blocked goroutine takes %d bytes, less than its stack: not all were alive", each)
 	}
 }
 
-// TestThousandsAreAliveAtOnce calls the roll of the crowd (claim 1.2).
-func TestThousandsAreAliveAtOnce(t *testing.T) {
-	if alive := park(t).alive; alive != crowdSize {
-		t.Errorf("of %d goroutines started, %d are alive at the same moment", crowdSize, alive)
+// TestThreadTakesManyTimesLongerToStart compares the time to start a thousand
+// goroutines, the shortest of ten, with that of a thousand threads (claim 1.1).
+func TestThreadTakesManyTimesLongerToStart(t *testing.T) {
+	const n = 1000
+	_, threads, err := threadEach(n)
+	if err != nil {
+		t.Skipf("%d threads in one process: %v", n, err)
+	}
+	out, status, err := runRoleOf(withoutRaceDetector(t), "start", fmt.Sprint(n))
+	var goroutines time.Duration
+	if _, scanErr := fmt.Sscan(out, (*int64)(&goroutines)); scanErr != nil || status != 0 || err != nil {
+		t.Fatalf("the child that starts %d goroutines ended with status %d, %v:\n%s", n, status, err, out)
+	}
+	t.Logf("%d goroutines in %v, %d threads in %v", n, goroutines, n, threads)
+	if threads < 3*goroutines {
+		t.Errorf("%d threads start in %v, and %d goroutines in %v: a thread should cost many times more", n, threads, n, goroutines)
 	}
 }
 
-// TestParkedGoroutinesNeedNoThreads counts the threads that the crowd adds (claim 1.3).
-func TestParkedGoroutinesNeedNoThreads(t *testing.T) {
-	if added := park(t).threadsAdded; added > 100 {
-		t.Errorf("%d parked goroutines added %d OS threads: they do not share a few", crowdSize, added)
+// TestHundredThousandGoroutinesAreAliveTogether counts a crowd (claim 1.2).
+func TestHundredThousandGoroutinesAreAliveTogether(t *testing.T) {
+	if alive := block(t).alive; alive != crowd100k {
+		t.Errorf("started %d goroutines; %d are alive at the same time", crowd100k, alive)
 	}
 }
 
-// TestThreadLockedGoroutinesNeedAThreadEach runs the wrong crowd (counter-proof of 1.1 and 1.3).
+// TestBlockedGoroutinesNeedNoThreads counts the threads that a crowd adds (claim 1.3).
+func TestBlockedGoroutinesNeedNoThreads(t *testing.T) {
+	if added := block(t).threadsAdded; added > 100 {
+		t.Errorf("%d blocked goroutines added %d OS threads; they should share a few", crowd100k, added)
+	}
+}
+
+// TestThreadLockedGoroutinesNeedAThreadEach runs the wrong crowd (negative control of 1.1 and 1.3).
 func TestThreadLockedGoroutinesNeedAThreadEach(t *testing.T) {
 	const n = 1000
 	used, took, err := threadEach(n)
@@ -90,6 +81,75 @@ func TestThreadLockedGoroutinesNeedAThreadEach(t *testing.T) {
 	}
 	t.Logf("%d goroutines locked to their threads: %d threads, started in %v", n, used, took)
 	if used < n {
-		t.Errorf("%d goroutines that lock their threads have only %d threads: one of them shared", n, used)
+		t.Errorf("%d goroutines that are locked to their threads have %d threads; some share one", n, used)
 	}
+}
+
+// TestCrowdGrowsToNAndLeaves follows a crowd from 0 to 8 goroutines and back.
+// The bubble ends only when every goroutine in it has ended.
+func TestCrowdGrowsToNAndLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		crowd := NewCrowd()
+		counted := make(chan int)
+		go func() { // concurrently, for the race detector
+			most := 0
+			for range 1000 {
+				most = max(most, crowd.Alive())
+			}
+			counted <- most
+		}()
+		for _, step := range []struct{ grow, alive int }{{5, 5}, {5, 5}, {8, 8}, {3, 8}} {
+			if crowd.Grow(step.grow); crowd.Alive() != step.alive {
+				t.Errorf("after Grow(%d) %d goroutines are alive, want %d", step.grow, crowd.Alive(), step.alive)
+			}
+		}
+		if most := <-counted; most > 8 {
+			t.Errorf("Alive returned %d in a crowd of 8", most)
+		}
+		if crowd.Leave(); crowd.Alive() != 0 {
+			t.Errorf("after Leave %d goroutines are alive", crowd.Alive())
+		}
+	})
+}
+
+// TestGrowReturnsTheTimeItTook compares it with a clock around the call.
+func TestGrowReturnsTheTimeItTook(t *testing.T) {
+	crowd := NewCrowd()
+	defer crowd.Leave()
+	began := time.Now()
+	took := crowd.Grow(100)
+	if all := time.Since(began); took <= 0 && runtime.GOOS != "windows" || took > all {
+		t.Errorf("Grow says it took %v; a clock around it says %v", took, all)
+	}
+}
+
+// TestMemoryCountsLiveObjectsAndStacks allocates both, and frees them.
+func TestMemoryCountsLiveObjectsAndStacks(t *testing.T) {
+	const megabytes = 16 << 20
+	before := memory()
+	object := make([]byte, megabytes)
+	if grown := memory() - before; grown < megabytes || grown > 2*megabytes {
+		t.Errorf("an object of %d bytes adds %d to memory()", megabytes, grown)
+	}
+	runtime.KeepAlive(object)
+	object = nil
+	before = memory() // the object is garbage now
+	var deep func(n int, leave chan struct{}) byte
+	deep = func(n int, leave chan struct{}) byte { // needs a stack of n KB
+		var frame [1 << 10]byte
+		if n == 0 {
+			leave <- struct{}{}
+			<-leave
+			return 0
+		}
+		frame[n%len(frame)] = deep(n-1, leave)
+		return frame[0]
+	}
+	leave := make(chan struct{})
+	go deep(megabytes>>10, leave)
+	<-leave
+	if grown := memory() - before; grown < megabytes || grown > 8*megabytes {
+		t.Errorf("a stack of over %d bytes adds %d to memory()", megabytes, grown)
+	}
+	close(leave)
 }

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// MainReturnsFirst is a wrong main: it starts a goroutine and returns. Then
-// the process ends, and the goroutine with it, before it has printed its line.
+// MainReturnsFirst is the wrong main: it starts a goroutine and returns. The
+// process ends, and with it the goroutine, before it has printed its line.
 func MainReturnsFirst() {
 	go func() {
-		time.Sleep(time.Hour) // a millisecond would do, but only nearly always
-		fmt.Println("mail sent")
+		time.Sleep(time.Hour) // with a millisecond the line would be lost only nearly always
+		fmt.Println("email sent")
 	}()
 }
 
-// MainWaits is the right one.
+// MainWaits is the right main: it waits until the goroutine has ended.
 func MainWaits() {
-	var group sync.WaitGroup
-	group.Go(func() {
+	var wg sync.WaitGroup
+	wg.Go(func() {
 		time.Sleep(time.Millisecond)
-		fmt.Println("mail sent")
+		fmt.Println("email sent")
 	})
-	group.Wait()
+	wg.Wait()
 }

@@ -2,64 +2,124 @@ package main
 
 import (
 	"errors"
-	"os"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
-
-// TestMain lets the test binary play the roles that end a process: see roles.go.
-func TestMain(m *testing.M) {
-	if playRole() {
-		return
-	}
-	buildDir, _ = os.MkdirTemp("", "goroutines")
-	status := m.Run()
-	os.RemoveAll(buildDir)
-	os.Exit(status)
-}
-
-var buildDir string // for what the tests build, removed when they end
 
 // TestWaitGroupWaitsForItsGoroutines runs the main that waits (claim 1.5).
 func TestWaitGroupWaitsForItsGoroutines(t *testing.T) {
-	out, status, err := runRole("waits", "")
-	if out != "mail sent\n" || status != 0 || err != nil {
+	out, status, err := runRole("main waits", "")
+	if out != "email sent\n" || status != 0 || err != nil {
 		t.Errorf("main did not wait for its goroutine: it printed %q, exit status %d, %v", out, status, err)
 	}
 }
 
-// TestMainThatReturnsFirstLosesTheOutput runs the main that does not wait (counter-proof of 1.5).
-func TestMainThatReturnsFirstLosesTheOutput(t *testing.T) {
-	out, status, err := runRole("returns first", "")
+// TestMainThatReturnsFirstLosesTheWork runs the main that does not wait
+// (negative control of 1.5): no output and no error.
+func TestMainThatReturnsFirstLosesTheWork(t *testing.T) {
+	out, status, err := runRole("main returns first", "")
 	if out != "" || status != 0 || err != nil {
-		t.Errorf("want the work lost without a word: it printed %q, exit status %d, %v", out, status, err)
+		t.Errorf("got output %q, exit status %d, %v; want the work lost, and status 0", out, status, err)
 	}
 }
 
-// TestPanicRecoveredInItsGoroutineBecomesAnError is the mend (claim 1.7).
-func TestPanicRecoveredInItsGoroutineBecomesAnError(t *testing.T) {
+// TestRecoveredPanicBecomesAnError recovers in the goroutine that panics (claim 1.7).
+func TestRecoveredPanicBecomesAnError(t *testing.T) {
 	err := <-Result(func() error { return openMailbox(nil) })
 	p, ok := errors.AsType[*PanicError](err)
 	if !ok {
-		t.Fatalf("got %v, and wanted the panic as an error", err)
+		t.Fatalf("got %v, want a *PanicError", err)
+	}
+	if got, want := fmt.Sprint(p.Value), "assignment to entry in nil map"; got != want {
+		t.Errorf("the panic's value is %q, want %q", got, want)
+	}
+	if got, want := err.Error(), "panic: assignment to entry in nil map"; got != want {
+		t.Errorf("the error is %q, want %q", got, want)
 	}
 	if !strings.Contains(string(p.Stack), "openMailbox") {
-		t.Errorf("the stack does not lead to the function that panicked:\n%s", p.Stack)
-	}
-	if err := <-Result(func() error { return nil }); err != nil {
-		t.Errorf("a function that does not panic gave %v", err)
+		t.Errorf("the stack does not contain the function that panicked:\n%s", p.Stack)
 	}
 }
 
-// TestPanicInAGoroutineEndsTheProgram runs the program whose recover stands in
-// the wrong goroutine (counter-proof of 1.7).
-func TestPanicInAGoroutineEndsTheProgram(t *testing.T) {
-	out, status, err := runRole("panics", "")
+// TestResultDeliversTheErrorOfF returns an error, nil, and something that the
+// caller never receives. The bubble ends only if the goroutine has ended, too.
+func TestResultDeliversTheErrorOfF(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := errors.New("disk full")
+		for _, want := range []error{full, nil} {
+			blocked := make(chan struct{})
+			result := Result(func() error { <-blocked; return want })
+			close(blocked) // not reached if Result called f itself
+			if err := <-result; err != want {
+				t.Errorf("f returned %v; Result delivers %v", want, err)
+			}
+		}
+		Result(func() error { return full })
+	})
+}
+
+// TestUnrecoveredPanicEndsTheProgram runs the program that recovers in the
+// wrong goroutine (negative control of 1.7).
+func TestUnrecoveredPanicEndsTheProgram(t *testing.T) {
+	out, status, err := runRole("panic", "")
 	t.Logf("exit status %d\n%s", status, out)
 	if status != 2 || err != nil {
-		t.Errorf("want the whole process dead with status 2, got %d, %v", status, err)
+		t.Errorf("got exit status %d, %v; want 2: a panic in any goroutine ends the program", status, err)
 	}
 	if !strings.HasPrefix(out, "panic: assignment to entry in nil map\n") || strings.Contains(out, "never printed") {
-		t.Error("want the panic as its first words, and nothing from main")
+		t.Error("want the panic's message first, and no output of main")
+	}
+}
+
+// TestEachIterationHasItsOwnVariable captures a loop variable (claim 1.8).
+func TestEachIterationHasItsOwnVariable(t *testing.T) {
+	for _, want := range [][]int{nil, {0}, {0, 1, 2}} {
+		if got := LoopVariables(len(want)); !slices.Equal(got, want) {
+			t.Errorf("%d goroutines captured i and saw %v, want %v", len(want), got, want)
+		}
+	}
+}
+
+// TestOldLoopVariableIsShared does the same as Go 1.21 (negative control of 1.8).
+func TestOldLoopVariableIsShared(t *testing.T) {
+	if got, want := OldLoopVariables(3), []int{3, 3, 3}; !slices.Equal(got, want) {
+		t.Errorf("three goroutines captured i, as in Go 1.21, and saw %v, want %v", got, want)
+	}
+}
+
+// TestOwnErrorsKeepsEveryError runs tasks that all wait for one another, so they
+// must run concurrently (claim 1.8).
+func TestOwnErrorsKeepsEveryError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		met := make(chan struct{})
+		var tasks []func() error
+		for _, fail := range tasksThatFail {
+			tasks = append(tasks, func() error { <-met; return fail() })
+		}
+		tasks = append(tasks, func() error { close(met); return nil })
+		err := OwnErrors(tasks)
+		if got, want := fmt.Sprint(err), "disk full\nconnection refused\nno such user"; got != want {
+			t.Errorf("got the errors %q, want %q", got, want)
+		}
+		if err := OwnErrors(tasks[:0]); err != nil {
+			t.Errorf("no tasks gave the error %v", err)
+		}
+	})
+}
+
+// TestSharedErrorIsADataRace runs the wrong version (negative control of 1.8):
+// the race detector reports it, and of three errors one is left.
+func TestSharedErrorIsADataRace(t *testing.T) {
+	needsRaceDetector(t)
+	out, status, err := runRole("shared error", "")
+	t.Logf("exit status %d\n%s", status, out)
+	if status != 66 || err != nil || !strings.Contains(out, "WARNING: DATA RACE") || !strings.Contains(out, ".SharedError.") {
+		t.Errorf("got exit status %d, %v; want a report of the race detector that names SharedError", status, err)
+	}
+	if !strings.Contains(out, "1 of 3 errors") {
+		t.Error("want one error of three left")
 	}
 }

@@ -1,248 +1,286 @@
-// Command 01-goroutines measures what a goroutine costs and shows what that allows.
+// Command 01-goroutines measures what a goroutine costs and shows what follows.
 //
 //	go run ./01-goroutines            the lesson
-//	go test -race -v ./01-goroutines  its proofs
+//	go run ./01-goroutines 1.4        one section
+//	go run ./01-goroutines -ask       the lesson, with a question before each section
+//	go test -race -v ./01-goroutines  the tests of its claims
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
 
+var crowdSize = flag.Int("n", 100_000, "how many `goroutines` to keep alive, from 100 to 10000000;\n1000000 take about 3 GB, on Windows 9 GB")
+
 func main() {
-	if playRole() { // a child process of this very program: see roles.go
+	if playRole() { // a child process of this program: see roles.go
 		return
 	}
-	const most = 10_000_000
-	n := flag.Int("n", 100_000, "how many `goroutines` to keep alive at once, from 100; 1000000 take about 3 GB,\nand 9 GB on Windows")
-	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./01-goroutines [flags]\n\n"+
-			"Measures what goroutines cost, and shows that one program can have a great many.\n\n")
-		flag.PrintDefaults()
+	l := &lesson{
+		folder: "01-goroutines",
+		title:  "01 · Goroutines: cheap enough to start one for each task",
+		about:  "Measures what goroutines cost and shows what follows.",
+		next:   "go run ./02-channels",
+		ask:    quizzes,
+		sections: []section{
+			{"1.1", "A goroutine costs a few kilobytes; an OS thread costs far more.",
+				code{"(c *Crowd) Grow", "c.alive.Add(1)", 4}, memoryPerGoroutine},
+			{"1.2", "A hundred thousand goroutines, or a million, can be alive at the same time.",
+				code{"(c *Crowd) Alive", "func", 1}, aliveTogether},
+			{"1.3", "The scheduler runs them on a few OS threads.",
+				code{"(c *Crowd) Grow", "if c.threadEach", 3}, fewThreads},
+			{"1.4", "A busy or blocked goroutine does not stop the others, even on one CPU.",
+				code{"OthersRun", "go ran.Store", 3}, preemption},
+			{"1.5", "When main returns, the program ends; it does not wait for goroutines.",
+				code{"MainWaits", "wg.Go", 4}, mainReturns},
+			{"1.6", "Concurrency is not parallelism.",
+				code{"Share", "for taken", 3}, concurrencyIsNotParallelism},
+			{"1.7", "An unrecovered panic in any goroutine ends the whole program.",
+				code{"Result", "if v := recover()", 3}, unrecoveredPanic},
+			{"1.8", "Goroutines share the variables that they capture.",
+				code{"OwnErrors", "for i, task", 3}, capturedVariables},
+		},
 	}
-	flag.Parse()
-	if flag.NArg() > 0 {
-		usageError("takes no arguments, got %q", flag.Args())
+	l.parse()
+	if *crowdSize < 100 || *crowdSize > 10_000_000 {
+		l.usageError("-n must be from 100 to 10000000, got %d", *crowdSize)
 	}
-	if *n < 100 || *n > most {
-		usageError("-n must be from 100 to %s, got %d", count(most), *n)
-	}
-
-	fmt.Println("01 · Goroutines: so cheap that everything may have its own")
-	crowd := NewCrowd()
-	memoryEach, timeEach := cheap(crowd, *n)
-	manyAtOnce(crowd, memoryEach)
-	fewThreads(crowd, timeEach)
-	crowd.Leave()
-	nobodyIsStopped()
-	nobodyIsWaitedFor()
-	notParallel()
-	panicEndsAll()
-	fmt.Print("\nProof:  go test -race -v ./01-goroutines\nRead:   01-goroutines/README.md, and do its exercise\nNext:   go run ./02-channels\n")
+	l.teach(context.Background())
 }
 
-// cheap grows the crowd row by row to n goroutines, measures each row, and
-// returns the bytes that one takes, and the time to start it.
-func cheap(crowd *Crowd, n int) (memoryEach uint64, timeEach time.Duration) {
-	claim("1.1", "A goroutine costs kilobytes.")
-	fmt.Println("     goroutines    memory each    all memory    time to start all")
+// memoryPerGoroutine grows a crowd row by row and measures each row.
+func memoryPerGoroutine(context.Context) string {
+	const row = "     %10s    %11s    %10s    %17s\n"
+	fmt.Printf(row, "goroutines", "memory each", "all memory", "time to start all")
+	n := *crowdSize
 	rows := slices.Compact([]int{max(100, n/1000), max(100, n/100), max(100, n/10), n})
-	before := memory()
-	var used uint64
+	crowd, before := NewCrowd(), memory()
+	var each uint64
 	var took time.Duration
-	for i, size := range rows {
-		took += crowd.Grow(size) // from the row before to this one
-		used = memory() - before
-		fmt.Printf("     %10s    %11s    %10s    %17s\n", count(size), bytes(used/uint64(size)), bytes(used), short(took))
+	for i, alive := range rows {
+		took += crowd.Grow(alive) // from the row before to this one
+		used := memory() - before
+		each = used / uint64(alive)
+		fmt.Printf(row, count(alive), measured(size(each)), measured(size(used)), measured(short(took)))
 		if i == len(rows)-2 {
-			fmt.Printf("     (the next row will take about %s)\n", bytes(used/uint64(size)*uint64(n)))
+			fmt.Printf("     (the next row will take about %s)\n", size(each*uint64(n)))
 		}
 	}
-	read("Memory each is a small stack, which grows when it must, and some",
-		"bookkeeping: as much for the last of the crowd as for the first.")
-	return used / uint64(n), took / time.Duration(n)
+	crowd.Leave()
+	takeaway("The memory is a small stack, which grows when it must, and some",
+		"bookkeeping: as much for the last goroutine as for the first. Section 1.3",
+		"compares goroutines with threads.")
+	switch {
+	case each < 1<<10:
+		return "a"
+	case each < 100<<10:
+		return "b"
+	}
+	return "c"
 }
 
-// manyAtOnce counts the crowd while it is there.
-func manyAtOnce(crowd *Crowd, memoryEach uint64) {
-	claim("1.2", "Thousands live at once, even a million.")
-	fmt.Printf("     alive at this moment: %s\n", count(crowd.Alive()))
-	read("Each has started and none has ended: they wait on one channel.",
-		fmt.Sprintf("A million would take %s: go run ./01-goroutines -n 1000000", bytes(memoryEach*1_000_000)))
+// aliveTogether counts a crowd while all its goroutines are alive.
+func aliveTogether(context.Context) string {
+	crowd, before := NewCrowd(), memory()
+	crowd.Grow(*crowdSize)
+	alive, each := crowd.Alive(), (memory()-before)/uint64(*crowdSize)
+	crowd.Leave()
+	fmt.Printf("     alive at this moment: %s\n", measured(count(alive)))
+	takeaway("All have started and none has ended: they are blocked on one channel.",
+		fmt.Sprintf("A million would take %s: go run ./01-goroutines -n 1000000", size(each*1_000_000)))
+	if alive < 10_000 { // with -n
+		return ""
+	}
+	return "c"
 }
 
-// fewThreads compares the crowd with goroutines that insist on a thread of their own.
-func fewThreads(crowd *Crowd, timeEach time.Duration) {
-	claim("1.3", "Goroutines share a few OS threads.")
+// fewThreads compares a crowd with goroutines that keep an OS thread each.
+func fewThreads(context.Context) string {
 	const locked = 1000
-	row := "     %-38s %12s    %17s\n"
+	const row = "     %-38s %12s    %17s\n"
+	crowd := NewCrowd()
+	took, blocked := crowd.Grow(*crowdSize), threads()
+	crowd.Leave()
 	fmt.Printf(row, "goroutines", "OS threads", "time to start one")
-	fmt.Printf(row, count(crowd.Alive())+" that wait", fmt.Sprint(threads(), " threads"), short(timeEach))
+	fmt.Printf(row, count(*crowdSize)+", blocked", measured(fmt.Sprint(blocked, " threads")), measured(short(took/time.Duration(*crowdSize))))
 	if used, took, err := threadEach(locked); err != nil {
-		fmt.Printf("     %s, each with a thread of its own: %v\n", count(locked), err)
+		fmt.Printf("     %s, each locked to a thread: %v\n", count(locked), err)
 	} else {
-		fmt.Printf(row, count(locked)+", each locked to a thread", fmt.Sprint(used, " threads"), short(took/locked))
+		fmt.Printf(row, count(locked)+", each locked to a thread", measured(fmt.Sprint(used, " threads")), measured(short(took/locked)))
 	}
-	read("A waiting goroutine needs no thread: a few of them run whichever have",
-		"something to do. One that asks for a thread of its own is for some C",
-		"libraries (runtime.LockOSThread), and costs what a thread costs.")
+	takeaway("A blocked goroutine does not occupy a thread. A few threads run all",
+		"goroutines that are ready. runtime.LockOSThread gives a goroutine a",
+		"thread of its own, which some C libraries need.")
+	if blocked < 500 {
+		return "a"
+	}
+	return "b"
 }
 
-// nobodyIsStopped lets two greedy goroutines share one processor.
-func nobodyIsStopped() {
-	claim("1.4", "A busy goroutine does not stop the others, on one processor either.")
+// preemption draws which of two busy goroutines has the only CPU, and when.
+func preemption(context.Context) string {
+	blocked := make(chan bool)
+	go func() { <-blocked }()
 	before := runtime.GOMAXPROCS(1)
-	turns, _ := TakeTurns(2, 100*time.Millisecond)
+	turns, steps := TakeTurns(2, 100*time.Millisecond)
 	runtime.GOMAXPROCS(before)
-	fmt.Print("     two goroutines that compute, and one processor for both\n\n")
-	for me, name := range []string{"first ", "second"} {
-		fmt.Printf("     %s  %s\n", name, lane(turns, me, 56))
-	}
+	close(blocked)
 	all := turns[len(turns)-1].End
-	fmt.Printf("             0%55s\n", short(all))
-	read("Both compute without a pause and never offer to stop. The runtime takes",
-		"the processor away from the one that has had it for more than 10 ms:",
-		fmt.Sprintf("here a turn lasts %s on average.", short(all/time.Duration(len(turns)))))
+	fmt.Print("     three goroutines and one CPU (GOMAXPROCS=1)\n\n")
+	for who, name := range []string{"computes", "computes", "blocks"} {
+		fmt.Printf("     %-8s  %s\n", name, lane(turns, who, 56))
+	}
+	fmt.Printf("               0%55s\n\n", measured(short(all)))
+	fmt.Println("     one goroutine is busy; does another one run?")
+	for _, row := range []struct{ with, env string }{
+		{"with preemption", ""},
+		{"GODEBUG=asyncpreemptoff=1 (wrong)", "GODEBUG=asyncpreemptoff=1"},
+	} {
+		ran, _, err := runRole("busy", "100000000", row.env)
+		if err != nil {
+			ran = err.Error()
+		}
+		fmt.Printf("       %-34s  %s\n", row.with, measured(ran))
+	}
+	takeaway("Two of the three compute and never offer to stop. The scheduler preempts",
+		"a goroutine that has had its CPU for more than 10 ms. A turn lasted",
+		fmt.Sprintf("%s on average. The blocked goroutine used no CPU at all.", short(all/time.Duration(len(turns)))))
+	switch {
+	case len(turns) == 2:
+		return "a"
+	case steps/int64(len(turns)) > 100:
+		return "b"
+	}
+	return "c"
 }
 
-// lane draws the time from the first turn to the end of the last in width cells, filled where me had the processor.
-func lane(turns []Turn, me, width int) string {
+// lane draws the turns of one goroutine in width columns.
+func lane(turns []Turn, who, width int) string {
 	cells := []rune(strings.Repeat("·", width))
 	all := turns[len(turns)-1].End
 	for _, t := range turns {
-		if t.Who != me {
-			continue
-		}
-		first, last := int(t.Start*time.Duration(width)/all), int(t.End*time.Duration(width)/all)
-		for i := first; i < min(max(last, first+1), width); i++ {
-			cells[i] = '█'
+		if t.Who == who {
+			first := column(t.Start, all, width)
+			for i := first; i < min(max(column(t.End, all, width), first+1), width); i++ {
+				cells[i] = '█'
+			}
 		}
 	}
 	return string(cells)
 }
 
-// nobodyIsWaitedFor runs the program whose main returns first, and the one that waits.
-func nobodyIsWaitedFor() {
-	claim("1.5", "The program does not wait for its goroutines: you do.")
-	fmt.Println("     main                    what its goroutine printed     exit status")
-	for _, row := range []struct{ role, does string }{
-		{"returns first", "returns at once (wrong)"},
-		{"waits", "waits with wg.Wait()"},
+// mainReturns runs the program whose main returns first, and the one that waits.
+func mainReturns(context.Context) string {
+	const row = "     %-34s %-14q exit status %d\n"
+	var printed [2]string
+	for i, main := range []struct{ role, does string }{
+		{"main returns first", "main returns immediately (wrong)"},
+		{"main waits", "main waits with wg.Wait"},
 	} {
-		out, status, err := runRole(row.role, "")
+		out, status, err := runRole(main.role, "")
 		if err != nil {
-			fmt.Println("     could not start a child process:", err)
-			continue
+			fmt.Println("    ", err)
+			return ""
 		}
-		fmt.Printf("     %-23s %-30q %d\n", row.does, strings.TrimSpace(out), status)
+		printed[i] = strings.TrimSpace(out)
+		fmt.Printf(row, main.does, measured(fmt.Sprintf("%q", printed[i])), status)
 	}
-	read("When main returns, the process ends. No error, status 0: the work is",
-		"just not done. sync.WaitGroup's Go and Wait are the mend.")
+	takeaway("Quoted is what the goroutine printed. The process of the wrong main",
+		"exits with status 0 and no error, but the work is lost. Use WaitGroup.Go",
+		"and Wait.")
+	if printed[0] == "" {
+		return "c"
+	}
+	return "a"
 }
 
-// notParallel does the same computing with more and more goroutines, and the same waiting.
-func notParallel() {
-	claim("1.6", "Concurrency is not parallelism.")
-	const pieces, waiters, wait = 64, 1000, 100 * time.Millisecond
-	processors := runtime.GOMAXPROCS(0)
-	fmt.Printf("     %-39s %10s  %9s\n", "the same computing, done by", "took", "speed")
+// concurrencyIsNotParallelism computes with more and more goroutines, and then waits.
+func concurrencyIsNotParallelism(context.Context) string {
+	const pieces, sleepers, sleep = 64, 1000, 100 * time.Millisecond
+	const row = "     %-39s %10s  %9s\n"
+	cpus := runtime.GOMAXPROCS(0)
+	fmt.Printf(row, "the same computation, by", "took", "speed")
 	rows := []struct {
-		who        string
+		by         string
 		goroutines int
 		took       time.Duration
 	}{
 		{"1 goroutine", 1, time.Hour},
-		{"1 goroutine for each processor", processors, time.Hour},
-		{"8 goroutines for each processor", 8 * processors, time.Hour},
+		{"1 goroutine for each CPU", cpus, time.Hour},
+		{"8 goroutines for each CPU", 8 * cpus, time.Hour},
 	}
-	for range 5 { // The best of five: whatever else this machine does can only slow it down.
+	for range 5 { // The best of five: other programs can only slow it down.
 		for i := range rows {
-			rows[i].took = min(rows[i].took, Compute(pieces, rows[i].goroutines))
+			rows[i].took = min(rows[i].took, Share(pieces, rows[i].goroutines, hash))
 		}
 	}
-	for _, row := range rows {
-		fmt.Printf("     %-39s %10s  %9s\n", row.who, short(row.took), times(rows[0].took, row.took))
+	for _, r := range rows {
+		fmt.Printf(row, r.by, measured(short(r.took)), measured(times(rows[0].took, r.took)))
 	}
-	took := Wait(waiters, wait)
-	fmt.Printf("     %-39s %10s  %9s\n", fmt.Sprintf("%s goroutines that wait %s each", count(waiters), short(wait)), short(took), times(waiters*wait, took))
-	read(fmt.Sprintf("Processors here: %d. Computing gains up to that number and no", processors),
-		"further (and less while other programs use them). Waiting needs none, so",
-		"all can do it at once.")
+	took := Share(sleepers, sleepers, func() { time.Sleep(sleep) })
+	fmt.Printf(row, fmt.Sprintf("%s goroutines that sleep %s each", count(sleepers), short(sleep)),
+		measured(short(took)), measured(times(sleepers*sleep, took)))
+	takeaway(fmt.Sprintf("GOMAXPROCS is %d, of %s. Concurrency is to have many things in", cpus, plural(runtime.NumCPU(), "CPU")),
+		"progress; parallelism is to run several in the same instant. Computation",
+		"gains up to GOMAXPROCS and no further (and less while other programs use",
+		"the CPUs). Blocked goroutines need no CPU, so they all wait together.")
+	if took < sleepers*sleep/10 {
+		return "a"
+	}
+	return "b"
 }
 
-// panicEndsAll shows what one goroutine's panic does to a whole program, and the mend.
-func panicEndsAll() {
-	claim("1.7", "A panic in any goroutine ends the whole program.")
-	out, status, err := runRole("panics", "")
+// unrecoveredPanic shows what one goroutine's panic does to a whole program, and the fix.
+func unrecoveredPanic(context.Context) string {
+	out, status, err := runRole("panic", "")
 	if err != nil {
-		fmt.Println("     could not start a child process:", err)
-	} else {
-		first, _, _ := strings.Cut(out, "\n")
-		fmt.Printf("     not recovered   %s\n                     exit status %d\n", first, status)
+		fmt.Println("    ", err)
+		return ""
 	}
+	first, _, _ := strings.Cut(out, "\n")
+	fmt.Printf("     recovered in main (wrong)     %s\n", measured(first))
+	fmt.Printf("                                   the program exits with status %d\n", status)
 	if p, ok := errors.AsType[*PanicError](<-Result(func() error { return openMailbox(nil) })); ok {
-		fmt.Printf("     recovered       %v\n                     an error like any other, and this program goes on\n", p)
+		fmt.Printf("     recovered in its goroutine    %s\n", measured(p.Error()))
+		fmt.Println("                                   is an error, and this program continues")
 	}
-	read("A deferred recover in main is of no use: it must stand in the goroutine",
-		"that panics. There it becomes an error, to be handled like any other.")
+	takeaway("A deferred recover in main has no effect on other goroutines. Recover in",
+		"the goroutine that panics, and turn the panic into an error.")
+	if status != 0 {
+		return "c"
+	}
+	return "a"
 }
 
-func claim(id, sentence string) { fmt.Printf("\n%s  %s\n\n", id, sentence) }
-
-func read(how ...string) { fmt.Printf("\n     → %s\n", strings.Join(how, "\n       ")) }
-
-// usageError says what is wrong with the command line and exits with 2, as the flag package does.
-func usageError(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "01-goroutines: "+format+"\n", args...)
-	os.Exit(2)
+// capturedVariables starts goroutines in loops that capture a variable.
+func capturedVariables(context.Context) string {
+	values := LoopVariables(3)
+	const row = "     %-42s %s\n"
+	fmt.Printf(row, "three goroutines that capture", "result")
+	fmt.Printf(row, "i of for i := range 3", measured(fmt.Sprint(values)))
+	fmt.Printf(row, "the same, compiled as Go 1.21 (wrong)", measured(fmt.Sprint(OldLoopVariables(3))))
+	fmt.Printf(row, "an element of errs each", measured(fmt.Sprint(len(unjoin(OwnErrors(tasksThatFail))), " of 3 errors")))
+	if out, _, err := runRole("shared error", ""); err != nil {
+		fmt.Println("    ", err)
+	} else {
+		line, _, _ := strings.Cut(out, "\n")
+		fmt.Printf(row, "one err for all (wrong)", measured(line))
+	}
+	takeaway("A function literal captures variables, not values. Since Go 1.22 each",
+		"iteration has a variable of its own. One err that several goroutines",
+		"assign is a data race (chapter 02), and all errors but one are lost.")
+	switch {
+	case slices.Equal(values, []int{0, 1, 2}):
+		return "a"
+	case slices.Equal(values, []int{3, 3, 3}):
+		return "b"
+	}
+	return ""
 }
-
-// count writes n with a comma after each group of thousands.
-func count(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// bytes writes a size in KB, MB or GB (1 KB is 1,024 bytes).
-func bytes(n uint64) string {
-	switch f := float64(n); {
-	case f >= 1<<30:
-		return fmt.Sprintf("%.1f GB", f/(1<<30))
-	case f >= 1<<20:
-		return fmt.Sprintf("%.1f MB", f/(1<<20))
-	default:
-		return fmt.Sprintf("%.1f KB", f/(1<<10))
-	}
-}
-
-// short writes d with three figures and its unit.
-func short(d time.Duration) string {
-	if d == 0 {
-		return "0 s" // less than a tick of the clock: Windows has some of half a millisecond and more
-	}
-	value, unit := float64(d), "ns"
-	for _, larger := range []string{"µs", "ms", "s"} {
-		if value < 999.5 {
-			break
-		}
-		value, unit = value/1000, larger
-	}
-	figures := 0
-	for limit := 99.95; figures < 2 && value < limit; limit /= 10 {
-		figures++
-	}
-	return fmt.Sprintf("%.*f %s", figures, value, unit)
-}
-
-// times writes how many times as long a took as b.
-func times(a, b time.Duration) string { return fmt.Sprintf("%.1f×", a.Seconds()/b.Seconds()) }

@@ -5,22 +5,22 @@ import (
 	"runtime/debug"
 )
 
-// A PanicError is a panic that was caught where it happened.
+// A PanicError is a panic that was recovered in its goroutine.
 type PanicError struct {
 	Value any    // what panic was called with
-	Stack []byte // where, as the runtime prints it
+	Stack []byte // of the goroutine that panicked, as debug.Stack returns it
 }
 
 func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
-// Result runs f in a goroutine and hands over what f returns, or a *PanicError
-// if f panics. The channel has room for the one result, so that the goroutine
-// ends even if nobody receives it.
+// Result runs f in a goroutine. The channel it returns delivers the error that f
+// returns, or a *PanicError if f panics. The goroutine ends even if the caller
+// never receives, because the channel has a buffer for the one result.
 func Result(f func() error) <-chan error {
 	result := make(chan error, 1)
 	go func() {
 		defer func() {
-			// recover only works in the goroutine that panics, so it stands here.
+			// recover works only in the goroutine that panics, so it must be here.
 			if v := recover(); v != nil {
 				result <- &PanicError{Value: v, Stack: debug.Stack()}
 			}
@@ -30,10 +30,11 @@ func Result(f func() error) <-chan error {
 	return result
 }
 
-// PanicEndsProgram is the wrong way: its recover stands in another goroutine
-// than the panic. The process ends with exit status 2, whatever else it was doing.
+// PanicEndsProgram is the wrong way: it recovers in the goroutine that started
+// the one that panics. The process exits with status 2, whatever its other
+// goroutines are doing.
 func PanicEndsProgram() {
-	defer func() { recover() }() // never sees it
+	defer func() { recover() }() // has no effect on the other goroutine
 	done := make(chan error)
 	go func() { done <- openMailbox(nil) }()
 	<-done

@@ -6,40 +6,21 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Some of what this chapter shows ends the process it happens in. So this
-// program (and its test, see TestMain) starts itself again as a child, and
-// this variable tells the child which role to play.
-const roleVariable = "GOROUTINES_ROLE"
+// This file is the same in every chapter that needs it. Some of what a chapter
+// shows ends the process that does it: a panic, a deadlock, a data race. So the
+// program (and its test binary, see roles_test.go) starts itself again as a
+// child, and this variable names the role that the child plays. The chapter's
+// roles are in children.go.
+const roleVariable = "LESSON_ROLE"
 
-var roles = map[string]func(argument string){
-	"returns first": func(string) { MainReturnsFirst() },
-	"waits":         func(string) { MainWaits() },
-	"panics":        func(string) { PanicEndsProgram() },
-	// Prints bytes for each, how many are alive, and the threads they added.
-	"crowd": func(argument string) {
-		n, _ := strconv.Atoi(argument)
-		usedMemory, usedThreads := memory(), threads()
-		crowd := NewCrowd()
-		crowd.Grow(n)
-		fmt.Println((memory()-usedMemory)/uint64(n), crowd.Alive(), threads()-usedThreads)
-		crowd.Leave()
-	},
-	// Prints the threads in use and the time to start them, or is ended by
-	// the runtime where the system refuses so many.
-	"thread each": func(argument string) {
-		n, _ := strconv.Atoi(argument)
-		crowd := NewThreadCrowd()
-		took := crowd.Grow(n)
-		fmt.Println(threads(), took.Nanoseconds())
-	},
-}
-
-// playRole plays the role this process was started for, and reports whether there was one.
+// playRole plays the role that this process was started for, and reports
+// whether there was one.
 func playRole() bool {
 	name, argument, _ := strings.Cut(os.Getenv(roleVariable), "=")
 	role, ok := roles[name]
@@ -49,26 +30,28 @@ func playRole() bool {
 	return ok
 }
 
-// runRole starts this program again in a role and returns all that it printed
-// and its exit status. The error is not nil only if no such process could be
-// had or it never ended.
-func runRole(role, argument string) (output string, status int, err error) {
+// runRole starts this program again in a role and returns what it printed and
+// its exit status. The error is not nil if the child did not start, or was
+// killed because it did not end within a minute.
+func runRole(role, argument string, env ...string) (output string, status int, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", 0, err
 	}
-	return runRoleOf(self, role, argument)
+	return runRoleOf(self, role, argument, env...)
 }
 
-func runRoleOf(program, role, argument string) (output string, status int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+// runRoleOf is runRole for another build of this program.
+func runRoleOf(program, role, argument string, env ...string) (output string, status int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	child := exec.CommandContext(ctx, program)
 	child.Env = append(os.Environ(), roleVariable+"="+role+"="+argument,
-		"GOTRACEBACK=", "GODEBUG=", "GORACE=atexit_sleep_ms=0") // as if nobody had set them
+		"GOTRACEBACK=", "GODEBUG=", "GORACE=atexit_sleep_ms=0") // as if they were not set
+	child.Env = append(child.Env, env...)
 	out, err := child.CombinedOutput()
 	if ctx.Err() != nil {
-		return string(out), 0, fmt.Errorf("role %q: %w", role, ctx.Err())
+		return string(out), 0, fmt.Errorf("the child in the role %q did not end: %w", role, ctx.Err())
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return string(out), exit.ExitCode(), nil
@@ -76,16 +59,8 @@ func runRoleOf(program, role, argument string) (output string, status int, err e
 	return string(out), 0, err
 }
 
-// threadEach starts n goroutines that keep a thread each, in a child process,
-// and returns how many threads that process then had and the time to start them all.
-func threadEach(n int) (threads int, took time.Duration, err error) {
-	out, status, err := runRole("thread each", strconv.Itoa(n))
-	if err != nil {
-		return 0, 0, err
-	}
-	if _, err := fmt.Sscan(out, &threads, (*int64)(&took)); err != nil || status != 0 {
-		first, _, _ := strings.Cut(out, "\n")
-		return 0, 0, fmt.Errorf("refused by this system: %s", first)
-	}
-	return threads, took, nil
+// raceDetector reports whether this program was built with -race.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

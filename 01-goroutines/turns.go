@@ -7,45 +7,38 @@ import (
 	"time"
 )
 
-// A Turn is a stretch of time in which one goroutine had the processor.
+// A Turn is a stretch of time in which one goroutine had the CPU.
 type Turn struct {
 	Who        int           // which goroutine, from 0
 	Start, End time.Duration // since TakeTurns began
 }
 
-// TakeTurns starts goroutines that all compute without a pause, for d and until
-// each of them has run. It returns the turns they had, in order, and the number
-// of steps they made in all. On one processor they follow one another; on
-// several they run at the same time, and turns become very short and very many.
-//
-// If a goroutine has not run after five seconds, the others give up on it.
+// TakeTurns starts goroutines that all compute for d without a pause. It returns
+// the turns they took, each beginning where the one before ends, and the number
+// of steps that they made in total. On one CPU a turn has many steps; on several
+// CPUs the goroutines run in parallel, and a turn is a step or two.
 func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 	var (
 		mu    sync.Mutex   // guards turns
-		last  atomic.Int64 // who made the last step
-		seen  atomic.Int64 // how many goroutines have run
+		last  atomic.Int64 // which goroutine made the last step
 		total atomic.Int64 // steps
-		group sync.WaitGroup
+		wg    sync.WaitGroup
 		began = time.Now()
 	)
 	last.Store(-1)
 	for me := range goroutines {
-		group.Go(func() {
+		wg.Go(func() {
 			steps := 0
-			seen.Add(1)
-			// Nothing in this loop waits (but for mu, a moment at the end of a turn), so
-			// the goroutine never gives its processor away: it has to be taken from it.
+			// Nothing in this loop blocks (but for mu, briefly, when a turn ends), so
+			// the goroutine never gives up its CPU: the scheduler has to preempt it.
 			for {
-				if steps++; steps%64 == 0 { // looking at the clock at every step would be most of the work
-					now := time.Since(began)
-					if now > 5*time.Second || now > d && seen.Load() == int64(goroutines) {
-						break
-					}
+				if steps++; steps%64 == 0 && time.Since(began) > d { // reading the clock takes longer than a step
+					break
 				}
-				if last.Swap(int64(me)) == int64(me) { // Swap returns who made the step before
+				if last.Swap(int64(me)) == int64(me) { // Swap returns the goroutine that made the step before
 					continue
 				}
-				mu.Lock() // It was somebody else: a new turn.
+				mu.Lock()
 				now := time.Since(began)
 				if len(turns) > 0 {
 					turns[len(turns)-1].End = now
@@ -56,37 +49,41 @@ func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 			total.Add(int64(steps))
 		})
 	}
-	group.Wait()
+	wg.Wait()
 	turns[len(turns)-1].End = time.Since(began)
 	return turns, total.Load()
 }
 
-// Compute does a fixed amount of computing, cut into pieces, with as many
-// goroutines as it is told, and returns the time it took.
-func Compute(pieces, goroutines int) time.Duration {
+// OthersRun reports whether another goroutine runs while this one is busy: in a
+// loop that neither blocks nor calls a function. The loop ends when the other
+// goroutine has run, or after limit iterations.
+func OthersRun(limit int64) bool {
+	var ran atomic.Bool
+	go ran.Store(true)
+	for i := int64(0); i < limit && !ran.Load(); i++ {
+	}
+	return ran.Load()
+}
+
+// Share has pieces of work done by goroutines that take the next piece when
+// they have finished one, and returns the time it took. Work is called once for
+// each piece.
+func Share(pieces, goroutines int, work func()) time.Duration {
 	began := time.Now()
-	var data [1 << 20]byte // read by all, written by none
-	var taken atomic.Int64 // pieces: whoever adds the fifth does the fifth
-	var group sync.WaitGroup
+	var taken atomic.Int64
+	var wg sync.WaitGroup
 	for range goroutines {
-		group.Go(func() {
+		wg.Go(func() {
 			for taken.Add(1) <= int64(pieces) {
-				sha256.Sum256(data[:])
+				work()
 			}
 		})
 	}
-	group.Wait()
+	wg.Wait()
 	return time.Since(began)
 }
 
-// Wait lets as many goroutines as it is told wait for d each, and returns the
-// time until the last has waited.
-func Wait(goroutines int, d time.Duration) time.Duration {
-	began := time.Now()
-	var group sync.WaitGroup
-	for range goroutines {
-		group.Go(func() { time.Sleep(d) })
-	}
-	group.Wait()
-	return time.Since(began)
-}
+// hash computes the checksum of a megabyte: a piece of work that only needs a CPU.
+func hash() { sha256.Sum256(megabyte[:]) }
+
+var megabyte [1 << 20]byte // read by all goroutines, written by none

@@ -2,52 +2,94 @@ package main
 
 import (
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// onOneProcessor lets Go code run on one processor only until the test ends.
-func onOneProcessor(t *testing.T) {
+// onOneCPU sets GOMAXPROCS to 1 until the test ends.
+func onOneCPU(t *testing.T) {
 	before := runtime.GOMAXPROCS(1)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
 
-// TestBusyGoroutineDoesNotStopTheOthers lets three goroutines that never
-// pause share one processor (claim 1.4).
-func TestBusyGoroutineDoesNotStopTheOthers(t *testing.T) {
-	onOneProcessor(t)
-	turns, _ := TakeTurns(3, 0)
-	ran := make(map[int]bool)
-	for _, turn := range turns {
-		ran[turn.Who] = true
-		if turn.Who != turns[0].Who && turn.Start > 4*time.Second {
-			t.Errorf("goroutine %d had to wait until a busy one had given up", turn.Who)
-		}
-	}
-	if len(ran) != 3 {
-		t.Errorf("only %d of 3 goroutines ever had the processor: a busy one kept it", len(ran))
+// TestBusyGoroutineIsPreempted has a goroutine compute until another one has
+// run, on one CPU (claim 1.4).
+func TestBusyGoroutineIsPreempted(t *testing.T) {
+	if out, _, err := runRole("busy", "1000000000000"); out != "true" || err != nil {
+		t.Errorf("one goroutine was busy on the only CPU; did another one run? %q, %v", out, err)
 	}
 }
 
-// TestOnOneProcessorGoroutinesTakeTurns counts how often the processor changes
-// hands between four goroutines that all compute: they are concurrent, yet no
-// two run in parallel (claim 1.6).
-func TestOnOneProcessorGoroutinesTakeTurns(t *testing.T) {
-	onOneProcessor(t)
+// TestWithoutPreemptionABusyGoroutineKeepsItsCPU switches preemption off
+// (negative control of 1.4).
+func TestWithoutPreemptionABusyGoroutineKeepsItsCPU(t *testing.T) {
+	if out, _, err := runRoleOf(withoutRaceDetector(t), "busy", "100000000", "GODEBUG=asyncpreemptoff=1"); out != "false" || err != nil {
+		t.Errorf("one goroutine was busy on the only CPU, without preemption; did another one run? %q, %v", out, err)
+	}
+}
+
+// TestOnOneCPUGoroutinesTakeTurns counts how often the CPU changes hands between
+// four goroutines that all compute: they are concurrent, but no two run in
+// parallel (claim 1.6).
+func TestOnOneCPUGoroutinesTakeTurns(t *testing.T) {
+	onOneCPU(t)
 	turns, steps := TakeTurns(4, 50*time.Millisecond)
 	t.Logf("%d steps in %d turns; in parallel there would be nearly as many turns as steps", steps, len(turns))
 	if steps/int64(len(turns)) < 100 {
-		t.Errorf("%d steps in %d turns: the goroutines' steps are mixed, so they ran in parallel", steps, len(turns))
+		t.Errorf("%d steps in %d turns: the steps are interleaved, so the goroutines ran in parallel", steps, len(turns))
 	}
 }
 
-// TestWaitingTogetherTakesAsLongAsTheLongestWait measures a thousand waits in
-// fake time, exactly (claim 1.6).
-func TestWaitingTogetherTakesAsLongAsTheLongestWait(t *testing.T) {
+// TestTurnsFollowOneAnother checks what TakeTurns promises of its turns.
+func TestTurnsFollowOneAnother(t *testing.T) {
+	const goroutines, d = 3, 20 * time.Millisecond
+	turns, steps := TakeTurns(goroutines, d)
+	ran := make(map[int]bool)
+	for i, turn := range turns {
+		ran[turn.Who] = true
+		if turn.End < turn.Start || i > 0 && turn.Start != turns[i-1].End {
+			t.Fatalf("turn %d is %+v, after %+v: want it to begin where that one ended", i, turn, turns[max(i-1, 0)])
+		}
+		if i > 0 && turn.Who == turns[i-1].Who {
+			t.Fatalf("goroutine %d has two turns in sequence", turn.Who)
+		}
+	}
+	if len(ran) != goroutines || !ran[0] || !ran[goroutines-1] {
+		t.Errorf("the turns are of the goroutines %v, want 0 to %d", ran, goroutines-1)
+	}
+	if end := turns[len(turns)-1].End; end < d {
+		t.Errorf("the last turn ends after %v; each goroutine should compute for %v", end, d)
+	}
+	if steps < int64(len(turns)) {
+		t.Errorf("%d steps in %d turns: each turn has at least one", steps, len(turns))
+	}
+}
+
+// TestBlockedGoroutinesWaitTogether measures a thousand sleeps in fake time
+// (claim 1.6).
+func TestBlockedGoroutinesWaitTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		if took := Wait(1000, time.Second); took != time.Second {
-			t.Errorf("1000 goroutines waiting 1 s each took %v: they did not wait at the same time", took)
+		sleep := func() { time.Sleep(time.Second) }
+		for _, share := range []struct {
+			pieces, goroutines int
+			took               time.Duration
+		}{{1000, 1000, time.Second}, {1000, 1, 1000 * time.Second}, {10, 3, 4 * time.Second}} {
+			if took := Share(share.pieces, share.goroutines, sleep); took != share.took {
+				t.Errorf("%d pieces of 1 s, shared by %d goroutines, took %v, want %v", share.pieces, share.goroutines, took, share.took)
+			}
 		}
 	})
+}
+
+// TestEveryPieceIsDoneOnce counts the calls that Share makes: the speeds of 1.6
+// compare the same amount of work.
+func TestEveryPieceIsDoneOnce(t *testing.T) {
+	for _, goroutines := range []int{1, 2, 7, 100} {
+		var done atomic.Int64
+		if Share(64, goroutines, func() { done.Add(1) }); done.Load() != 64 {
+			t.Errorf("%d goroutines did %d pieces of 64", goroutines, done.Load())
+		}
+	}
 }

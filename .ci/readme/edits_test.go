@@ -22,7 +22,7 @@ type Edit struct {
 // A Hunk replaces Old, which stands in its file exactly once, by New.
 type Hunk struct{ Old, New string }
 
-var turnsRed = regexp.MustCompile("`(Test\\w+)` turns red: \"([^\"]+)\"")
+var turnsRed = regexp.MustCompile("`(Test\\w+)` fails with \"([^\"]+)\"")
 
 // edits reads the edits of a Markdown file: fences headed by diff and a file's
 // name, followed by a sentence that says what then happens.
@@ -37,7 +37,7 @@ func edits(t *testing.T, file string) []Edit {
 		e := Edit{Where: filepath.Base(file) + ", " + heading, Hunks: pending}
 		if m := turnsRed.FindStringSubmatch(paragraph); m != nil {
 			e.Test, e.Says = m[1], m[2]
-		} else if !strings.Contains(paragraph, "figure changes") {
+		} else if !strings.Contains(paragraph, "number changes") {
 			return
 		}
 		if len(pending) > 0 {

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// lesson.go is the same in every chapter; these are its tests.
+
+// The role "command line" lets a child process run main with the arguments in its argument.
+func init() {
+	roles["command line"] = func(arguments string) {
+		os.Unsetenv(roleVariable)
+		os.Args = append(os.Args[:1], strings.Fields(arguments)...)
+		flag.CommandLine.Init(os.Args[0], flag.ExitOnError)
+		main()
+	}
+}
+
+// run runs the chapter's program and returns its output and exit status.
+func run(t *testing.T, arguments string) (output string, status int) {
+	t.Helper()
+	out, status, err := runRole("command line", arguments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, status
+}
+
+func TestSectionRunsByItsNumber(t *testing.T) {
+	out, status := run(t, "1.5 -n 1000 1.2")
+	if status != 0 || strings.Count(out, "\n1.") != 2 || strings.Index(out, "\n1.5  ") > strings.Index(out, "\n1.2  ") {
+		t.Errorf("exit status %d; want sections 1.5 and 1.2, in this order:\n%s", status, out)
+	}
+	if strings.Contains(out, "\nNext: ") {
+		t.Errorf("what comes next is for the whole lesson, not for single sections:\n%s", out)
+	}
+	if !strings.Contains(out, "at this moment: 1,000\n") {
+		t.Errorf("a flag after a section has no effect:\n%s", out)
+	}
+}
+
+func TestUnknownSectionIsAnErrorWithTheList(t *testing.T) {
+	for _, arguments := range []string{"1.9", "1.5 chapter", "-list 1.0"} {
+		if out, status := run(t, arguments); status != 2 || !strings.Contains(out, "there is no section") || !strings.Contains(out, "\n1.8   Goroutines share") {
+			t.Errorf("%s: exit status %d, want 2 and the list:\n%s", arguments, status, out)
+		}
+	}
+}
+
+func TestBadFlagIsAnError(t *testing.T) {
+	for arguments, message := range map[string]string{
+		"-n 99":                  "-n must be from 100 to 10000000, got 99\n",
+		"-n many":                "invalid value",
+		"-nosuchflag":            "flag provided but not defined",
+		"-trace /no/such/folder": "-trace: open ",
+	} {
+		if out, status := run(t, arguments); status != 2 || !strings.Contains(out, message) {
+			t.Errorf("%s: exit status %d, want 2 and %q:\n%s", arguments, status, message, out)
+		}
+	}
+}
+
+func TestListNamesEverySectionInOneLine(t *testing.T) {
+	out, status := run(t, "-list")
+	if status != 0 || strings.Count(out, "\n") != 8 || !strings.HasPrefix(out, "1.1   A goroutine costs") {
+		t.Errorf("exit status %d; want a line for each of 8 sections:\n%s", status, out)
+	}
+	l := &lesson{sections: []section{{id: "9.1", claim: "Core."}}, further: []section{{id: "9.10", claim: "More."}}}
+	if got, want := l.String(), "9.1   Core.\n9.10  More. (further)\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTraceFileIsATrace(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "trace.out")
+	if out, status := run(t, "1.5 -trace "+file); status != 0 {
+		t.Fatalf("exit status %d:\n%s", status, out)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil || !bytes.HasPrefix(data, []byte("go 1.")) || !bytes.Contains(data, []byte("1.5")) {
+		t.Errorf("%v; want a trace with a task named 1.5, got %d bytes", err, len(data))
+	}
+}
+
+func TestAskDoesNotBlockWithoutATerminal(t *testing.T) {
+	out, status := run(t, "-ask 1.2 1.5")
+	for _, want := range []string{"\n1.2  How many", "     a  about as many", "Answer c: a hundred thousand and more.", "\nRight: 0 of 2.\n"} {
+		if status != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit status %d; want %q in:\n%s", status, want, out)
+		}
+	}
+	if strings.Index(out, "\n1.2  How many") > strings.Index(out, "\n1.2  A hundred thousand") {
+		t.Errorf("the question comes after the claim that answers it:\n%s", out)
+	}
+}
+
+// TestAskReadsAnAnswerForEachSection asks for three sections. The reader types
+// an invalid letter first, answers twice, and then the input ends.
+func TestAskReadsAnAnswerForEachSection(t *testing.T) {
+	supported := map[string]string{"9.1": "b", "9.2": "", "9.3": "a"}
+	l := &lesson{asking: true, ask: make(map[string]quiz)}
+	for _, id := range []string{"9.1", "9.2", "9.3"} {
+		l.ask[id] = quiz{"What?", []string{"this", "that"}, map[string]string{"9.2": "a"}[id]}
+		l.sections = append(l.sections, section{id: id, claim: "Claim.",
+			run: func(context.Context) string { fmt.Println("measuring"); return supported[id] }})
+	}
+	got := printed(t, func() {
+		l.run(context.Background(), bufio.NewScanner(strings.NewReader("x\n B \nb\n")))
+	})
+	const question = "\n%s  What?\n\n     a  this\n     b  that\n"
+	const prompt = "\n     Your answer (a, b, or just Enter): "
+	const demo = "\n%s  Claim.\n\nmeasuring\n\n     Answer %s\n"
+	want := fmt.Sprintf(question+prompt+prompt+demo+question+prompt+demo+question+prompt+"\n"+demo+"\nRight: 1 of 3.\n",
+		"9.1", "9.1", "b: that. You were right.", "9.2", "9.2", "a: this. You answered b.", "9.3", "9.3", "a: this.")
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// printed returns what f prints on standard output.
+func printed(t *testing.T, f func()) string {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	defer func(before *os.File) { os.Stdout = before }(os.Stdout)
+	os.Stdout = file
+	f()
+	text, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestInconclusiveMeasurementCountsForNoAnswer(t *testing.T) {
+	out := printed(t, func() {
+		if (quiz{"What?", []string{"this", "that"}, ""}).compare("a", "") {
+			t.Error("the measurement supports no answer, but the reader's counts as right")
+		}
+	})
+	if !strings.Contains(out, "does not support any single answer") {
+		t.Errorf("got %q", out)
+	}
+}
+
+func TestExcerptShowsTheSource(t *testing.T) {
+	got := code{"(c *Crowd) Leave", "close(c.leave)", 2}.String()
+	var line int
+	if _, err := fmt.Sscanf(got, " crowd.go:%d ", &line); err != nil {
+		t.Fatalf("the excerpt is %q: %v", got, err)
+	}
+	text, err := os.ReadFile("crowd.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := fmt.Sprintf("crowd.go:%d", line)
+	want := fmt.Sprintf("     %-16s  close(c.leave)\n     %-16s  c.members.Wait()\n\n", where, "")
+	if got != want || !strings.Contains(strings.Split(string(text), "\n")[line-1], "close(c.leave)") {
+		t.Errorf("the excerpt is\n%s\nwant\n%s", got, want)
+	}
+	for _, missing := range []code{{"(c *Crowd) Leave", "c.alive", 1}, {"Leave", "close", 1}, {}} {
+		if got := missing.String(); missing.function != "" && got != "" {
+			t.Errorf("there is no %+v, but the excerpt is %q", missing, got)
+		}
+	}
+}
+
+func TestColorDoesNotChangeTheWidth(t *testing.T) {
+	defer func(before bool) { colored = before }(colored)
+	colored = false
+	if got, want := fmt.Sprintf("|%6s|%-6s|%v|", measured("1 ms"), wrong("bad"), painted{bold, "x"}), "|  1 ms|bad   |x|"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	colored = true
+	if got, want := fmt.Sprintf("|%6s|", measured("1 µs")), "|\x1b[36m  1 µs\x1b[0m|"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestNoColorWithoutATerminal(t *testing.T) {
+	if out, _ := run(t, "1.5"); strings.Contains(out, "\x1b") {
+		t.Errorf("the output of a child goes to a pipe, but has colors:\n%q", out)
+	}
+}
+
+func TestNumbersAsText(t *testing.T) {
+	const ms = time.Millisecond
+	for _, x := range []struct{ got, want string }{
+		{count(0), "0"}, {count(999), "999"}, {count(1000), "1,000"}, {count(1234567), "1,234,567"}, {count(-123), "-123"}, {count(-1234), "-1,234"},
+		{plural(1, "group"), "1 group"}, {plural(0, "group"), "0 groups"}, {plural(2000, "group"), "2,000 groups"},
+		{size(0), "0 B"}, {size(1023), "1023 B"}, {size(1536), "1.5 KB"}, {size(5 << 20), "5.0 MB"}, {size(int64(3) << 30), "3.0 GB"}, {size(int64(5) << 40), "5120.0 GB"}, {size(uint64(1024)), "1.0 KB"},
+		{short(0), "0 s"}, {short(7), "7.00 ns"}, {short(999), "999 ns"}, {short(1000), "1.00 µs"}, {short(12345), "12.3 µs"}, {short(20 * ms), "20.0 ms"}, {short(999_600), "1.00 ms"}, {short(90 * time.Second), "90.0 s"}, {short(100 * time.Hour), "360000 s"},
+		{times(3*ms, 2*ms), "1.5×"}, {times(0, ms), "0.0×"}, {times(ms, 0), "too quick"},
+		{rate(1000, time.Second), "1,000/s"}, {rate(1, 3*time.Second), "0/s"}, {rate(1, 0), "too quick"},
+	} {
+		if x.got != x.want {
+			t.Errorf("got %q, want %q", x.got, x.want)
+		}
+	}
+}
+
+func TestColumnStaysInTheChart(t *testing.T) {
+	for _, x := range []struct {
+		at, whole   time.Duration
+		width, want int
+	}{{0, 10, 40, 0}, {5, 10, 40, 20}, {10, 10, 40, 40}, {11, 10, 40, 40}, {-1, 10, 40, 0}, {5, 0, 40, 0}, {0, 0, 40, 0}, {300 * time.Hour, 600 * time.Hour, 60, 30}} {
+		if got := column(x.at, x.whole, x.width); got != x.want {
+			t.Errorf("%v of %v is column %d of %d, want %d", x.at, x.whole, got, x.width, x.want)
+		}
+	}
+}
+
+func TestRunRoleReportsAProgramThatDoesNotStart(t *testing.T) {
+	if _, _, err := runRoleOf(filepath.Join(t.TempDir(), "missing"), "panic", ""); err == nil {
+		t.Error("there is no such program, but runRoleOf returns no error")
+	}
+}
