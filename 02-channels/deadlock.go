@@ -1,11 +1,62 @@
 package main
 
-import "fmt"
+import (
+	"bufio"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
 
-// EveryoneWaits is wrong: the program has one goroutine, and that waits for
-// another that could send. The runtime sees that nobody is left to do it, and
-// ends the program with exit status 2.
-func EveryoneWaits() {
+// Deadlock is wrong: the only goroutine blocks on a channel on which no other
+// goroutine can send. The runtime reports that and exits with status 2.
+func Deadlock() {
 	letters := make(chan string)
 	fmt.Println(<-letters)
+}
+
+//go:embed stuck/server.go
+var stuckServer string
+
+// RunStuckServer builds and runs stuck/server.go, which has the same deadlock
+// and a listener open. It returns the state in which its main goroutine stays,
+// and what the runtime reports. The server is built without cgo, with which the
+// runtime never reports a deadlock; net may use cgo, so only the server imports it.
+func RunStuckServer() (state, reported string, err error) {
+	dir, err := os.MkdirTemp("", "stuck")
+	if err != nil {
+		return "", "", err
+	}
+	defer os.RemoveAll(dir)
+	program, file := filepath.Join(dir, "server.exe"), filepath.Join(dir, "server.go")
+	if err := os.WriteFile(file, []byte(stuckServer), 0o644); err != nil {
+		return "", "", err
+	}
+	build := exec.Command("go", "build", "-race=false", "-o", program, file)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", "", fmt.Errorf("%w\n%s", err, out)
+	}
+	var stderr strings.Builder
+	server := exec.Command(program)
+	server.Stderr = &stderr
+	stdout, err := server.StdoutPipe()
+	if err := errors.Join(err, server.Start()); err != nil {
+		return "", "", err
+	}
+	address := bufio.NewScanner(stdout)
+	address.Scan()
+	for blocked := 0; err == nil && blocked < 2; { // the second time after it had nothing else to run
+		var answer []byte
+		answer, err = exec.Command(program, address.Text()).Output()
+		if state = strings.TrimSpace(string(answer)); strings.HasSuffix(state, "[chan receive]") {
+			blocked++
+		}
+	}
+	server.Process.Kill()
+	server.Wait()
+	return state, stderr.String(), err
 }

@@ -7,14 +7,14 @@ import (
 	"go/types"
 )
 
-// Two ends of a channel, by their types: a worker may only receive jobs and only
-// send results. These are programs for the compiler to look at, see Check.
+// A worker may only receive jobs and only send results: the types of its
+// parameters say so. These are programs for Check.
 const (
 	RightDirection = `package p
 func worker(jobs <-chan int, results chan<- int) {
 	results <- <-jobs * 2
 }`
-	// WrongDirection receives its own result.
+	// WrongDirection receives a result.
 	WrongDirection = `package p
 func worker(jobs <-chan int, results chan<- int) {
 	results <- <-jobs * 2
@@ -23,10 +23,10 @@ func worker(jobs <-chan int, results chan<- int) {
 )
 
 // Check type-checks a program without imports, as the compiler does, and
-// returns the first thing it objects to.
-func Check(source string) error {
+// returns the first error.
+func Check(program string) error {
 	files := token.NewFileSet()
-	file, err := parser.ParseFile(files, "p.go", source, 0)
+	file, err := parser.ParseFile(files, "p.go", program, 0)
 	if err != nil {
 		return err
 	}

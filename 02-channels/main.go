@@ -1,259 +1,300 @@
-// Command 02-channels shows every rule of channels happening.
+// Command 02-channels shows the rules of channels, locks and contexts at work.
 //
-//	go run ./02-channels            the lesson
-//	go test -race -v ./02-channels  its proofs
+//	go run ./02-channels            the core lesson
+//	go run ./02-channels 2.7        one section
+//	go run ./02-channels -all       every section
+//	go run ./02-channels -ask       the lesson, with a question before each section
+//	go test -race -v ./02-channels  the tests of its claims
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"go/types"
-	"os"
-	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
 
 func main() {
-	if playRole() { // a child process of this very program: see roles.go
+	if playRole() { // a child process of this program: see roles.go
 		return
 	}
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "Usage: go run ./02-channels\n\n"+
-			"Shows what channels do, by doing it. It takes no flags.\n")
+	l := &lesson{
+		folder: "02-channels",
+		title:  "02 · Channels: pass data on instead of sharing it",
+		about:  "Shows the rules of channels, locks and contexts at work.",
+		next:   "go run ./03-net-http-per-request",
+		ask:    quizzes,
+		sections: []section{
+			{"2.1", "A send on an unbuffered channel blocks until a receiver takes the value.",
+				code{"SendAll", "letter := new", 2}, unbuffered},
+			{"2.2", "A send on a buffered channel blocks only while the buffer is full.",
+				code{"SendAll", "s := Sent", 3}, buffered},
+			{"2.3", "What an operation does depends on the state of the channel.",
+				code{"Receive", "case v, ok", 4}, states},
+			{"2.4", "Data whose ownership is passed over a channel needs no lock.",
+				code{"CountOwned", "own := new", 4}, ownership},
+			{"2.5", "select blocks until a case is ready; of several it takes one at random.",
+				code{"Until", "case v :=", 4}, selecting},
+			{"2.6", "The compiler checks the direction in a channel's type.",
+				code{}, direction},
+			{"2.7", "The runtime reports a deadlock only if all goroutines are blocked.",
+				code{"Deadlock", "letters :=", 2}, deadlock},
+			{"2.8", "A mutex protects state that stays; a channel passes values on.",
+				code{"(t *MutexTally) Add", "t.mu.Lock", 3}, mutexOrChannel},
+			{"2.9", "A context carries cancellation and a deadline down a tree of calls.",
+				code{"(c *Call) Run", "ctx, cancel =", 2}, contexts},
+		},
+		further: []section{
+			{"2.10", "A mutex has no owner: locked twice by one goroutine, it blocks forever.",
+				code{"(a *Account) WithdrawLockingTwice", "a.mu.Lock", 3}, lockTwice},
+			{"2.11", "Two locks that are taken in two orders deadlock.",
+				code{"Transfer", "first, second", 4}, lockOrdering},
+			{"2.12", "go vet finds what the compiler accepts.",
+				code{}, vetting},
+		},
 	}
-	flag.Parse()
-	if flag.NArg() > 0 {
-		usageError("takes no arguments, got %q", flag.Args())
+	l.parse()
+	l.teach(context.Background())
+}
+
+const interval = 40 * time.Millisecond // between two receives
+
+// unbuffered sends without a buffer.
+func unbuffered(context.Context) string {
+	sends, texts := SendAll(make(chan *Letter), interval, "one", "two", "three", "four", "five", "six")
+	fmt.Printf("     no buffer; the receiver takes a letter every %s\n\n", short(interval))
+	drawSends(sends, texts, sends[len(sends)-1].Done)
+	takeaway("░ the sender is blocked, until the receiver takes the letter. What the",
+		"sender wrote before the send happens before what the receiver reads:",
+		"the text is there. (Search for: happens before.)")
+	switch blocked := sends[2].Done - sends[2].Began; {
+	case blocked < interval/4:
+		return "a"
+	case blocked < 2*interval:
+		return "b"
 	}
-
-	fmt.Println("02 · Channels: hand things over instead of sharing them")
-	handOver()
-	buffer()
-	states()
-	noLockNeeded()
-	whicheverComes()
-	direction()
-	deadlock()
-	mutexOrChannel()
-	fmt.Print("\nProof:  go test -race -v ./02-channels\nRead:   02-channels/README.md, and do its exercise\nNext:   go run ./03-net-http-per-request\n")
+	return ""
 }
 
-const interval = 40 * time.Millisecond // how long the receiver is busy before each receive
-
-// handOver sends without a buffer.
-func handOver() {
-	claim("2.1", "An unbuffered send is a hand-over: it waits for the receiver.")
-	drawSends(make(chan *Letter))
-	read("░ the sender waits. Each send ends when the receiver takes what is sent.",
-		"The text is what the receiver found in it: all that the sender had",
-		"written before the send is there after it.")
+// buffered sends with a buffer of three.
+func buffered(context.Context) string {
+	sends, texts := SendAll(make(chan *Letter, 3), interval, "one", "two", "three", "four", "five", "six")
+	fmt.Printf("     a buffer of 3; the receiver takes a letter every %s\n\n", short(interval))
+	drawSends(sends, texts, max(sends[len(sends)-1].Done, time.Duration(len(sends))*interval)) // to the scale of 2.1
+	takeaway("Three letters fit into the buffer. From then on the sender is as slow as",
+		"the receiver and cannot fill the memory: backpressure.")
+	first := slices.IndexFunc(sends, func(s Sent) bool { return s.Done-s.Began > interval/4 })
+	return map[int]string{2: "a", 3: "b", -1: "c"}[first]
 }
 
-// buffer sends with room for three.
-func buffer() {
-	claim("2.2", "A buffered send waits only when the buffer is full: backpressure.")
-	drawSends(make(chan *Letter, 3))
-	read("Three find room and pass. After that the sender is as slow as the",
-		"receiver: it can't run ahead, and memory can't fill up.")
-}
-
-// drawSends sends six letters through c and draws how long each send waited.
-func drawSends(c chan *Letter) {
-	sends, texts := SendAll(c, interval, "one", "two", "three", "four", "five", "six")
-	end := max(sends[len(sends)-1].Done, time.Duration(len(sends))*interval) // the same scale, with room or without
-	fmt.Printf("     room for %d; the receiver takes one every %s\n\n", cap(c), short(interval))
-	for i, s := range sends {
-		fmt.Printf("     send %d  %s  waited %7s   text %q\n", i+1, lane(s.Began, s.Done, end, 28), short(s.Done-s.Began), texts[i])
-	}
-	fmt.Printf("             0%27s\n", short(end))
-}
-
-// lane draws the time until end in width cells, filled from one instant to another if there is one cell between them.
-func lane(from, to, end time.Duration, width int) string {
-	first, last := int(from*time.Duration(width)/end), int(to*time.Duration(width)/end)
-	return strings.Repeat("·", first) + strings.Repeat("░", last-first) + strings.Repeat("·", width-last)
-}
-
-// states tries every operation in every state.
-func states() {
-	claim("2.3", "Nil, open, full or closed decides what an operation does.")
-	fmt.Printf("     %-20s%-17s%-17s%s\n", "the channel is", "send", "receive", "close")
+// states tries each operation in each state.
+func states(context.Context) (supported string) {
+	const row = "     %-20s  %-10s  %-10s  %s\n"
+	fmt.Printf(row, "the channel is", "send", "receive", "close")
 	var messages []string
 	for _, state := range States {
-		var cells [3]string
-		for i, operation := range []func(chan int) string{Send, Receive, Close} {
-			var message string
-			cells[i], message = Try(operation, state.Make())
-			if message != "" && !slices.Contains(messages, message) {
+		var outcomes [3]string
+		for i, operation := range Operations {
+			outcome, message := Try(operation, state.Make())
+			if outcomes[i] = outcome; message != "" && !slices.Contains(messages, message) {
 				messages = append(messages, message)
 			}
 		}
-		fmt.Printf("     %-20s%-17s%-17s%s\n", state.Name, cells[0], cells[1], cells[2])
+		fmt.Printf(row, state.Name, outcomes[0], outcomes[1], outcomes[2])
+		supported = map[string]string{"0, false": "a", "blocks": "b", "panics": "c"}[outcomes[1]]
 	}
-	fmt.Println("\n     the panics say:    ", strings.Join(messages, "\n                         "))
+	fmt.Println("\n     panic:", strings.Join(messages, "\n     panic: "))
 	letters := filled(3, 3)
 	close(letters)
-	fmt.Println("     range over a closed channel with 3 inside: goes round", Drain(letters), "times, and ends")
-	read("Each cell was tried just now. The 7 was put in before; true and false are",
-		"the ok of v, ok := <-c. On a nil channel to wait means for ever.",
-		"Close says \"no more will come\": only the sender can know, so it closes.")
+	fmt.Printf("     range over a closed channel with 3 values: %d iterations\n", Drain(letters))
+	takeaway("No other goroutine uses these channels. 7 is the value in the buffer;",
+		"true and false are the ok of v, ok := <-c. Close says that no more values",
+		"will come. Only the sender can know that, so the sender closes.")
+	return supported
 }
 
-// noLockNeeded counts with one owner at a time.
-func noLockNeeded() {
-	claim("2.4", "Data handed over on a channel needs no lock.")
+// ownership counts with one owner at a time.
+func ownership(context.Context) string {
 	logs := make([][]int, 4)
 	for i := range logs {
 		logs[i] = slices.Repeat([]int{512}, 1000)
 	}
-	total := CountHanded(logs...)
-	fmt.Printf("     4 logs of 1,000 answers, a goroutine each, counted without a lock\n")
-	fmt.Printf("     requests %s   bytes %s\n", count(total.Requests), count(total.Bytes))
-	read("Every goroutine counts in a total of its own and hands that over. The",
-		"wrong way, one total for all, may give the same sum and is a data race:",
-		"go test -race -v -run Unlocked ./02-channels   (a report is a pass here)")
+	total := CountOwned(logs...)
+	fmt.Println("     4 logs of 1,000 responses, counted in a goroutine each, without a lock")
+	fmt.Printf("     requests %s   bytes %s\n", measured(count(total.Requests)), measured(count(total.Bytes)))
+	takeaway("A data race: two goroutines access the same memory, one of them writes,",
+		"and nothing orders the accesses. n++ loads, adds and stores. If two",
+		"goroutines load the same n, one update is lost. That is rare, so a test",
+		"of the total finds nothing. The race detector reports it:",
+		"go test -race -v -run SharedTotal ./02-channels (the test wants a report)")
+	return ""
 }
 
-// whicheverComes waits for several things at once.
-func whicheverComes() {
-	claim("2.5", "select waits for several things, and takes what comes first.")
-	show := func(what string, wait func() string) {
-		began := time.Now()
-		came := wait()
-		fmt.Printf("     %-30s %-26s after %s\n", what, came, short(time.Since(began)))
-	}
-	or := func(v string, err error) string {
-		if err != nil {
-			return err.Error()
-		}
-		return v
-	}
+// selecting blocks on several operations in one select.
+func selecting(context.Context) string {
 	never := make(chan string)
-	show("the first of two", func() string { return First(After(20*time.Millisecond, "the quick one"), never) })
-	show("an answer or 30 ms", func() string { return or(Within(30*time.Millisecond, never)) })
-	show("an answer or a cancellation", func() string {
-		ctx, cancel := context.WithCancelCause(context.Background())
-		time.AfterFunc(10*time.Millisecond, func() { cancel(errors.New("the client has gone")) })
-		return or(Until(ctx, never))
-	})
-	show("an answer if it is there", func() string {
-		if v, ok := IfThere(never); ok {
-			return v
-		}
-		return "nothing, so go on"
-	})
-	read("One select, one goroutine, and no polling. One channel in each line never",
-		"sends anything: who waited for that alone would wait for ever.")
-}
-
-// direction shows what the compiler makes of a receive from a send-only channel.
-func direction() {
-	claim("2.6", "The compiler checks the direction in a channel's type.")
-	fmt.Println("     func worker(jobs <-chan int, results chan<- int)")
-	for _, program := range []struct{ does, source string }{
-		{"results <- <-jobs * 2", RightDirection},
-		{"<-results", WrongDirection},
-	} {
-		says, why := "compiles", ""
-		if err, ok := errors.AsType[types.Error](Check(program.source)); ok {
-			const line = "\n             "
-			says, why = "does not compile:", line+strings.NewReplacer(": ", ":"+line, " (", line+"(").Replace(err.Msg)
-		}
-		fmt.Printf("         %-24s %s%s\n", program.does, says, why)
-	}
-	read("The arrow shows which way values go. Who may send and who may receive",
-		"then stands in the signature, and a mistake never gets to run.")
-}
-
-// deadlock lets a child process wait for itself.
-func deadlock() {
-	claim("2.7", "When every goroutine waits, the runtime says so and ends it all.")
-	const patience = 3 * time.Second
-	self, err := os.Executable()
-	if err != nil {
-		fmt.Println("     could not find this program to start it again:", err)
-		return
-	}
-	out, status, err := runRole(self, "everyone waits", patience)
+	quick := After(20*time.Millisecond, "the quick one")
+	show("the first of two channels", func() (string, error) { return First(quick, never), nil })
+	show("a value or a timeout of 30 ms", func() (string, error) { return Within(30*time.Millisecond, never) })
+	ctx, cancel := context.WithCancelCause(context.Background())
+	time.AfterFunc(10*time.Millisecond, func() { cancel(errors.New("the client has left")) })
+	show("a send or a cancellation", func() (string, error) { return "", SendUntil(ctx, never, "hello") })
+	show("a value, or the default", func() (string, error) { v, ok := IfReady(never); return fmt.Sprintf("%q, %t", v, ok), nil })
+	const tries = 1000
+	taken := TakesWhenDone(Until, tries)
+	fmt.Printf("\n     %s times ctx is done and a value is ready; how often is it taken?\n", count(tries))
+	fmt.Printf("     by a select %36s times\n", measured(fmt.Sprint(taken)))
+	fmt.Printf("     by a select after a check of ctx.Err() %9s times\n", measured(fmt.Sprint(TakesWhenDone(UntilChecked, tries))))
+	takeaway("One goroutine blocks on several operations, and does not poll. If the",
+		"context must win, check ctx.Err() before the select.")
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		fmt.Printf("     nothing in %v (race detector: %t; with it the runtime does not look)\n", patience, raceDetector())
-	case err != nil:
-		fmt.Println("     could not start a child process:", err)
-	default:
-		first, _, _ := strings.Cut(out, "\n")
-		fmt.Printf("     %s\n     exit status %d\n", first, status)
+	case taken == 0:
+		return "b"
+	case taken < tries:
+		return "a"
 	}
-	read("It helps only if all of them wait. In a server one goroutine is always",
-		"waiting for the network, so a stuck handler is not reported: chapter 04.")
+	return "c"
 }
 
-// mutexOrChannel counts to the same number in three ways.
-func mutexOrChannel() {
-	claim("2.8", "A mutex guards state, a channel hands it over.")
-	const goroutines, each = 4, 250_000
-	fmt.Printf("     %-32s %10s %14s\n", "4 goroutines add to", "total", "for each add")
+// direction compiles a receive from a send-only channel.
+func direction(context.Context) string {
+	fmt.Println("     func worker(jobs <-chan int, results chan<- int) {")
+	fmt.Printf("         %-24s%v\n", "results <- <-jobs * 2", cmp.Or(Check(RightDirection), errors.New("compiles")))
+	err, ok := errors.AsType[types.Error](Check(WrongDirection))
+	message := strings.NewReplacer(": ", ":\n             ", " (", "\n             (").Replace(err.Msg)
+	fmt.Printf("         %-24s%s\n             %s\n", "<-results", wrong("does not compile (wrong)"), message)
+	takeaway("The arrow shows which way values go. The signature says who may send and",
+		"who may receive, and a mistake never gets to run.")
+	return map[bool]string{true: "a", false: "c"}[ok]
+}
+
+// deadlock blocks the only goroutine of a program, and then that of a server.
+func deadlock(context.Context) string {
+	message, _ := runDeadlock("deadlock")
+	fmt.Printf("     a small program\n       %s\n", measured(message))
+	state, reported, err := RunStuckServer()
+	if err != nil {
+		fmt.Println("    ", err)
+		return ""
+	}
+	fmt.Printf("     a server: the same, and a listener\n       %s, and the runtime reports %s\n",
+		measured(state), measured(fmt.Sprintf("%q", reported)))
+	takeaway("A deadlock: goroutines block one another, and none can continue. The",
+		"runtime reports it only if no goroutine is left that could wake another",
+		"one. A server always has one that waits for the network, so a handler",
+		"that is stuck there is not reported. (Search for: goroutine leak.)")
+	return map[bool]string{true: "c", false: "a"}[reported == ""]
+}
+
+// mutexOrChannel counts to the same number in four ways.
+func mutexOrChannel(context.Context) (supported string) {
+	const goroutines, each = 4, 100_000
+	const row = "     %-34s %10s %12s %12s\n"
+	fmt.Printf(row, "4 goroutines use", "total", "each add", "each read")
+	channel := NewChannelTally()
+	defer channel.Stop()
+	var slowest time.Duration
 	for _, way := range []struct {
-		name  string
-		tally Tally
+		letter, name string
+		tally        Tally
 	}{
-		{"an atomic number", new(AtomicTally)},
-		{"a number with a mutex", new(MutexTally)},
-		{"a goroutine that owns the number", NewOwnedTally()},
+		{"a", "an atomic number", new(AtomicTally)},
+		{"b", "a number with a Mutex", new(MutexTally)},
+		{"b", "a number with an RWMutex", new(RWMutexTally)},
+		{"c", "a goroutine that owns the number", channel},
 	} {
-		began := time.Now()
-		total := Count(way.tally, goroutines, each)
-		fmt.Printf("     %-32s %10s %14s\n", way.name, count(total), short(time.Since(began)/(goroutines*each)))
-	}
-	read("All are right. State that many touch in passing: a mutex, or an atomic",
-		"if it is one number. Something that goes from one to the next: a channel.")
-}
-
-func claim(id, sentence string) { fmt.Printf("\n%s  %s\n\n", id, sentence) }
-
-func read(how ...string) { fmt.Printf("\n     → %s\n", strings.Join(how, "\n       ")) }
-
-// usageError says what is wrong with the command line and exits with 2, as the flag package does.
-func usageError(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "02-channels: "+format+"\n", args...)
-	os.Exit(2)
-}
-
-// count writes n with a comma after each group of thousands.
-func count(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// short writes d with three figures and its unit.
-func short(d time.Duration) string {
-	if d == 0 {
-		return "0 s" // less than a tick of the clock: Windows has some of half a millisecond and more
-	}
-	value, unit := float64(d), "ns"
-	for _, larger := range []string{"µs", "ms", "s"} {
-		if value < 999.5 {
-			break
+		add := Concurrently(goroutines, each, way.tally.Add)
+		read := Concurrently(goroutines, each, func() { way.tally.Total() })
+		if add > slowest {
+			slowest, supported = add, way.letter
 		}
-		value, unit = value/1000, larger
+		fmt.Printf(row, way.name, count(way.tally.Total()), measured(short(add)), measured(short(read)))
 	}
-	figures := 0
-	for limit := 99.95; figures < 2 && value < limit; limit /= 10 {
-		figures++
-	}
-	return fmt.Sprintf("%.*f %s", figures, value, unit)
+	takeaway("Between Lock and Unlock at most one goroutine runs: mutual exclusion. The",
+		"code there is the critical section; keep it short. State that stays in",
+		"place: a mutex, or an atomic if it is one number. A value that moves on",
+		"to another goroutine: a channel.")
+	return supported
 }
 
-// raceDetector reports whether this program was built with -race.
-func raceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+// contexts cancels a tree of calls, and then discards a cancel function.
+func contexts(ctx context.Context) string {
+	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Millisecond, errors.New("the request's 30 ms are over"))
+	defer cancel()
+	row := &Call{Name: "row", Timeout: time.Minute}
+	request := &Call{Name: "request", Calls: []*Call{
+		{Name: "cache", Timeout: 10 * time.Millisecond},
+		{Name: "query", Calls: []*Call{row}},
+	}}
+	request.Run(ctx, time.Now())
+	fmt.Printf("     %-34s %8s   %s\n", "call", "done", "cause")
+	drawCalls(request, "", "")
+	fmt.Print("\n     10 functions read one price of a stream; goroutines that are left\n")
+	fmt.Printf("       %-32s %2d\n", "each defers stop()", LeftRunning(10, FirstPrice))
+	fmt.Printf("       %-32s %2d\n", wrong("each discards stop (wrong)"), LeftRunning(10, FirstPriceNeverStopped))
+	takeaway("Cancellation and deadlines go down the tree, never up. A call may ask for",
+		"less time than its caller has left, not for more. A function that derives",
+		"a context must cancel it, or it leaks: a context, a timer, a goroutine.")
+	return map[bool]string{true: "b", false: "a"}[row.After < row.Timeout]
+}
+
+// lockTwice locks a mutex that the same goroutine holds.
+func lockTwice(context.Context) string {
+	const row = "     %s\n       %s\n       %s\n"
+	message, states := runDeadlock("read-lock twice")
+	fmt.Printf(row, wrong("RLock twice, with a writer between (wrong)"), message, measured(states))
+	message, states = runDeadlock("lock twice")
+	fmt.Printf(row, wrong("Lock twice (wrong)"), message, measured(states))
+	account := &Account{balance: 100}
+	fmt.Printf("     Lock once, and call balanceLocked\n       error %v, balance %d\n", account.Withdraw(40), account.Balance())
+	takeaway("Lock does not know which goroutine holds the mutex. A method that needs",
+		"the lock to be held gets a name such as balanceLocked, and does not lock.",
+		"(Search for: reentrant mutex, recursive read locking.)")
+	return map[bool]string{true: "c"}[strings.Contains(states, "Mutex.Lock")]
+}
+
+// lockOrdering transfers money both ways between two accounts.
+func lockOrdering(context.Context) string {
+	const each = 10_000
+	a, b := &Account{number: 1, balance: each}, &Account{number: 2, balance: each}
+	Concurrently(2, each, func() {
+		Transfer(a, b, 1)
+		Transfer(b, a, 1)
+	})
+	fmt.Printf("     the lower account number first\n       %s transfers, balances %s and %s\n",
+		count(4*each), count(a.Balance()), count(b.Balance()))
+	message, states := runDeadlock("unordered locks")
+	fmt.Printf("     %s\n       %s\n       %s\n", wrong("the paying account first (wrong)"), message, measured(states))
+	takeaway("Each transfer holds one lock and waits for the other's. In the wrong",
+		"version they meet between their two locks, so it deadlocks in every run;",
+		"without that, in one of very many. With one order for all locks no cycle",
+		"can form. (Search for: lock ordering, ABBA deadlock.)")
+	return map[bool]string{true: "a"}[strings.Contains(states, "Mutex.Lock")]
+}
+
+// vetting runs go vet on files that compile.
+func vetting(context.Context) string {
+	findings, err := Vet()
+	if err != nil {
+		fmt.Println("    ", err)
+		return ""
+	}
+	for _, file := range []string{"copied_lock", "lost_cancel", "late_add", "unbuffered_signal", "deferred_lock"} {
+		fmt.Printf("     %s.go\n", file)
+		for _, f := range findings[file+".go"] {
+			message, _, _ := strings.Cut(f.Message, ", ")
+			fmt.Printf("       line %d: %s\n", f.Line, measured(strings.ReplaceAll(message, "command-line-arguments.", "")))
+		}
+		if len(findings[file+".go"]) == 0 {
+			fmt.Println("       no finding")
+		}
+	}
+	takeaway("go test runs a part of vet; go vet ./... runs all of it. It does not see",
+		"everything: defer mu.Lock() locks twice and is found by Staticcheck",
+		"(SA2003). The files are in 02-channels/vetted, with the right versions.")
+	return map[bool]string{true: "c"}[len(findings["deferred_lock.go"]) == 0]
 }

@@ -3,45 +3,64 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 )
 
-// A deadlock ends the process it happens in, and so may a data race. So this
-// program (and its test, see TestMain) starts itself again as a child, and this
-// variable tells the child which role to play.
-const roleVariable = "CHANNELS_ROLE"
+// This file is the same in every chapter that needs it. Some of what a chapter
+// shows ends the process that does it: a panic, a deadlock, a data race. So the
+// program (and its test binary, see roles_test.go) starts itself again as a
+// child, and this variable names the role that the child plays. The chapter's
+// roles are in children.go.
+const roleVariable = "LESSON_ROLE"
 
-var roles = map[string]func(){
-	"everyone waits": EveryoneWaits,
-	"shared":         func() { CountShared([]int{1, 2}, []int{3, 4}) },
-}
-
-// playRole plays the role this process was started for, and reports whether there was one.
+// playRole plays the role that this process was started for, and reports
+// whether there was one.
 func playRole() bool {
-	role, ok := roles[os.Getenv(roleVariable)]
+	name, argument, _ := strings.Cut(os.Getenv(roleVariable), "=")
+	role, ok := roles[name]
 	if ok {
-		role()
+		role(argument)
 	}
 	return ok
 }
 
-// runRole starts program, which is this one, in a role, and returns all that it
-// printed and its exit status. If it has not ended within the patience, or could
-// not be started, the error says so.
-func runRole(program, role string, patience time.Duration) (output string, status int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// runRole starts this program again in a role and returns what it printed and
+// its exit status. The error is not nil if the child did not start, or was
+// killed because it did not end within a minute.
+func runRole(role, argument string, env ...string) (output string, status int, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", 0, err
+	}
+	return runRoleOf(self, role, argument, env...)
+}
+
+// runRoleOf is runRole for another build of this program.
+func runRoleOf(program, role, argument string, env ...string) (output string, status int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	child := exec.CommandContext(ctx, program)
-	child.Env = append(os.Environ(), roleVariable+"="+role,
-		"GOTRACEBACK=", "GODEBUG=", "GORACE=atexit_sleep_ms=0") // as if nobody had set them
+	child.Env = append(os.Environ(), roleVariable+"="+role+"="+argument,
+		"GOTRACEBACK=", "GODEBUG=", "GORACE=atexit_sleep_ms=0") // as if they were not set
+	child.Env = append(child.Env, env...)
 	out, err := child.CombinedOutput()
 	if ctx.Err() != nil {
-		return string(out), 0, ctx.Err()
+		return string(out), 0, fmt.Errorf("the child in the role %q did not end: %w", role, ctx.Err())
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return string(out), exit.ExitCode(), nil
 	}
 	return string(out), 0, err
+}
+
+// raceDetector reports whether this program was built with -race.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

@@ -2,27 +2,27 @@ package main
 
 import "time"
 
-// A Letter is what the sender hands to the receiver.
+// A Letter is what the sender passes to the receiver.
 type Letter struct{ Text string }
 
-// A Sent is one send: when the sender began it and when it could go on. Both
-// are measured from the start of SendAll.
+// A Sent is one send: when the sender began it, and when it was done and the
+// sender could go on. Both are measured from the start of SendAll.
 type Sent struct{ Began, Done time.Duration }
 
-// SendAll sends one letter for each text, as fast as c lets it, to a receiver
-// that takes one whenever another interval has passed. It returns how each send
-// went and the texts as the receiver read them.
+// SendAll sends a letter for each text on c, as fast as c allows, to a receiver
+// that is busy for an interval before each receive. It returns how each send
+// went, and the texts that the receiver read.
 //
-// With no buffer every send waits until the receiver takes that very letter:
-// a hand-over. A buffer lets so many sends pass at once; when it is full, the
-// next one waits, and so the sender is held to the receiver's pace.
+// Without a buffer each send blocks until the receiver takes that very letter.
+// With a buffer a send blocks only while the buffer is full, and from then on
+// the sender is held to the receiver's pace: backpressure.
 func SendAll(c chan *Letter, interval time.Duration, texts ...string) (sends []Sent, read []string) {
 	began := time.Now()
 	received := make(chan []string)
 	go func() {
 		var read []string
 		for range texts {
-			time.Sleep(interval) // busy with something else
+			time.Sleep(interval)
 			read = append(read, (<-c).Text)
 		}
 		received <- read
@@ -30,12 +30,12 @@ func SendAll(c chan *Letter, interval time.Duration, texts ...string) (sends []S
 
 	for _, text := range texts {
 		letter := new(Letter)
-		letter.Text = text // Written before the send, so the receiver sees it.
+		letter.Text = text // happens before the send, and so before the receive
 		s := Sent{Began: time.Since(began)}
 		c <- letter
 		s.Done = time.Since(began)
 		sends = append(sends, s)
-		// From here on the letter is the receiver's: to write into it now would be a data race.
+		// The letter belongs to the receiver now: to write to it here would be a data race.
 	}
 	return sends, <-received
 }

@@ -7,39 +7,43 @@ import (
 	"time"
 )
 
-// sentAt sends six letters through c to a receiver that takes one each second,
-// in fake time, and returns the instants at which the sender could go on.
-func sentAt(t *testing.T, capacity int) (instants []time.Duration) {
+// send sends six letters on a channel to a receiver that is busy for a second
+// before each receive, in fake time.
+func send(t *testing.T, capacity int) (began, done []time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		sends, _ := SendAll(make(chan *Letter, capacity), time.Second, "1", "2", "3", "4", "5", "6")
 		for _, s := range sends {
-			instants = append(instants, s.Done)
+			began, done = append(began, s.Began), append(done, s.Done)
 		}
 	})
-	return instants
+	return began, done
 }
 
-// TestUnbufferedSendWaitsForItsReceiver asserts when each send was done (claim 2.1).
-func TestUnbufferedSendWaitsForItsReceiver(t *testing.T) {
-	want := []time.Duration{1e9, 2e9, 3e9, 4e9, 5e9, 6e9}
-	if got := sentAt(t, 0); !slices.Equal(got, want) {
-		t.Errorf("the receiver came at %v, and the sends were done at %v: they did not wait for it", want, got)
+// TestUnbufferedSendBlocksUntilReceived asserts when each send was done (claim 2.1).
+func TestUnbufferedSendBlocksUntilReceived(t *testing.T) {
+	began, done := send(t, 0)
+	if want := []time.Duration{1e9, 2e9, 3e9, 4e9, 5e9, 6e9}; !slices.Equal(done, want) {
+		t.Errorf("the receiver received at %v, but the sends were done at %v", want, done)
+	}
+	if want := []time.Duration{0, 1e9, 2e9, 3e9, 4e9, 5e9}; !slices.Equal(began, want) {
+		t.Errorf("the sends began at %v, want %v: each when the one before was done", began, want)
 	}
 }
 
-// TestWhatIsWrittenBeforeASendIsSeenAfterIt reads the letters (claim 2.1). The
-// race detector would object if the hand-over did not put writing and reading in order.
-func TestWhatIsWrittenBeforeASendIsSeenAfterIt(t *testing.T) {
+// TestWriteBeforeSendIsVisibleAfterReceive reads what was written before each
+// send (claim 2.1). Under the race detector it also shows that the write
+// happens before the read.
+func TestWriteBeforeSendIsVisibleAfterReceive(t *testing.T) {
 	want := []string{"one", "two", "three"}
 	if _, got := SendAll(make(chan *Letter), 0, want...); !slices.Equal(got, want) {
-		t.Errorf("wrote %q before the sends, and the receiver read %q", want, got)
+		t.Errorf("the sender wrote %q before the sends; the receiver read %q", want, got)
 	}
 }
 
-// TestBufferedSendWaitsOnlyWhenTheBufferIsFull asserts when each send was done (claim 2.2).
-func TestBufferedSendWaitsOnlyWhenTheBufferIsFull(t *testing.T) {
-	want := []time.Duration{0, 0, 0, 1e9, 2e9, 3e9} // the fourth takes the place that the first receive makes
-	if got := sentAt(t, 3); !slices.Equal(got, want) {
-		t.Errorf("with room for three the sends should be done at %v, and were at %v", want, got)
+// TestBufferedSendBlocksOnlyWhileTheBufferIsFull asserts when each send was done (claim 2.2).
+func TestBufferedSendBlocksOnlyWhileTheBufferIsFull(t *testing.T) {
+	_, done := send(t, 3)
+	if want := []time.Duration{0, 0, 0, 1e9, 2e9, 3e9}; !slices.Equal(done, want) { // the first receive frees a slot for the fourth
+		t.Errorf("with a buffer of 3 the sends were done at %v, want %v", done, want)
 	}
 }

@@ -3,14 +3,14 @@ package main
 import "sync"
 
 // CountShared is the wrong way: all goroutines add to one Total, and nothing
-// orders them. Often the sum is right all the same, which is the worst of it:
-// only the race detector is sure to notice.
+// orders them. That is a data race. The result is often right all the same,
+// so a test of the result finds nothing; the race detector does.
 func CountShared(logs ...[]int) Total {
 	var all Total
-	var counting sync.WaitGroup
-	start := make(chan struct{}) // closed when all are there, so that none is done before another begins
+	var wg sync.WaitGroup
+	start := make(chan struct{}) // closed when all have started, so that none is done before another begins
 	for _, log := range logs {
-		counting.Go(func() {
+		wg.Go(func() {
 			<-start
 			for _, bytes := range log {
 				all.Add(bytes)
@@ -18,6 +18,6 @@ func CountShared(logs ...[]int) Total {
 		})
 	}
 	close(start)
-	counting.Wait()
+	wg.Wait()
 	return all
 }

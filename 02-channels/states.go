@@ -5,20 +5,21 @@ import "fmt"
 // A State is a condition that a channel can be in.
 type State struct {
 	Name string
-	Make func() chan int // a channel in that state
+	Make func() chan int // returns a channel in that state
 }
 
-// States are all there are, for a channel of int.
+// States are all states of a channel that no other goroutine uses.
 var States = []State{
 	{"nil", func() chan int { return nil }},
-	{"open, empty", func() chan int { return make(chan int, 2) }},
-	{"open, one inside", func() chan int { return filled(2, 1) }},
-	{"open, full", func() chan int { return filled(1, 1) }},
-	{"closed, one inside", func() chan int { c := filled(2, 1); close(c); return c }},
+	{"unbuffered", func() chan int { return make(chan int) }},
+	{"buffered, empty", func() chan int { return make(chan int, 2) }},
+	{"buffered, one value", func() chan int { return filled(2, 1) }},
+	{"buffered, full", func() chan int { return filled(1, 1) }},
+	{"closed, one value", func() chan int { c := filled(2, 1); close(c); return c }},
 	{"closed, empty", func() chan int { c := make(chan int, 2); close(c); return c }},
 }
 
-// filled returns a channel with room for capacity values and n of them, all 7, inside.
+// filled returns a channel of the given capacity with n values, all 7, in its buffer.
 func filled(capacity, n int) chan int {
 	c := make(chan int, capacity)
 	for range n {
@@ -27,35 +28,37 @@ func filled(capacity, n int) chan int {
 	return c
 }
 
-// Send, Receive and Close are the operations. Each tells what came of it and
-// never waits: a select with a default does what can be done at once, and else
-// takes the default.
+// Operations are what a program can do with a channel.
+var Operations = []func(chan int) string{Send, Receive, Close}
+
+// Send, Receive and Close try an operation and return its outcome. They never
+// block: if the operation cannot proceed, select takes its default.
 
 func Send(c chan int) string {
 	select {
 	case c <- 1:
-		return "passes"
+		return "proceeds"
 	default:
-		return "waits"
+		return "blocks"
 	}
 }
 
 func Receive(c chan int) string {
 	select {
 	case v, ok := <-c:
-		return fmt.Sprintf("gives %d, %t", v, ok)
+		return fmt.Sprintf("%d, %t", v, ok)
 	default:
-		return "waits"
+		return "blocks"
 	}
 }
 
 func Close(c chan int) string {
 	close(c)
-	return "passes"
+	return "proceeds"
 }
 
-// Try does operation with c and returns what came of it: "passes", "waits",
-// what was received, or "panics". The message of the panic comes along.
+// Try applies an operation to c. The outcome is what the operation returns, or
+// "panics" with the panic's message.
 func Try(operation func(chan int) string, c chan int) (outcome, message string) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -65,8 +68,8 @@ func Try(operation func(chan int) string, c chan int) (outcome, message string) 
 	return operation(c), ""
 }
 
-// Drain ranges over c and returns how many values it got. It ends when c is
-// closed and empty; on a channel that nobody closes it waits for ever.
+// Drain receives from c until it is closed and empty, and returns how many
+// values it received. On a channel that is never closed it blocks forever.
 func Drain(c <-chan int) (values int) {
 	for range c {
 		values++

@@ -3,22 +3,24 @@ package main
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// A Tally is a number that any number of goroutines may add to.
+// A Tally is a number that any number of goroutines may use concurrently.
 type Tally interface {
-	Add()
-	// Total returns the number. No Add may follow it.
-	Total() int
+	Add()       // adds 1
+	Total() int // returns the number
 }
 
-// AtomicTally is one number, changed in one step that nothing can come in between.
+// AtomicTally is one number. Each of its operations is indivisible.
 type AtomicTally struct{ n atomic.Int64 }
 
 func (t *AtomicTally) Add()       { t.n.Add(1) }
 func (t *AtomicTally) Total() int { return int(t.n.Load()) }
 
-// MutexTally guards its number with a lock. It could guard ten of them, or a map.
+// MutexTally protects its number with a mutex. The code between Lock and Unlock
+// is a critical section: at most one goroutine is in it (mutual exclusion). A
+// mutex can protect ten numbers, or a map, as well as one.
 type MutexTally struct {
 	mu sync.Mutex
 	n  int // guarded by mu
@@ -26,8 +28,8 @@ type MutexTally struct {
 
 func (t *MutexTally) Add() {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.n++
-	t.mu.Unlock()
 }
 
 func (t *MutexTally) Total() int {
@@ -36,42 +38,70 @@ func (t *MutexTally) Total() int {
 	return t.n
 }
 
-// OwnedTally has a goroutine that owns the number; the others send to it.
-type OwnedTally struct {
-	adds  chan struct{} // of empty values: only that one comes matters
-	total chan int
+// RWMutexTally lets several goroutines read at the same time, and one write
+// while none reads. That costs more per operation than a Mutex and is worth it
+// only if reading takes long and writing is rare.
+type RWMutexTally struct {
+	mu sync.RWMutex
+	n  int // guarded by mu
 }
 
-// NewOwnedTally starts the owner. Total ends it.
-func NewOwnedTally() *OwnedTally {
-	t := &OwnedTally{make(chan struct{}), make(chan int)}
+func (t *RWMutexTally) Add() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n++
+}
+
+func (t *RWMutexTally) Total() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.n
+}
+
+// ChannelTally has a goroutine that owns the number. The others send to it and
+// receive from it.
+type ChannelTally struct {
+	adds   chan struct{}
+	totals chan int
+	stop   chan struct{}
+}
+
+// NewChannelTally starts the owner. Stop ends it.
+func NewChannelTally() *ChannelTally {
+	t := &ChannelTally{make(chan struct{}), make(chan int), make(chan struct{})}
 	go func() {
-		n := 0 // needs no lock: only this goroutine can reach it
-		for range t.adds {
-			n++
+		n := 0 // needs no lock: only this goroutine can access it
+		for {
+			select {
+			case <-t.adds:
+				n++
+			case t.totals <- n:
+			case <-t.stop:
+				return
+			}
 		}
-		t.total <- n
 	}()
 	return t
 }
 
-func (t *OwnedTally) Add() { t.adds <- struct{}{} }
+func (t *ChannelTally) Add()       { t.adds <- struct{}{} }
+func (t *ChannelTally) Total() int { return <-t.totals }
 
-func (t *OwnedTally) Total() int {
-	close(t.adds)
-	return <-t.total
-}
+// Stop ends the owner. After it, Add and Total block forever.
+func (t *ChannelTally) Stop() { close(t.stop) }
 
-// Count lets goroutines add to t, each of them so many times, and returns the total.
-func Count(t Tally, goroutines, each int) int {
-	var adding sync.WaitGroup
+// Concurrently calls f n times from each of several goroutines. It returns when
+// all calls have returned, with the time per call.
+func Concurrently(goroutines, n int, f func()) time.Duration {
+	began := time.Now()
+	var wg sync.WaitGroup
 	for range goroutines {
-		adding.Go(func() {
-			for range each {
-				t.Add()
+		wg.Go(func() {
+			for range n {
+				f()
 			}
 		})
 	}
-	adding.Wait()
-	return t.Total()
+	wg.Wait()
+	return time.Since(began) / time.Duration(goroutines*n)
 }

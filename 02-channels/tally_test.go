@@ -3,31 +3,102 @@ package main
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
-// TestEveryWayOfCountingIsRight lets goroutines count to the same number in
-// three ways (claim 2.8). The race detector would object to a fourth.
-func TestEveryWayOfCountingIsRight(t *testing.T) {
-	for name, create := range map[string]func() Tally{
-		"an atomic number":                 func() Tally { return new(AtomicTally) },
-		"a number with a mutex":            func() Tally { return new(MutexTally) },
-		"a goroutine that owns the number": func() Tally { return NewOwnedTally() },
+// TestEveryTallyCountsRight has goroutines count to the same number in four
+// ways (claim 2.8). The race detector would report a fifth, without a lock.
+func TestEveryTallyCountsRight(t *testing.T) {
+	channel := NewChannelTally()
+	defer channel.Stop()
+	for name, tally := range map[string]Tally{
+		"AtomicTally": new(AtomicTally), "MutexTally": new(MutexTally), "RWMutexTally": new(RWMutexTally), "ChannelTally": channel,
 	} {
-		synctest.Test(t, func(t *testing.T) { // it ends only when the owner has ended too
-			if got := Count(create(), 8, 500); got != 4000 {
-				t.Errorf("8 goroutines added 500 each to %s, and it says %d", name, got)
+		Concurrently(8, 500, func() {
+			tally.Add()
+			if n := tally.Total(); n < 1 || n > 4000 { // concurrently with Add
+				t.Errorf("%s: the total is %d while 8 goroutines add 500 each", name, n)
 			}
 		})
+		if got := tally.Total(); got != 4000 {
+			t.Errorf("%s: 8 goroutines added 500 each; the total is %d", name, got)
+		}
 	}
 }
 
-// BenchmarkHandOver is a send without a buffer to a goroutine that waits for it.
-func BenchmarkHandOver(b *testing.B) { send(b, 0) }
+// TestLockExcludesOtherGoroutines tries to enter a critical section that another
+// goroutine is in (claim 2.8): Lock excludes all, RLock excludes writers only.
+func TestLockExcludesOtherGoroutines(t *testing.T) {
+	var mutex MutexTally
+	mutex.mu.Lock()
+	if mutex.mu.TryLock() {
+		t.Error("a locked Mutex was locked again: two goroutines are in the critical section")
+	}
+	var rw RWMutexTally
+	rw.mu.Lock()
+	if rw.mu.TryRLock() {
+		t.Error("a reader got in while a writer holds the RWMutex")
+	}
+	rw.mu.Unlock()
+	rw.mu.RLock()
+	if rw.mu.TryLock() {
+		t.Error("a writer got in while a reader holds the RWMutex")
+	}
+	if !rw.mu.TryRLock() {
+		t.Error("a second reader did not get in while one reads")
+	}
+}
 
-// BenchmarkBufferedSend is a send with room for 64, to the same receiver.
-func BenchmarkBufferedSend(b *testing.B) { send(b, 64) }
+// TestReadersOverlapOnAnRWMutex reads while another goroutine reads; with a
+// Mutex the second read would block forever (claim 2.8).
+func TestReadersOverlapOnAnRWMutex(t *testing.T) {
+	rw := RWMutexTally{n: 7}
+	rw.mu.RLock()
+	defer rw.mu.RUnlock()
+	if got := rw.Total(); got != 7 {
+		t.Errorf("the total is %d, want 7", got)
+	}
+}
 
-func send(b *testing.B, capacity int) {
+// TestStopEndsTheOwner stops a ChannelTally. The bubble ends only if its
+// goroutine has ended, too.
+func TestStopEndsTheOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tally := NewChannelTally()
+		tally.Add()
+		if got := tally.Total(); got != 1 {
+			t.Errorf("the total is %d, want 1", got)
+		}
+		tally.Stop()
+		synctest.Wait()
+		select {
+		case tally.adds <- struct{}{}:
+			t.Error("Add proceeded after Stop; it should block")
+		case n := <-tally.totals:
+			t.Errorf("Total returned %d after Stop; it should block", n)
+		default:
+		}
+	})
+}
+
+// TestConcurrentlyReturnsTheTimePerCall measures 3 goroutines that sleep twice, in fake time.
+func TestConcurrentlyReturnsTheTimePerCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		each := Concurrently(3, 2, func() { time.Sleep(time.Minute) })
+		if all := time.Since(began); each != 20*time.Second || all != 2*time.Minute {
+			t.Errorf("3 goroutines slept for 1 minute twice, in %v: %v per call, want 2m0s and 20s", all, each)
+		}
+	})
+}
+
+// BenchmarkUnbufferedSend sends to a goroutine that receives.
+func BenchmarkUnbufferedSend(b *testing.B) { benchmarkSend(b, 0) }
+
+// BenchmarkBufferedSend does the same with a buffer of 64.
+func BenchmarkBufferedSend(b *testing.B) { benchmarkSend(b, 64) }
+
+func benchmarkSend(b *testing.B, capacity int) {
 	c := make(chan int, capacity)
 	drained := make(chan int)
 	go func() { drained <- Drain(c) }()
@@ -38,30 +109,33 @@ func send(b *testing.B, capacity int) {
 	<-drained
 }
 
-// BenchmarkAtomic adds from one goroutine; BenchmarkAtomicContended from one for each processor.
-func BenchmarkAtomic(b *testing.B)          { alone(b, new(AtomicTally)) }
-func BenchmarkAtomicContended(b *testing.B) { contended(b, new(AtomicTally)) }
+// BenchmarkAdd adds to each tally from one goroutine, and from several per CPU.
+func BenchmarkAdd(b *testing.B) { benchmarkTally(b, Tally.Add) }
 
-// BenchmarkMutex and BenchmarkMutexContended do the same with a lock.
-func BenchmarkMutex(b *testing.B)          { alone(b, new(MutexTally)) }
-func BenchmarkMutexContended(b *testing.B) { contended(b, new(MutexTally)) }
+// BenchmarkRead reads each tally in the same ways.
+func BenchmarkRead(b *testing.B) { benchmarkTally(b, func(t Tally) { t.Total() }) }
 
-// BenchmarkOwner and BenchmarkOwnerContended send to the goroutine that owns the number.
-func BenchmarkOwner(b *testing.B)          { alone(b, NewOwnedTally()) }
-func BenchmarkOwnerContended(b *testing.B) { contended(b, NewOwnedTally()) }
-
-func alone(b *testing.B, tally Tally) {
-	for b.Loop() {
-		tally.Add()
-	}
-	tally.Total()
-}
-
-func contended(b *testing.B, tally Tally) {
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			tally.Add()
+func benchmarkTally(b *testing.B, use func(Tally)) {
+	channel := NewChannelTally()
+	defer channel.Stop()
+	for _, way := range []struct {
+		name  string
+		tally Tally
+	}{{"atomic", new(AtomicTally)}, {"Mutex", new(MutexTally)}, {"RWMutex", new(RWMutexTally)}, {"channel", channel}} {
+		b.Run(way.name+"/goroutines=1", func(b *testing.B) {
+			for b.Loop() {
+				use(way.tally)
+			}
+		})
+		for _, perCPU := range []int{1, 16} {
+			b.Run(way.name+map[int]string{1: "/goroutines=CPUs", 16: "/goroutines=16xCPUs"}[perCPU], func(b *testing.B) {
+				b.SetParallelism(perCPU)
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						use(way.tally)
+					}
+				})
+			})
 		}
-	})
-	tally.Total()
+	}
 }

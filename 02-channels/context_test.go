@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestCancellationReachesEveryCallBelow cancels a request with a cause while the
+// calls below it run (claim 2.9). A call that times out by itself ends neither
+// its caller nor its siblings, and one that asks for more time than its caller
+// has left does not get it.
+func TestCancellationReachesEveryCallBelow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		left := errors.New("the client has left")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(3*time.Second, func() { cancel(left) })
+		short := &Call{Name: "cache", Timeout: time.Second}
+		long := &Call{Name: "row", Timeout: time.Hour}
+		query := &Call{Name: "query", Timeout: 2 * time.Minute, Calls: []*Call{long}}
+		request := &Call{Name: "request", Calls: []*Call{short, query}}
+		began := time.Now()
+		request.Run(ctx, began)
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("Run returned after %v, want 3s", took)
+		}
+		for _, want := range []struct {
+			*Call
+			after time.Duration
+			cause error
+		}{
+			{short, time.Second, context.DeadlineExceeded}, {request, 3 * time.Second, left}, {query, 3 * time.Second, left}, {long, 3 * time.Second, left},
+		} {
+			if want.After != want.after || !errors.Is(want.Cause, want.cause) {
+				t.Errorf("%s: done after %v, cause %v; want %v, %v", want.Name, want.After, want.Cause, want.after, want.cause)
+			}
+		}
+	})
+}
+
+// TestDerivedDeadlineNeverExtends asks for an hour where a minute is left (claim 2.9).
+func TestDerivedDeadlineNeverExtends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		row := &Call{Name: "row", Timeout: time.Hour}
+		row.Run(ctx, time.Now())
+		if row.After != time.Minute || !errors.Is(row.Cause, context.DeadlineExceeded) {
+			t.Errorf("done after %v, cause %v; want 1m0s, %v", row.After, row.Cause, context.DeadlineExceeded)
+		}
+	})
+}
+
+// TestStopEndsTheStream stops streams of prices, by the caller and by the
+// context (claim 2.9). When stop has returned, no goroutine is left.
+func TestStopEndsTheStream(t *testing.T) {
+	if left := LeftRunning(10, FirstPrice); left != 0 {
+		t.Errorf("%d of 10 goroutines are left after stop", left)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var running atomic.Int64
+		prices, stop := Prices(ctx, &running)
+		if first, second := <-prices, <-prices; running.Load() != 1 || second != first+1 {
+			t.Errorf("%d goroutines run, and the prices are %d and %d", running.Load(), first, second)
+		}
+		cancel()
+		synctest.Wait()
+		if running.Load() != 0 {
+			t.Error("ctx is canceled, but the goroutine still runs")
+		}
+		stop() // again, and after cancel
+		stop()
+		if got := FirstPrice(t.Context(), &running); got != 100 {
+			t.Errorf("the first price is %d, want 100", got)
+		}
+	})
+}
+
+// TestStreamThatIsNeverStoppedLeaks discards stop (negative control of 2.9): a
+// goroutine stays for each call, until the parent context is canceled.
+func TestStreamThatIsNeverStoppedLeaks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // ends only because LeftRunning cancels the parent
+		if left := LeftRunning(10, FirstPriceNeverStopped); left != 10 {
+			t.Errorf("%d of 10 goroutines are left; want 10, because no caller stops them", left)
+		}
+	})
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+const allAsleep = "fatal error: all goroutines are asleep - deadlock!\n"
+
+// TestRuntimeReportsWhenAllGoroutinesAreBlocked runs a program that blocks
+// forever (claim 2.7).
+func TestRuntimeReportsWhenAllGoroutinesAreBlocked(t *testing.T) {
+	out, status, err := runRoleOf(withoutRaceDetector(t), "deadlock", "")
+	t.Logf("exit status %d\n%s", status, out)
+	if status != 2 || err != nil || !strings.HasPrefix(out, allAsleep) || !strings.Contains(out, "[chan receive]") {
+		t.Errorf("the only goroutine is blocked; got exit status %d, %v, want 2 and the runtime's report", status, err)
+	}
+}
+
+// TestRuntimeIsSilentWhileAListenerIsOpen runs the same deadlock in a program
+// with a listener (negative control of 2.7).
+func TestRuntimeIsSilentWhileAListenerIsOpen(t *testing.T) {
+	withoutRaceDetector(t) // skips the test if there is no go command
+	state, reported, err := RunStuckServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state != "goroutine 1 [chan receive]" || reported != "" {
+		t.Errorf("got state %q and report %q; want main blocked in a receive, and no report", state, reported)
+	}
+}
+
+// TestDirectionsThatAreKeptCompile type-checks the right program (claim 2.6).
+func TestDirectionsThatAreKeptCompile(t *testing.T) {
+	if err := Check(RightDirection); err != nil {
+		t.Errorf("a worker that receives jobs and sends results does not compile: %v", err)
+	}
+}
+
+// TestReceiveFromSendOnlyChannelDoesNotCompile type-checks the wrong program
+// (negative control of 2.6).
+func TestReceiveFromSendOnlyChannelDoesNotCompile(t *testing.T) {
+	if err := Check(WrongDirection); err == nil || !strings.Contains(err.Error(), "cannot receive from send-only channel") {
+		t.Errorf("a receive from a send-only channel: got the error %v, want that it does not compile", err)
+	}
+	if err := Check("package"); err == nil {
+		t.Error("a program with a syntax error is said to compile")
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// deadlocks runs a role and requires that the runtime reports a deadlock, with
+// goroutines blocked in the given states.
+func deadlocks(t *testing.T, role string, states ...string) {
+	t.Helper()
+	out, status, err := runRoleOf(withoutRaceDetector(t), role, "")
+	t.Logf("exit status %d\n%s", status, out)
+	if status != 2 || err != nil || !strings.HasPrefix(out, allAsleep) {
+		t.Errorf("got exit status %d, %v; want 2 and %q", status, err, allAsleep)
+	}
+	for _, state := range states {
+		if !strings.Contains(out, state) {
+			t.Errorf("no goroutine is in the state %s", state)
+		}
+	}
+}
+
+// TestHelperForLockedStateDoesNotLock withdraws with one Lock (claim 2.10).
+func TestHelperForLockedStateDoesNotLock(t *testing.T) {
+	a := &Account{balance: 100}
+	if err := a.Withdraw(70); err != nil || a.Balance() != 30 {
+		t.Errorf("after a withdrawal of 70 of 100: error %v, balance %d", err, a.Balance())
+	}
+	if err := a.Withdraw(31); !errors.Is(err, ErrInsufficient) || a.Balance() != 30 {
+		t.Errorf("a withdrawal of 31 of 30: error %v, balance %d; want %v, 30", err, a.Balance(), ErrInsufficient)
+	}
+	shared := &Account{balance: 1000}
+	Concurrently(4, 250, func() { shared.Withdraw(1) })
+	if shared.Balance() != 0 {
+		t.Errorf("4 goroutines withdrew all of 1000; the balance is %d", shared.Balance())
+	}
+}
+
+// TestLockTwiceBlocksForever locks a mutex in two methods (negative control of 2.10).
+func TestLockTwiceBlocksForever(t *testing.T) {
+	deadlocks(t, "lock twice", "[sync.Mutex.Lock]")
+}
+
+// TestReadLockTwiceBlocksBehindAWriter has a writer wait between two read locks
+// (negative control of 2.10).
+func TestReadLockTwiceBlocksBehindAWriter(t *testing.T) {
+	deadlocks(t, "read-lock twice", "[sync.RWMutex.RLock]", "[sync.RWMutex.Lock]")
+}
+
+// TestOrderedLocksNeverDeadlock transfers 10,000 times each way, concurrently (claim 2.11).
+func TestOrderedLocksNeverDeadlock(t *testing.T) {
+	a, b := &Account{number: 1, balance: 100}, &Account{number: 2, balance: 100}
+	transfers := []func(){func() { Transfer(a, b, 1) }, func() { Transfer(b, a, 1) }}
+	next := make(chan func(), len(transfers))
+	for _, transfer := range transfers {
+		next <- transfer
+	}
+	Concurrently(len(transfers), 1, func() { // a direction for each goroutine
+		transfer := <-next
+		for range 10_000 {
+			transfer()
+		}
+	})
+	if total := a.Balance() + b.Balance(); total != 200 || a.Balance() < 0 || b.Balance() < 0 {
+		t.Errorf("the balances are %d and %d; want a total of 200, and none below 0", a.Balance(), b.Balance())
+	}
+}
+
+// TestTransferMovesTheAmount transfers in both directions of the numbers (claim 2.11).
+func TestTransferMovesTheAmount(t *testing.T) {
+	a, b := &Account{number: 1, balance: 100}, &Account{number: 2, balance: 100}
+	for _, step := range []struct {
+		from, to *Account
+		amount   int
+		err      error
+		a, b     int
+	}{{a, b, 30, nil, 70, 130}, {b, a, 130, nil, 200, 0}, {b, a, 1, ErrInsufficient, 200, 0}, {a, b, 201, ErrInsufficient, 200, 0}} {
+		err := Transfer(step.from, step.to, step.amount)
+		if !errors.Is(err, step.err) || a.Balance() != step.a || b.Balance() != step.b {
+			t.Errorf("from %d to %d, %d: error %v, balances %d and %d; want %v, %d, %d",
+				step.from.number, step.to.number, step.amount, err, a.Balance(), b.Balance(), step.err, step.a, step.b)
+		}
+	}
+}
+
+// TestUnorderedLocksDeadlock has two transfers meet between their locks
+// (negative control of 2.11).
+func TestUnorderedLocksDeadlock(t *testing.T) {
+	deadlocks(t, "unordered locks", "[sync.Mutex.Lock]", "[sync.WaitGroup.Wait]")
+}
+
+// TestUnorderedTransferMovesTheAmount: alone, the wrong version is right, which is
+// why its fault is found late.
+func TestUnorderedTransferMovesTheAmount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := &Account{number: 1, balance: 100}, &Account{number: 2, balance: 100}
+		between := false
+		err := TransferUnordered(a, b, 30, func() { between = !a.mu.TryLock() && b.mu.TryLock(); b.mu.Unlock() })
+		if err != nil || a.Balance() != 70 || b.Balance() != 130 || !between {
+			t.Errorf("error %v, balances %d and %d, between called between the locks: %t", err, a.Balance(), b.Balance(), between)
+		}
+		if err := TransferUnordered(a, b, 71, func() {}); !errors.Is(err, ErrInsufficient) {
+			t.Errorf("a transfer of 71 of 70: error %v", err)
+		}
+	})
+}
