@@ -166,7 +166,7 @@ func TestExcerptShowsTheSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	where := fmt.Sprintf("crowd.go:%d", line)
-	want := fmt.Sprintf("     %-16s  close(c.leave)\n     %-16s  c.members.Wait()\n\n", where, "")
+	want := fmt.Sprintf("     %-16s  close(c.leave)\n     %-16s  c.members.Wait()\n", where, "")
 	if got != want || !strings.Contains(strings.Split(string(text), "\n")[line-1], "close(c.leave)") {
 		t.Errorf("the excerpt is\n%s\nwant\n%s", got, want)
 	}

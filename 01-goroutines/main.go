@@ -31,17 +31,17 @@ func main() {
 		ask:    quizzes,
 		sections: []section{
 			{"1.1", "A goroutine costs a few kilobytes; an OS thread costs far more.",
-				code{"(c *Crowd) Grow", "c.alive.Add(1)", 4}, memoryPerGoroutine},
+				code{"(c *Crowd) Grow", "<-c.leave", 1}, memoryPerGoroutine},
 			{"1.2", "A hundred thousand goroutines, or a million, can be alive at the same time.",
-				code{"(c *Crowd) Alive", "func", 1}, aliveTogether},
+				code{"(c *Crowd) Grow", "started.Wait()", 1}, aliveTogether},
 			{"1.3", "The scheduler runs them on a few OS threads.",
-				code{"(c *Crowd) Grow", "if c.threadEach", 3}, fewThreads},
+				code{"(c *Crowd) Grow", "runtime.LockOSThread", 1}, fewThreads},
 			{"1.4", "A busy or blocked goroutine does not stop the others, even on one CPU.",
-				code{"OthersRun", "go ran.Store", 3}, preemption},
+				code{"OthersRun", "go ran.Store", 2}, preemption},
 			{"1.5", "When main returns, the program ends; it does not wait for goroutines.",
-				code{"MainWaits", "wg.Go", 4}, mainReturns},
+				code{"MainWaits", "wg.Wait", 1}, mainReturns},
 			{"1.6", "Concurrency is not parallelism.",
-				code{"Share", "for taken", 3}, concurrencyIsNotParallelism},
+				code{"Share", "wg.Go(func() {", 2}, concurrencyIsNotParallelism},
 			{"1.7", "An unrecovered panic in any goroutine ends the whole program.",
 				code{"Result", "if v := recover()", 3}, unrecoveredPanic},
 			{"1.8", "Goroutines share the variables that they capture.",
@@ -74,9 +74,8 @@ func memoryPerGoroutine(context.Context) string {
 		}
 	}
 	crowd.Leave()
-	takeaway("The memory is a small stack, which grows when it must, and some",
-		"bookkeeping: as much for the last goroutine as for the first. Section 1.3",
-		"compares goroutines with threads.")
+	takeaway("A small stack, which grows when it must, and some bookkeeping: as much",
+		"for the last goroutine as for the first. 1.3 compares them with threads.")
 	switch {
 	case each < 1<<10:
 		return "a"
@@ -116,8 +115,7 @@ func fewThreads(context.Context) string {
 		fmt.Printf(row, count(locked)+", each locked to a thread", measured(fmt.Sprint(used, " threads")), measured(short(took/locked)))
 	}
 	takeaway("A blocked goroutine does not occupy a thread. A few threads run all",
-		"goroutines that are ready. runtime.LockOSThread gives a goroutine a",
-		"thread of its own, which some C libraries need.")
+		"goroutines that are ready.")
 	if blocked < 500 {
 		return "a"
 	}
@@ -133,12 +131,12 @@ func preemption(context.Context) string {
 	runtime.GOMAXPROCS(before)
 	close(blocked)
 	all := turns[len(turns)-1].End
-	fmt.Print("     three goroutines and one CPU (GOMAXPROCS=1)\n\n")
+	fmt.Println("     three goroutines, one CPU (GOMAXPROCS=1)")
 	for who, name := range []string{"computes", "computes", "blocks"} {
 		fmt.Printf("     %-8s  %s\n", name, lane(turns, who, 56))
 	}
-	fmt.Printf("               0%55s\n\n", measured(short(all)))
-	fmt.Println("     one goroutine is busy; does another one run?")
+	fmt.Printf("               0%55s\n", measured(short(all)))
+	fmt.Println("     while one goroutine is busy, does another one run?")
 	for _, row := range []struct{ with, env string }{
 		{"with preemption", ""},
 		{"GODEBUG=asyncpreemptoff=1 (wrong)", "GODEBUG=asyncpreemptoff=1"},
@@ -149,9 +147,8 @@ func preemption(context.Context) string {
 		}
 		fmt.Printf("       %-34s  %s\n", row.with, measured(ran))
 	}
-	takeaway("Two of the three compute and never offer to stop. The scheduler preempts",
-		"a goroutine that has had its CPU for more than 10 ms. A turn lasted",
-		fmt.Sprintf("%s on average. The blocked goroutine used no CPU at all.", short(all/time.Duration(len(turns)))))
+	takeaway("The scheduler preempts a goroutine that has had its CPU for 10 ms. A turn",
+		fmt.Sprintf("lasted %s on average. The blocked goroutine used no CPU.", short(all/time.Duration(len(turns)))))
 	switch {
 	case len(turns) == 2:
 		return "a"
@@ -192,9 +189,8 @@ func mainReturns(context.Context) string {
 		printed[i] = strings.TrimSpace(out)
 		fmt.Printf(row, main.does, measured(fmt.Sprintf("%q", printed[i])), status)
 	}
-	takeaway("Quoted is what the goroutine printed. The process of the wrong main",
-		"exits with status 0 and no error, but the work is lost. Use WaitGroup.Go",
-		"and Wait.")
+	takeaway("Quoted is what the goroutine printed. The wrong main exits with status 0",
+		"and no error, but the work is lost. Use WaitGroup.Go and Wait.")
 	if printed[0] == "" {
 		return "c"
 	}
@@ -227,10 +223,9 @@ func concurrencyIsNotParallelism(context.Context) string {
 	took := Share(sleepers, sleepers, func() { time.Sleep(sleep) })
 	fmt.Printf(row, fmt.Sprintf("%s goroutines that sleep %s each", count(sleepers), short(sleep)),
 		measured(short(took)), measured(times(sleepers*sleep, took)))
-	takeaway(fmt.Sprintf("GOMAXPROCS is %d, of %s. Concurrency is to have many things in", cpus, plural(runtime.NumCPU(), "CPU")),
-		"progress; parallelism is to run several in the same instant. Computation",
-		"gains up to GOMAXPROCS and no further (and less while other programs use",
-		"the CPUs). Blocked goroutines need no CPU, so they all wait together.")
+	takeaway(fmt.Sprintf("GOMAXPROCS is %d, of %s. Computation gains up to GOMAXPROCS (less", cpus, plural(runtime.NumCPU(), "CPU")),
+		"while other programs use the CPUs): parallelism. Blocked goroutines need",
+		"no CPU; they all wait at the same time: concurrency.")
 	if took < sleepers*sleep/10 {
 		return "a"
 	}
@@ -245,14 +240,13 @@ func unrecoveredPanic(context.Context) string {
 		return ""
 	}
 	first, _, _ := strings.Cut(out, "\n")
-	fmt.Printf("     recovered in main (wrong)     %s\n", measured(first))
-	fmt.Printf("                                   the program exits with status %d\n", status)
+	const row = "     %-28s %s\n     %28s %s\n"
+	fmt.Printf(row, wrong("recovered in main (wrong)"), measured(first), "", fmt.Sprint("and the program exits with status ", status))
 	if p, ok := errors.AsType[*PanicError](<-Result(func() error { return openMailbox(nil) })); ok {
-		fmt.Printf("     recovered in its goroutine    %s\n", measured(p.Error()))
-		fmt.Println("                                   is an error, and this program continues")
+		fmt.Printf(row, "recovered in its goroutine", measured(p.Error()), "", "as an error, and this program continues")
 	}
-	takeaway("A deferred recover in main has no effect on other goroutines. Recover in",
-		"the goroutine that panics, and turn the panic into an error.")
+	takeaway("recover has no effect on other goroutines. Recover in the goroutine that",
+		"panics, and turn the panic into an error.")
 	if status != 0 {
 		return "c"
 	}
@@ -274,8 +268,8 @@ func capturedVariables(context.Context) string {
 		fmt.Printf(row, "one err for all (wrong)", measured(line))
 	}
 	takeaway("A function literal captures variables, not values. Since Go 1.22 each",
-		"iteration has a variable of its own. One err that several goroutines",
-		"assign is a data race (chapter 02), and all errors but one are lost.")
+		"iteration has its own. One err that several goroutines assign is a data",
+		"race (chapter 02), and all errors but one are lost.")
 	switch {
 	case slices.Equal(values, []int{0, 1, 2}):
 		return "a"

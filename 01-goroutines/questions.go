@@ -33,12 +33,12 @@ var quizzes = map[string]quiz{
 		"100 s divided by the number of CPUs",
 		"100 s",
 	}, ""},
-	"1.7": {"main has a deferred recover, and a goroutine that it started panics. What happens?", []string{
+	"1.7": {"main defers recover, and a goroutine that it started panics. What happens?", []string{
 		"main recovers the panic",
 		"only that goroutine ends",
 		"the whole program ends",
 	}, ""},
-	"1.8": {"for i := range 3, each iteration starts a goroutine that uses i. Which values do they see?", []string{
+	"1.8": {"Each iteration of for i := range 3 starts a goroutine. Which i do they see?", []string{
 		"0, 1 and 2",
 		"3, 3 and 3",
 		"0, 0 and 0",

@@ -30,21 +30,21 @@ func main() {
 		ask:    quizzes,
 		sections: []section{
 			{"2.1", "A send on an unbuffered channel blocks until a receiver takes the value.",
-				code{"SendAll", "letter := new", 2}, unbuffered},
+				code{"SendAll", "letter.Text = text", 1}, unbuffered},
 			{"2.2", "A send on a buffered channel blocks only while the buffer is full.",
-				code{"SendAll", "s := Sent", 3}, buffered},
+				code{"SendAll", "c <- letter", 1}, buffered},
 			{"2.3", "What an operation does depends on the state of the channel.",
-				code{"Receive", "case v, ok", 4}, states},
+				code{"Receive", "case v, ok", 1}, states},
 			{"2.4", "Data whose ownership is passed over a channel needs no lock.",
-				code{"CountOwned", "own := new", 4}, ownership},
+				code{"CountOwned", "totals <- own", 1}, ownership},
 			{"2.5", "select blocks until a case is ready; of several it takes one at random.",
-				code{"Until", "case v :=", 4}, selecting},
+				code{"Until", "case <-ctx.Done", 2}, selecting},
 			{"2.6", "The compiler checks the direction in a channel's type.",
 				code{}, direction},
 			{"2.7", "The runtime reports a deadlock only if all goroutines are blocked.",
 				code{"Deadlock", "letters :=", 2}, deadlock},
 			{"2.8", "A mutex protects state that stays; a channel passes values on.",
-				code{"(t *MutexTally) Add", "t.mu.Lock", 3}, mutexOrChannel},
+				code{"(t *MutexTally) Add", "defer t.mu.Unlock", 2}, mutexOrChannel},
 			{"2.9", "A context carries cancellation and a deadline down a tree of calls.",
 				code{"(c *Call) Run", "ctx, cancel =", 2}, contexts},
 		},
@@ -65,12 +65,11 @@ const interval = 40 * time.Millisecond // between two receives
 
 // unbuffered sends without a buffer.
 func unbuffered(context.Context) string {
-	sends, texts := SendAll(make(chan *Letter), interval, "one", "two", "three", "four", "five", "six")
-	fmt.Printf("     no buffer; the receiver takes a letter every %s\n\n", short(interval))
+	sends, texts := SendAll(make(chan *Letter), interval, "one", "two", "three", "four")
+	fmt.Printf("     no buffer; the receiver takes a letter every %s\n", short(interval))
 	drawSends(sends, texts, sends[len(sends)-1].Done)
-	takeaway("░ the sender is blocked, until the receiver takes the letter. What the",
-		"sender wrote before the send happens before what the receiver reads:",
-		"the text is there. (Search for: happens before.)")
+	takeaway("░ the sender is blocked. Its write to the letter happens before the send,",
+		"and so before the receiver's read: the text is there.")
 	switch blocked := sends[2].Done - sends[2].Began; {
 	case blocked < interval/4:
 		return "a"
@@ -82,11 +81,11 @@ func unbuffered(context.Context) string {
 
 // buffered sends with a buffer of three.
 func buffered(context.Context) string {
-	sends, texts := SendAll(make(chan *Letter, 3), interval, "one", "two", "three", "four", "five", "six")
-	fmt.Printf("     a buffer of 3; the receiver takes a letter every %s\n\n", short(interval))
+	sends, texts := SendAll(make(chan *Letter, 3), interval, "one", "two", "three", "four", "five")
+	fmt.Printf("     a buffer of 3; the receiver takes a letter every %s\n", short(interval))
 	drawSends(sends, texts, max(sends[len(sends)-1].Done, time.Duration(len(sends))*interval)) // to the scale of 2.1
-	takeaway("Three letters fit into the buffer. From then on the sender is as slow as",
-		"the receiver and cannot fill the memory: backpressure.")
+	takeaway("When the buffer is full, the sender is as slow as the receiver, and",
+		"cannot fill the memory: backpressure.")
 	first := slices.IndexFunc(sends, func(s Sent) bool { return s.Done-s.Began > interval/4 })
 	return map[int]string{2: "a", 3: "b", -1: "c"}[first]
 }
@@ -107,13 +106,12 @@ func states(context.Context) (supported string) {
 		fmt.Printf(row, state.Name, outcomes[0], outcomes[1], outcomes[2])
 		supported = map[string]string{"0, false": "a", "blocks": "b", "panics": "c"}[outcomes[1]]
 	}
-	fmt.Println("\n     panic:", strings.Join(messages, "\n     panic: "))
+	fmt.Println("     panics:", strings.Join(messages[:min(2, len(messages))], "; ")+";\n            ", strings.Join(messages[min(2, len(messages)):], "; "))
 	letters := filled(3, 3)
 	close(letters)
 	fmt.Printf("     range over a closed channel with 3 values: %d iterations\n", Drain(letters))
-	takeaway("No other goroutine uses these channels. 7 is the value in the buffer;",
-		"true and false are the ok of v, ok := <-c. Close says that no more values",
-		"will come. Only the sender can know that, so the sender closes.")
+	takeaway("No other goroutine uses these channels. 7 is the value in the buffer.",
+		"Close says that no more values will come, so only the sender closes.")
 	return supported
 }
 
@@ -124,13 +122,12 @@ func ownership(context.Context) string {
 		logs[i] = slices.Repeat([]int{512}, 1000)
 	}
 	total := CountOwned(logs...)
-	fmt.Println("     4 logs of 1,000 responses, counted in a goroutine each, without a lock")
-	fmt.Printf("     requests %s   bytes %s\n", measured(count(total.Requests)), measured(count(total.Bytes)))
-	takeaway("A data race: two goroutines access the same memory, one of them writes,",
-		"and nothing orders the accesses. n++ loads, adds and stores. If two",
-		"goroutines load the same n, one update is lost. That is rare, so a test",
-		"of the total finds nothing. The race detector reports it:",
-		"go test -race -v -run SharedTotal ./02-channels (the test wants a report)")
+	fmt.Println("     A data race: two goroutines access the same memory, one of them writes,")
+	fmt.Println("     and nothing orders the accesses. Here each goroutine owns its total.")
+	fmt.Printf("     4 goroutines counted %s requests, %s bytes\n", measured(count(total.Requests)), measured(count(total.Bytes)))
+	takeaway("With one total for all, n++ (load, add, store) sometimes loses an update:",
+		"too rarely for a test of the total. The race detector reports it:",
+		"go test -race -v -run SharedTotal ./02-channels (it must report a race)")
 	return ""
 }
 
@@ -146,7 +143,7 @@ func selecting(context.Context) string {
 	show("a value, or the default", func() (string, error) { v, ok := IfReady(never); return fmt.Sprintf("%q, %t", v, ok), nil })
 	const tries = 1000
 	taken := TakesWhenDone(Until, tries)
-	fmt.Printf("\n     %s times ctx is done and a value is ready; how often is it taken?\n", count(tries))
+	fmt.Printf("     %s times ctx is done and a value is ready; how often is it taken?\n", count(tries))
 	fmt.Printf("     by a select %36s times\n", measured(fmt.Sprint(taken)))
 	fmt.Printf("     by a select after a check of ctx.Err() %9s times\n", measured(fmt.Sprint(TakesWhenDone(UntilChecked, tries))))
 	takeaway("One goroutine blocks on several operations, and does not poll. If the",
@@ -165,10 +162,9 @@ func direction(context.Context) string {
 	fmt.Println("     func worker(jobs <-chan int, results chan<- int) {")
 	fmt.Printf("         %-24s%v\n", "results <- <-jobs * 2", cmp.Or(Check(RightDirection), errors.New("compiles")))
 	err, ok := errors.AsType[types.Error](Check(WrongDirection))
-	message := strings.NewReplacer(": ", ":\n             ", " (", "\n             (").Replace(err.Msg)
+	message, _, _ := strings.Cut(strings.TrimPrefix(err.Msg, "invalid operation: "), " (")
 	fmt.Printf("         %-24s%s\n             %s\n", "<-results", wrong("does not compile (wrong)"), message)
-	takeaway("The arrow shows which way values go. The signature says who may send and",
-		"who may receive, and a mistake never gets to run.")
+	takeaway("The signature says who may send and who may receive.")
 	return map[bool]string{true: "a", false: "c"}[ok]
 }
 
@@ -183,10 +179,9 @@ func deadlock(context.Context) string {
 	}
 	fmt.Printf("     a server: the same, and a listener\n       %s, and the runtime reports %s\n",
 		measured(state), measured(fmt.Sprintf("%q", reported)))
-	takeaway("A deadlock: goroutines block one another, and none can continue. The",
-		"runtime reports it only if no goroutine is left that could wake another",
-		"one. A server always has one that waits for the network, so a handler",
-		"that is stuck there is not reported. (Search for: goroutine leak.)")
+	takeaway("A deadlock: goroutines block one another, and none can continue. A server",
+		"has a goroutine that waits for the network and could wake others, so the",
+		"runtime does not report a handler that is stuck: a goroutine leak.")
 	return map[bool]string{true: "c", false: "a"}[reported == ""]
 }
 
@@ -214,10 +209,9 @@ func mutexOrChannel(context.Context) (supported string) {
 		}
 		fmt.Printf(row, way.name, count(way.tally.Total()), measured(short(add)), measured(short(read)))
 	}
-	takeaway("Between Lock and Unlock at most one goroutine runs: mutual exclusion. The",
-		"code there is the critical section; keep it short. State that stays in",
-		"place: a mutex, or an atomic if it is one number. A value that moves on",
-		"to another goroutine: a channel.")
+	takeaway("Between Lock and Unlock, in the critical section, at most one goroutine",
+		"runs: mutual exclusion. State that stays: a mutex, or an atomic for one number.",
+		"A value that moves on to another goroutine: a channel.")
 	return supported
 }
 
@@ -233,12 +227,11 @@ func contexts(ctx context.Context) string {
 	request.Run(ctx, time.Now())
 	fmt.Printf("     %-34s %8s   %s\n", "call", "done", "cause")
 	drawCalls(request, "", "")
-	fmt.Print("\n     10 functions read one price of a stream; goroutines that are left\n")
+	fmt.Print("     10 functions read one price of a stream; goroutines that are left\n")
 	fmt.Printf("       %-32s %2d\n", "each defers stop()", LeftRunning(10, FirstPrice))
 	fmt.Printf("       %-32s %2d\n", wrong("each discards stop (wrong)"), LeftRunning(10, FirstPriceNeverStopped))
-	takeaway("Cancellation and deadlines go down the tree, never up. A call may ask for",
-		"less time than its caller has left, not for more. A function that derives",
-		"a context must cancel it, or it leaks: a context, a timer, a goroutine.")
+	takeaway("Cancellation goes down the tree, never up. A call gets no more time than",
+		"its caller has left. A function that derives a context must cancel it.")
 	return map[bool]string{true: "b", false: "a"}[row.After < row.Timeout]
 }
 
@@ -286,8 +279,8 @@ func vetting(context.Context) string {
 	for _, file := range []string{"copied_lock", "lost_cancel", "late_add", "unbuffered_signal", "deferred_lock"} {
 		fmt.Printf("     %s.go\n", file)
 		for _, f := range findings[file+".go"] {
-			message, _, _ := strings.Cut(f.Message, ", ")
-			fmt.Printf("       line %d: %s\n", f.Line, measured(strings.ReplaceAll(message, "command-line-arguments.", "")))
+			message, _, _ := strings.Cut(strings.ReplaceAll(f.Message, "command-line-arguments.", ""), ", ")
+			fmt.Printf("       %s\n", measured(message))
 		}
 		if len(findings[file+".go"]) == 0 {
 			fmt.Println("       no finding")

@@ -3,7 +3,7 @@ package main
 // quizzes are what -ask asks, by section. Where right is empty the section
 // measures which answer is right.
 var quizzes = map[string]quiz{
-	"2.1": {"No buffer, and the receiver takes a value every 40 ms. How long does send 3 block?", []string{
+	"2.1": {"No buffer, and a receive every 40 ms. How long does send 3 block?", []string{
 		"not at all",
 		"about 40 ms",
 		"about 120 ms",
@@ -18,12 +18,12 @@ var quizzes = map[string]quiz{
 		"it blocks",
 		"it panics",
 	}, ""},
-	"2.4": {"Four goroutines add to one total without a lock. What can a test of the total see?", []string{
+	"2.4": {"Four goroutines add to one total, unlocked. What can a test of it see?", []string{
 		"always a wrong total",
 		"always the right total",
 		"often the right total: only the race detector is certain",
 	}, "c"},
-	"2.5": {"A context is canceled, and a channel has a value. Which case does select take?", []string{
+	"2.5": {"ctx is canceled, and a channel has a value. Which case does select take?", []string{
 		"either, at random",
 		"the context's, because it was ready first",
 		"the one that comes first in the source",
@@ -33,7 +33,7 @@ var quizzes = map[string]quiz{
 		"when the receive is executed: it panics",
 		"never: it blocks",
 	}, ""},
-	"2.7": {"One handler of a server blocks on a channel forever. What does the runtime report?", []string{
+	"2.7": {"One handler of a server blocks forever. What does the runtime report?", []string{
 		"fatal error: all goroutines are asleep - deadlock!",
 		"a timeout, after a while",
 		"nothing",
@@ -43,17 +43,17 @@ var quizzes = map[string]quiz{
 		"a number with a mutex",
 		"a goroutine that owns the number, with a channel",
 	}, ""},
-	"2.9": {"A request has 30 ms left, and a call below it asks for an hour. When does that call end?", []string{
-		"after an hour",
+	"2.9": {"A request has 30 ms left; a call below asks for a minute. When does it end?", []string{
+		"after a minute",
 		"after 30 ms",
 		"never, unless it calls cancel",
 	}, ""},
-	"2.10": {"A method holds a mutex and calls another method that locks the same mutex. What happens?", []string{
+	"2.10": {"A method that holds a mutex calls one that locks it, too. What happens?", []string{
 		"Lock returns: this goroutine already holds the mutex",
 		"Lock panics",
 		"Lock blocks forever",
 	}, ""},
-	"2.11": {"Two transfers, from a to b and from b to a, each lock the paying account first. Can both block?", []string{
+	"2.11": {"Two opposite transfers each lock the paying account first. Can both block?", []string{
 		"yes, forever",
 		"yes, until one of them times out",
 		"no: each locks only what it needs",

@@ -30,7 +30,7 @@ func SendAll(c chan *Letter, interval time.Duration, texts ...string) (sends []S
 
 	for _, text := range texts {
 		letter := new(Letter)
-		letter.Text = text // happens before the send, and so before the receive
+		letter.Text = text // happens before the receive
 		s := Sent{Began: time.Since(began)}
 		c <- letter
 		s.Done = time.Since(began)

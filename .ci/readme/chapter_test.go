@@ -1,6 +1,7 @@
-// Package readme holds the READMEs to the truth: the tests they name exist,
-// the claims they list are the ones the programs print, the output they show is
-// the programs', and the edits they propose do what they say.
+// Package readme compares the READMEs with the code: the tests that they name
+// exist, the claims that they list are those that the programs print, the output
+// that they show is the programs' output, and the edits that they propose do what
+// the text says.
 //
 //	go test ./.ci/readme          check everything
 //	go test ./.ci/readme -update  write the programs' output into the READMEs
@@ -13,84 +14,116 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
 const root = "../.."
 
-// A Chapter is one numbered folder as its README tells of it and as its code is.
+// A Chapter is one numbered folder, with its texts and tests.
 type Chapter struct {
-	Name   string            // such as 05-worker-pool
-	Readme string            // its text
-	Tests  map[string]string // every test and benchmark, with its doc comment
-	Claims map[string]Claim  // by id, from the README's table
+	Name       string // such as 05-worker-pool
+	Readme     string // the text of README.md
+	Instructor string // the text of INSTRUCTOR.md
+	Tests      map[string]Test
+	Claims     map[string]Claim // by id, from the README's table
+}
+
+// A Test is a test, benchmark or fuzz target of a chapter.
+type Test struct {
+	File     string
+	Claims   []string // that it tests: ids in its doc comment after "claim"
+	Controls []string // of which it is a negative control
 }
 
 // A Claim is one row of a README's table.
 type Claim struct {
-	Sentence string
-	Tests    []string // of proof and counter-proof
+	Sentence, Test, Control string // Test and Control are the table's cells
 }
 
-// Dir returns the chapter's folder, seen from here.
+// Dir returns the chapter's folder.
 func (c Chapter) Dir() string { return filepath.Join(root, c.Name) }
 
+// Of returns the names of the tests of a claim, and of its negative controls.
+func (c Chapter) Of(id string) (tests, controls []string) {
+	for name, t := range c.Tests {
+		if slices.Contains(t.Claims, id) {
+			tests = append(tests, name)
+		}
+		if slices.Contains(t.Controls, id) {
+			controls = append(controls, name)
+		}
+	}
+	return tests, controls
+}
+
 var (
-	claimRow = regexp.MustCompile(`(?m)^\| *(\d+\.\d+) *\|([^|]+)\|(.+)\|$`)
-	testName = regexp.MustCompile("`((?:Test|Benchmark)[A-Z]\\w*)`")
+	claimRow  = regexp.MustCompile(`(?m)^\| *(\d+\.\d+) *\|([^|]+)\|([^|]+)\|([^|]+)\|$`)
+	testName  = regexp.MustCompile("`((?:Test|Benchmark|Fuzz)[A-Z]\\w*)`")
+	claimsOf  = regexp.MustCompile(`\bclaims? ((?:\d+\.\d+(?:, | and )?)+)`)
+	controlOf = regexp.MustCompile(`\bnegative controls? of ((?:\d+\.\d+(?:, | and )?)+)`)
+	id        = regexp.MustCompile(`\d+\.\d+`)
 )
 
-// chapters reads all chapters there are.
+// chapters reads all chapters.
 func chapters(t *testing.T) []Chapter {
 	t.Helper()
 	readmes, err := filepath.Glob(filepath.Join(root, "[0-9][0-9]-*", "README.md"))
-	if err != nil || len(readmes) == 0 {
-		t.Fatalf("no chapters: %v", err)
+	if err != nil || len(readmes) != 7 {
+		t.Fatalf("%d chapters, %v", len(readmes), err)
 	}
 	var all []Chapter
 	for _, readme := range readmes {
+		dir := filepath.Dir(readme)
 		c := Chapter{
-			Name:   filepath.Base(filepath.Dir(readme)),
-			Readme: read(t, readme),
-			Claims: make(map[string]Claim),
+			Name:       filepath.Base(dir),
+			Readme:     read(t, readme),
+			Instructor: read(t, filepath.Join(dir, "INSTRUCTOR.md")),
+			Tests:      tests(t, dir),
+			Claims:     make(map[string]Claim),
 		}
-		c.Tests = tests(t, c.Dir())
 		for _, row := range claimRow.FindAllStringSubmatch(c.Readme, -1) {
-			claim := Claim{Sentence: strings.TrimSpace(row[2])}
-			for _, name := range testName.FindAllStringSubmatch(row[3], -1) {
-				claim.Tests = append(claim.Tests, name[1])
-			}
-			c.Claims[row[1]] = claim
+			c.Claims[row[1]] = Claim{strings.TrimSpace(row[2]), strings.TrimSpace(row[3]), strings.TrimSpace(row[4])}
 		}
 		all = append(all, c)
 	}
 	return all
 }
 
-// tests returns the tests and benchmarks of the package in dir, with their doc comments.
-func tests(t *testing.T, dir string) map[string]string {
+// tests returns the tests of the package in dir.
+func tests(t *testing.T, dir string) map[string]Test {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := make(map[string]string)
+	found := make(map[string]Test)
 	for _, file := range files {
 		syntax, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, decl := range syntax.Decls {
-			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && testName.MatchString("`"+f.Name.Name+"`") {
-				found[f.Name.Name] = f.Doc.Text()
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || f.Recv != nil || !testName.MatchString("`"+f.Name.Name+"`") {
+				continue
 			}
+			doc := strings.Join(strings.Fields(f.Doc.Text()), " ")
+			test := Test{File: filepath.Base(file)}
+			for _, m := range claimsOf.FindAllStringSubmatch(doc, -1) {
+				test.Claims = append(test.Claims, id.FindAllString(m[1], -1)...)
+			}
+			for _, m := range controlOf.FindAllStringSubmatch(doc, -1) {
+				test.Controls = append(test.Controls, id.FindAllString(m[1], -1)...)
+			}
+			found[f.Name.Name] = test
 		}
 	}
 	return found
 }
 
-// read returns a file's text with the line ends of Unix, whatever a checkout made of them.
+// read returns the text of a file, with the line ends of Unix.
 func read(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -98,4 +131,12 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return strings.ReplaceAll(string(text), "\r\n", "\n")
+}
+
+// section returns the part of a Markdown text under a heading, up to the next one of the same level.
+func section(text, heading string) string {
+	_, after, _ := strings.Cut("\n"+text, "\n"+heading+"\n")
+	level, _, _ := strings.Cut(heading, " ")
+	part, _, _ := strings.Cut(after, "\n"+level+" ")
+	return part
 }

@@ -1,97 +1,163 @@
 package readme
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestNamedTestsExist looks for every test and benchmark that a README names.
+// TestNamedTestsExist looks for every test and benchmark that a text names.
 func TestNamedTestsExist(t *testing.T) {
-	everywhere := make(map[string]string)
+	everywhere := make(map[string]Test)
 	for _, c := range chapters(t) {
 		maps.Copy(everywhere, c.Tests)
-		for _, name := range testName.FindAllStringSubmatch(c.Readme, -1) {
+		for _, name := range testName.FindAllStringSubmatch(c.Readme+c.Instructor, -1) {
 			if _, ok := c.Tests[name[1]]; !ok {
-				t.Errorf("%s/README.md names %s, which the chapter does not have", c.Name, name[1])
+				t.Errorf("%s names %s, which the chapter does not have", c.Name, name[1])
 			}
 		}
 	}
-	for _, name := range testName.FindAllStringSubmatch(read(t, filepath.Join(root, "README.md")), -1) {
-		if _, ok := everywhere[name[1]]; !ok {
-			t.Errorf("README.md names %s, which no chapter has", name[1])
+	for _, file := range []string{"README.md", filepath.Join(".workshop", "README.md")} {
+		for _, name := range testName.FindAllStringSubmatch(read(t, filepath.Join(root, file)), -1) {
+			if _, ok := everywhere[name[1]]; !ok {
+				t.Errorf("%s names %s, which no chapter has", file, name[1])
+			}
 		}
 	}
 }
 
-// TestClaimsHaveProofsThatNameThem goes through the tables of claims: each
-// claim has a test, and each test's doc comment says which claim it proves.
-func TestClaimsHaveProofsThatNameThem(t *testing.T) {
+// TestEveryClaimHasATest compares the tables of claims with the doc comments of
+// the tests: each claim has a test (2.7 and the like may have only a negative
+// control), the table's cells name tests of that claim, and a dash means that
+// there is no negative control.
+func TestEveryClaimHasATest(t *testing.T) {
+	linked := regexp.MustCompile(`\]\((\w+_test\.go)\)`)
 	for _, c := range chapters(t) {
 		if len(c.Claims) == 0 {
 			t.Errorf("%s/README.md has no table of claims", c.Name)
 		}
 		for id, claim := range c.Claims {
-			if len(claim.Tests) == 0 {
-				t.Errorf("%s/README.md: claim %s has no test", c.Name, id)
+			tests, controls := c.Of(id)
+			if len(tests)+len(controls) == 0 {
+				t.Errorf("%s: no test's doc comment says that it tests claim %s", c.Name, id)
 			}
-			named := regexp.MustCompile(`\b` + regexp.QuoteMeta(id) + `\b`)
-			for _, name := range claim.Tests {
-				if doc, ok := c.Tests[name]; ok && strings.HasPrefix(name, "Test") && !named.MatchString(doc) {
-					t.Errorf("%s: the doc comment of %s does not say that it proves %s", c.Name, name, id)
+			if (claim.Control == "—") != (len(controls) == 0) {
+				t.Errorf("%s/README.md: claim %s has %q for its negative control; the tests that say so are %v", c.Name, id, claim.Control, controls)
+			}
+			for _, m := range testName.FindAllStringSubmatch(claim.Test, -1) {
+				if !slices.Contains(tests, m[1]) && strings.HasPrefix(m[1], "Test") {
+					t.Errorf("%s: the table says that %s tests claim %s; its doc comment does not", c.Name, m[1], id)
 				}
+			}
+			for _, m := range testName.FindAllStringSubmatch(claim.Control, -1) {
+				if !slices.Contains(controls, m[1]) {
+					t.Errorf("%s: the table says that %s is a negative control of %s; its doc comment does not", c.Name, m[1], id)
+				}
+			}
+			for _, m := range linked.FindAllStringSubmatch(claim.Test, -1) {
+				if !slices.ContainsFunc(tests, func(name string) bool { return c.Tests[name].File == m[1] }) {
+					t.Errorf("%s: the table links %s for claim %s, and no test of that claim is in it", c.Name, m[1], id)
+				}
+			}
+			if claim.Test == "" || claim.Test == "—" && len(tests) > 0 {
+				t.Errorf("%s: the table has no test for claim %s", c.Name, id)
 			}
 		}
 	}
 }
 
-// TestLinkedFilesExist follows the links that stay inside the repository.
-func TestLinkedFilesExist(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	for _, readme := range readmes(t) {
-		for _, found := range link.FindAllStringSubmatch(read(t, readme), -1) {
-			u, err := url.Parse(found[1])
-			if err != nil {
-				t.Errorf("%s: %v", readme, err)
-			} else if u.Host == "" && u.Path != "" {
-				if _, err := os.Stat(filepath.Join(filepath.Dir(readme), u.Path)); err != nil {
-					t.Errorf("%s links to %s: %v", readme, u.Path, err)
-				}
+// TestRootReadmeCountsTheClaims holds the numbers in the root README to the truth.
+func TestRootReadmeCountsTheClaims(t *testing.T) {
+	claims, controlled := 0, 0
+	for _, c := range chapters(t) {
+		for id := range c.Claims {
+			claims++
+			if _, controls := c.Of(id); len(controls) > 0 {
+				controlled++
 			}
 		}
 	}
+	want := fmt.Sprintf("All %d claims have a test; %d of them also have a negative control", claims, controlled)
+	if !strings.Contains(strings.Join(strings.Fields(read(t, filepath.Join(root, "README.md"))), " "), want) {
+		t.Errorf("README.md does not say %q", want)
+	}
+}
+
+// TestLinksLeadSomewhere follows the links that stay inside the repository, to
+// the file and to the heading.
+func TestLinksLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for _, file := range texts(t) {
+		for _, found := range link.FindAllStringSubmatch(read(t, file), -1) {
+			u, err := url.Parse(found[1])
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			if u.Host != "" {
+				continue
+			}
+			target := filepath.Join(filepath.Dir(file), u.Path)
+			if u.Path == "" {
+				target = file
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s: %v", file, found[1], err)
+			} else if u.Fragment != "" && !slices.Contains(anchors(t, target), u.Fragment) {
+				t.Errorf("%s links to %s, and there is no such heading", file, found[1])
+			}
+		}
+	}
+}
+
+// anchors returns the anchors of a Markdown file's headings, as GitHub makes them.
+func anchors(t *testing.T, file string) (all []string) {
+	t.Helper()
+	fence := false
+	for line := range strings.Lines(read(t, file)) {
+		if strings.HasPrefix(line, "```") {
+			fence = !fence
+		}
+		if heading, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && !fence && strings.HasPrefix(line, "#") {
+			heading = regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), "")
+			all = append(all, strings.ReplaceAll(heading, " ", "-"))
+		}
+	}
+	return all
 }
 
 // TestCommandsCanBePasted looks at the commands that people are told to run. A
-// comment behind one is an argument in zsh, which is the shell of a Mac, and in
-// Windows' cmd; and zsh takes a ? or * without quotes for the name of a file.
+// comment after one is an argument in zsh, the shell of a Mac, and in Windows'
+// cmd; and zsh takes a ? or * without quotes for the name of a file.
 func TestCommandsCanBePasted(t *testing.T) {
 	fence := regexp.MustCompile("(?s)```sh\n(.*?)```")
 	quoted := regexp.MustCompile(`'[^']*'|"[^"]*"`)
-	for _, readme := range readmes(t) {
-		for _, commands := range fence.FindAllStringSubmatch(read(t, readme), -1) {
+	for _, file := range texts(t) {
+		for _, commands := range fence.FindAllStringSubmatch(read(t, file), -1) {
 			for line := range strings.Lines(commands[1]) {
 				if strings.ContainsAny(quoted.ReplaceAllString(line, ""), "#?*") {
-					t.Errorf("%s: not every shell understands %s", readme, line)
+					t.Errorf("%s: not every shell understands %s", file, line)
 				}
 			}
 		}
 	}
 }
 
-// readmes returns the paths of all there are.
-func readmes(t *testing.T) (all []string) {
+// texts returns the paths of all Markdown files that people read.
+func texts(t *testing.T) (all []string) {
 	t.Helper()
-	for _, depth := range []string{"", "*", filepath.Join("*", "*")} {
-		found, err := filepath.Glob(filepath.Join(root, depth, "README.md"))
+	for _, pattern := range []string{"README.md", ".github/*.md", ".workshop/*.md", "*/*.md", "*/*/*.md", "*/*/*/README.md"} {
+		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, found...)
 	}
-	return all
+	return slices.Compact(slices.Sorted(slices.Values(all)))
 }

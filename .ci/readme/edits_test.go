@@ -3,6 +3,7 @@ package readme
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -10,22 +11,28 @@ import (
 	"time"
 )
 
-// An Edit is a change that a README proposes ("Change it") or that breaks a
-// proof on purpose (the files in .ci/edits), with what comes of it.
+// An Edit is a change that a README proposes as an experiment, that an instructor
+// makes before the class (a patch in .workshop/edits), or that breaks a claim's
+// code on purpose (the files in .ci/edits).
 type Edit struct {
-	Where string            // the file and the heading it stands under
+	Where string            // the file and the heading
 	Hunks map[string][]Hunk // by file
-	Test  string            // which turns red, or "": the program still builds
+	Patch string            // instead of hunks: the path of a patch for git apply
+	Test  string            // the test that then fails, or "": the program still builds
 	Says  string            // what the test then says
 }
 
-// A Hunk replaces Old, which stands in its file exactly once, by New.
+// A Hunk replaces Old, which is in its file exactly once, by New.
 type Hunk struct{ Old, New string }
 
-var turnsRed = regexp.MustCompile("`(Test\\w+)` fails with \"([^\"]+)\"")
+var failsWith = regexp.MustCompile("`(Test\\w+)` fails with \"([^\"]+)\"")
 
-// edits reads the edits of a Markdown file: fences headed by diff and a file's
-// name, followed by a sentence that says what then happens.
+// inline is an edit in one line of a list: in a file, replace or delete some text.
+var inline = regexp.MustCompile("[Ii]n \\[([\\w.]+)\\]\\([\\w.]+\\) (?:replace `([^`]+)` with `([^`]+)`|delete `([^`]+)`)\\.")
+
+// edits reads the edits of a Markdown file: lines of a list (see inline), and
+// fences headed by diff and a file's name, followed by a sentence that says what
+// then happens.
 func edits(t *testing.T, file string) []Edit {
 	t.Helper()
 	var all []Edit
@@ -35,7 +42,7 @@ func edits(t *testing.T, file string) []Edit {
 	paragraph := ""
 	flush := func() {
 		e := Edit{Where: filepath.Base(file) + ", " + heading, Hunks: pending}
-		if m := turnsRed.FindStringSubmatch(paragraph); m != nil {
+		if m := failsWith.FindStringSubmatch(paragraph); m != nil {
 			e.Test, e.Says = m[1], m[2]
 		} else if !strings.Contains(paragraph, "number changes") {
 			return
@@ -47,6 +54,13 @@ func edits(t *testing.T, file string) []Edit {
 	}
 	for line := range strings.Lines(read(t, file) + "\n\n") {
 		line = strings.TrimSuffix(line, "\n")
+		if m := inline.FindStringSubmatch(line); m != nil {
+			pending[m[1]] = []Hunk{{m[2] + m[4], m[3]}}
+			paragraph = line
+			flush()
+			paragraph = ""
+			continue
+		}
 		switch name, ok := strings.CutPrefix(line, "```diff "); {
 		case ok:
 			inFile, hunk, paragraph = name, Hunk{}, ""
@@ -62,7 +76,7 @@ func edits(t *testing.T, file string) []Edit {
 			hunk.Old, hunk.New = hunk.Old+context, hunk.New+context
 		case strings.HasPrefix(line, "#"):
 			if len(pending) > 0 {
-				t.Errorf("%s: the edit under %q does not say what comes of it", file, heading)
+				t.Errorf("%s: the edit under %q does not say what then happens", file, heading)
 				pending = make(map[string][]Hunk)
 			}
 			heading = strings.TrimLeft(line, "# ")
@@ -77,9 +91,9 @@ func edits(t *testing.T, file string) []Edit {
 }
 
 // TestEditsDoWhatTheySay applies every edit to a copy of its chapter and
-// requires the named test to turn red, with the message that is promised. It
-// also requires such an edit for each test in a table of claims: a proof that
-// nobody has seen fail proves nothing.
+// requires that the named test fails with the message that the text promises. It
+// also requires such an edit for each test of a claim: a test that was never seen
+// to fail shows nothing.
 func TestEditsDoWhatTheySay(t *testing.T) {
 	if out, err := goCommand(t.Context(), "test", "-race", "-run", "^$", "./01-goroutines").CombinedOutput(); err != nil {
 		t.Skipf("needs the race detector (on Linux and Windows with a C compiler): %s", out)
@@ -91,6 +105,12 @@ func TestEditsDoWhatTheySay(t *testing.T) {
 			t.Errorf("%s/README.md has %d edits to try, and should have three", c.Name, len(all))
 		}
 		all = append(all, edits(t, broken)...)
+		live := failsWith.FindStringSubmatch(section(c.Instructor, "## Live edit"))
+		if live == nil {
+			t.Errorf("%s/INSTRUCTOR.md does not say how the live edit's test fails", c.Name)
+			continue
+		}
+		all = append(all, Edit{Where: c.Name + "/INSTRUCTOR.md", Patch: filepath.Join(root, ".workshop", "edits", c.Name[:2]+".patch"), Test: live[1], Says: live[2]})
 		seen := make(map[string]bool)
 		for _, e := range all {
 			seen[e.Test] = true
@@ -99,17 +119,15 @@ func TestEditsDoWhatTheySay(t *testing.T) {
 				try(t, c, e)
 			})
 		}
-		for id, claim := range c.Claims {
-			for _, name := range claim.Tests {
-				if strings.HasPrefix(name, "Test") && !seen[name] {
-					t.Errorf("%s: %s is said to prove claim %s, and no edit shows that it can fail", c.Name, name, id)
-				}
+		for name, test := range c.Tests {
+			if len(test.Claims)+len(test.Controls) > 0 && strings.HasPrefix(name, "Test") && !seen[name] {
+				t.Errorf("%s: %s tests claims %v %v, but no edit shows that it can fail", c.Name, name, test.Claims, test.Controls)
 			}
 		}
 	}
 }
 
-// try applies an edit to a copy of the chapter and looks what comes of it.
+// try applies an edit to a copy of the chapter and checks what then happens.
 func try(t *testing.T, c Chapter, e Edit) {
 	dir := t.TempDir()
 	copied := filepath.Join(dir, c.Name)
@@ -124,7 +142,7 @@ func try(t *testing.T, c Chapter, e Edit) {
 		text := read(t, path)
 		for _, h := range hunks {
 			if n := strings.Count(text, h.Old); n != 1 {
-				t.Fatalf("%s: these lines stand in %s %d times, and should once:\n%s", e.Where, file, n, h.Old)
+				t.Fatalf("%s: %s has these lines %d times, want once:\n%s", e.Where, file, n, h.Old)
 			}
 			text = strings.Replace(text, h.Old, h.New, 1)
 		}
@@ -132,7 +150,19 @@ func try(t *testing.T, c Chapter, e Edit) {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	if e.Patch != "" {
+		patch, err := filepath.Abs(e.Patch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply := exec.CommandContext(t.Context(), "git", "apply", patch)
+		apply.Dir = dir
+		apply.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir)) // the copy is in no repository
+		if out, err := apply.CombinedOutput(); err != nil {
+			t.Fatalf("git apply %s: %v\n%s", e.Patch, err, out)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	args := []string{"build", "-o", os.DevNull, "./" + c.Name}
 	if e.Test != "" {
@@ -146,12 +176,12 @@ func try(t *testing.T, c Chapter, e Edit) {
 		t.Errorf("%s: the edited chapter does not build:\n%s", e.Where, out)
 	case e.Test == "":
 	case err == nil && strings.Contains(string(out), "--- SKIP: "+e.Test+" "):
-		t.Skipf("it can't be tried here:\n%s", out)
+		t.Skipf("cannot be tried here:\n%s", out)
 	case err == nil:
-		t.Errorf("%s: %s stays green after the edit:\n%s", e.Where, e.Test, out)
+		t.Errorf("%s: %s passes in spite of the edit %v:\n%s", e.Where, e.Test, e.Hunks, out)
 	case strings.Contains(string(out), "[build failed]"):
 		t.Errorf("%s: the edited chapter does not build:\n%s", e.Where, out)
 	case !strings.Contains(string(out), e.Says):
-		t.Errorf("%s: %s turns red, and does not say %q:\n%s", e.Where, e.Test, e.Says, out)
+		t.Errorf("%s: %s fails, but does not say %q:\n%s", e.Where, e.Test, e.Says, out)
 	}
 }

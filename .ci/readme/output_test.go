@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the programs' output into the REA
 var shown = regexp.MustCompile("(?s)```console\n\\$ ([^\n]+)\n(.*?)```\n")
 
 // TestShownOutputIsThePrograms runs every command shown in a README and
-// compares what it prints with what the README says.
+// compares what it prints with what the README shows.
 func TestShownOutputIsThePrograms(t *testing.T) {
 	for _, c := range chapters(t) {
 		t.Run(c.Name, func(t *testing.T) {
@@ -38,9 +38,6 @@ func TestShownOutputIsThePrograms(t *testing.T) {
 				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
 					t.Errorf("a terminal has 80 columns, and this has %d: %s", n, line)
 				}
-			}
-			if len(sentences) != len(c.Claims) {
-				t.Errorf("the program makes %d claims and the README's table has %d", len(sentences), len(c.Claims))
 			}
 		})
 	}
@@ -92,7 +89,7 @@ func compareIn(t *testing.T, dir, readme, wanted string) (printed string) {
 			got = run(t, dir, command)
 		}
 		if line, g, w, differ := firstDifference(mask(got), mask(want)); differ {
-			t.Errorf("%s shows, for %s, in line %d (figures that vary are #):\n\t%s\nand it printed:\n\t%s\nall of it:\n%s", readme, command, line, w, g, got)
+			t.Errorf("%s shows for %s in line %d (numbers that vary are #)\n\t%s\nbut it printed\n\t%s\nin\n%s", readme, command, line, w, g, got)
 		}
 	}
 	return printed
@@ -174,7 +171,8 @@ var varying = []struct {
 	{regexp.MustCompile(`[ ·─]*[█▓▒░▌▐▏▎▍▋▊▉·─][ █▓▒░▌▐▏▎▍▋▊▉·─]*`), " ▒ "},
 	// What depends on the machine.
 	{regexp.MustCompile(`\b\d+ threads`), "# threads"},
-	{regexp.MustCompile(`(?i)(processors( here)?: )\d+`), "${1}#"},
+	{regexp.MustCompile(`GOMAXPROCS is \d+, of \d+ CPUs?`), "GOMAXPROCS is #"},
+	{regexp.MustCompile(`\b\d+ times`), "# times"},
 	// What depends on the release of Go whose source is looked at.
 	{regexp.MustCompile(`\b\d[\d,]* (files|groups|links|special|changed|unreadable)\b`), "# $1"},
 	// How often something came by the time it was stopped.

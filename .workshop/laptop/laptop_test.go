@@ -1,7 +1,7 @@
-// Package laptop proves, the day before, that a laptop can do the workshop, and
-// builds everything once, so that the day itself needs no network:
+// Package laptop checks, the day before, that a laptop can do the workshop. It
+// builds everything once, so that the workshop needs no network:
 //
-//	go test -v -count=1 ./.ci/laptop
+//	go test -v -count=1 ./.workshop/laptop
 package laptop
 
 import (
@@ -16,7 +16,7 @@ import (
 
 const root = "../.."
 
-// command runs go in the root of the repository.
+// command runs the go command in the root of the repository.
 func command(t *testing.T, env []string, args ...string) (out string, err error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
@@ -26,32 +26,32 @@ func command(t *testing.T, env []string, args ...string) (out string, err error)
 	return string(b), err
 }
 
-// Test1Compiler builds every program, without asking the network for anything.
+// Test1Compiler builds every program without a network.
 func Test1Compiler(t *testing.T) {
 	if out, err := command(t, []string{"GOPROXY=off", "GOFLAGS="}, "build", "./..."); err != nil {
-		t.Fatalf("the programs can't be built:\n%s", out)
+		t.Fatalf("the programs do not build:\n%s", out)
 	}
 	version, _ := command(t, nil, "version")
-	t.Log("every program is built, with", strings.TrimSpace(version))
+	t.Log("every program builds with", strings.TrimSpace(version))
 }
 
-// Test2RaceDetector builds every test with it, and has it find a race.
+// Test2RaceDetector builds every test with the race detector, and requires that it finds a race.
 func Test2RaceDetector(t *testing.T) {
 	if out, err := command(t, []string{"GOPROXY=off", "GOFLAGS="}, "test", "-race", "-run", "^$", "./..."); err != nil {
-		t.Fatalf("the tests can't be built with the race detector; on Linux and Windows it needs a C compiler, e.g. apt-get install gcc:\n%s", out)
+		t.Fatalf("the tests do not build with the race detector; on Linux and Windows it needs a C compiler, such as gcc:\n%s", out)
 	}
 	out, err := command(t, nil, "test", "-race", "-count=1", "-v", "-run", "PlainCounter", "./03-net-http-per-request")
 	if err != nil || !strings.Contains(out, "WARNING: DATA RACE") {
-		t.Fatalf("the race detector does not find a race that is there (%v):\n%s", err, out)
+		t.Fatalf("the race detector does not report a data race (%v):\n%s", err, out)
 	}
-	t.Log("every test is built, and the race detector finds a race")
+	t.Log("every test builds, and the race detector finds a data race")
 }
 
-// Test3Memory touches as much as the largest program may need.
+// Test3Memory allocates and writes as much memory as the largest program needs.
 func Test3Memory(t *testing.T) {
 	size := 512 << 20
 	if runtime.GOOS == "windows" {
-		size *= 2 // chapter 01's goroutines take more there
+		size *= 2 // goroutines take more memory there
 	}
 	began := time.Now()
 	memory := make([]byte, size)
@@ -59,17 +59,17 @@ func Test3Memory(t *testing.T) {
 		memory[i] = 1
 	}
 	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("%d MB of memory took %v to get: close something, or run 01 with -n 10000", size>>20, took.Round(time.Second))
+		t.Errorf("it took %v to allocate %d MB: close other programs, or run 01 with -n 10000", took.Round(time.Second), size>>20)
 	}
-	t.Logf("%d MB of memory are there", size>>20)
+	t.Logf("%d MB of memory are available", size>>20)
 }
 
-// Test4Ports has a server answer on this computer, and looks whether the port of
-// the READMEs is free.
+// Test4Ports calls a server on this computer, and checks whether the ports of the
+// READMEs are free.
 func Test4Ports(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatalf("no server can listen on this computer: %v", err)
+		t.Fatalf("a server cannot listen on this computer: %v", err)
 	}
 	srv := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second}
 	go srv.Serve(listener)
@@ -77,14 +77,14 @@ func Test4Ports(t *testing.T) {
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}} // no proxy
 	response, err := client.Get("http://" + listener.Addr().String())
 	if err != nil {
-		t.Fatalf("a server listens on this computer, and can't be reached; a firewall? %v", err)
+		t.Fatalf("a server on this computer cannot be reached (a firewall?): %v", err)
 	}
 	response.Body.Close()
-	t.Log("servers on this computer can be reached")
+	t.Log("a server on this computer can be reached")
 	for _, addr := range []string{"localhost:8080", "localhost:8081"} {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
-			t.Logf("but %s is taken: give -addr another port where a README has this one", addr)
+			t.Logf("but %s is in use: choose another port with -addr where a README has this one", addr)
 			continue
 		}
 		l.Close()
