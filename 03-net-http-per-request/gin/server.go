@@ -6,6 +6,14 @@ import (
 	"time"
 )
 
+// limitBody is how the chapter limits what a client can send with one request.
+type limitBody struct{ next http.Handler }
+
+func (l *limitBody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	l.next.ServeHTTP(w, r)
+}
+
 // Start serves h on a free port of this computer, until srv.Close.
 func Start(h http.Handler) (srv *http.Server, url string, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -13,7 +21,7 @@ func Start(h http.Handler) (srv *http.Server, url string, err error) {
 		return nil, "", err
 	}
 	srv = &http.Server{
-		Handler:           http.MaxBytesHandler(h, 64<<10),
+		Handler:           &limitBody{h},
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      time.Minute,
