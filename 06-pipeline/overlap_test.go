@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,5 +63,25 @@ func TestStagesOneAfterTheOtherTakeTheSum(t *testing.T) {
 				t.Errorf("%d items took %v, and one stage after the other they should take the sum, %v", n, took, want)
 			}
 		})
+	}
+}
+
+// TestCellsOfLane divides 4 s into four parts, and no time at all: a clock that ticks
+// every 15.6 ms, as on Windows, measures 0 for a quick run.
+func TestCellsOfLane(t *testing.T) {
+	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
+	for _, c := range []struct {
+		name  string
+		whole Span
+		busy  []Span
+		want  []float64
+	}{
+		{"busy from 0.5 s to 2 s of 4 s", Span{at(0), at(4000)}, []Span{{at(500), at(2000)}}, []float64{0.5, 1, 0, 0}},
+		{"no time at all", Span{at(0), at(0)}, []Span{{at(0), at(0)}, {at(0), at(10)}}, []float64{0, 0, 0, 0}},
+	} {
+		lane := Lane{busy: c.busy}
+		if got := lane.Cells(c.whole, 4); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
 	}
 }

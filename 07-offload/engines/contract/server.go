@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -93,10 +94,10 @@ func (s *Server) Kill() {
 
 // Stop asks it to end.
 func (s *Server) Stop() {
-	for i := len(s.running) - 1; i >= 0; i-- {
-		s.running[i].Process.Signal(syscall.SIGTERM)
+	for i, cmd := range slices.Backward(s.running) {
+		cmd.Process.Signal(syscall.SIGTERM)
 		if i > 0 { // those before are what it needs to end well
-			for limit := time.Now().Add(20 * time.Second); s.running[i].Process.Signal(syscall.Signal(0)) == nil && time.Now().Before(limit); {
+			for limit := time.Now().Add(20 * time.Second); cmd.Process.Signal(syscall.Signal(0)) == nil && time.Now().Before(limit); {
 				<-time.After(20 * time.Millisecond)
 			}
 		}
