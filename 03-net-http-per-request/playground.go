@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"time"
 )
 
@@ -29,7 +30,7 @@ func Playground(addr string) error {
 	srv := NewServer(playgroundRoutes())
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
-	printInvitation(ln.Addr())
+	fmt.Print(invitation(ln.Addr(), runtime.GOOS))
 
 	select {
 	case err := <-failed:
@@ -83,44 +84,48 @@ func announce(next http.Handler) http.Handler {
 	})
 }
 
-func printInvitation(at net.Addr) {
+func invitation(at net.Addr, goos string) (text string) {
 	host := at.String()
 	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		fmt.Printf("Careful: %s can be reached from other machines.\n", host)
+		text = fmt.Sprintf("Careful: %s can be reached from other machines.\n", host)
 		if tcp.IP.IsUnspecified() {
 			host = fmt.Sprintf("localhost:%d", tcp.Port)
 		}
 	}
-	fmt.Printf(`Serving at http://%[1]s until Ctrl-C. Try, in two other terminals:
+	curl := "curl"
+	if goos == "windows" {
+		curl = "curl.exe" // in PowerShell 5.1 curl is another command
+	}
+	return text + fmt.Sprintf(`Serving at http://%[1]s until Ctrl-C. Try, in two other terminals:
 
 A slow one in one terminal, and meanwhile in the other a fast one, answered at once:
 
-  curl http://%[1]s/slow
-  curl http://%[1]s/fast
+  %[2]s http://%[1]s/slow
+  %[2]s http://%[1]s/fast
 
 The same behind one lock (wrong); the fast one waits for the slow one:
 
-  curl http://%[1]s/locked/slow
-  curl http://%[1]s/locked/fast
+  %[2]s http://%[1]s/locked/slow
+  %[2]s http://%[1]s/locked/fast
 
 An event a second, also in two terminals; and without Flush (wrong):
 
-  curl -N http://%[1]s/stream
-  curl -N http://%[1]s/unflushed
+  %[2]s -N http://%[1]s/stream
+  %[2]s -N http://%[1]s/unflushed
 
 A panic, by which one answer is lost; and the server goes on:
 
-  curl "http://%[1]s/share?among=0"
-  curl "http://%[1]s/share?among=4"
+  %[2]s "http://%[1]s/share?among=0"
+  %[2]s "http://%[1]s/share?among=4"
 
 Which goroutine answers? One connection, two requests; then HTTP/2:
 
-  curl http://%[1]s/whoami http://%[1]s/whoami
-  curl --http2-prior-knowledge http://%[1]s/whoami http://%[1]s/whoami
+  %[2]s http://%[1]s/whoami http://%[1]s/whoami
+  %[2]s --http2-prior-knowledge http://%[1]s/whoami http://%[1]s/whoami
 
 (Some curls, 7.88 for one, fail at the second with "framing layer". 3.2 shows both.)
 
 Stop curl, or this server, with Ctrl-C while /slow is under way, and look here.
 
-`, host)
+`, host, curl)
 }

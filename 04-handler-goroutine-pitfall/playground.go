@@ -9,6 +9,7 @@ import (
 	"net/http/pprof"
 	"os"
 	"os/signal"
+	"runtime"
 	"time"
 )
 
@@ -41,11 +42,12 @@ func Playground(addr string) error {
 
 	base := "http://" + ln.Addr().String()
 	fmt.Printf("A mail server hangs at %s. Send sign-ups to either handler, often:\n\n", mailAddr)
-	fmt.Printf("  curl -i %s/leaky/signups -d '%s'\n", base, `{"name":"Ada","email":"ada@example.com"}`)
-	fmt.Printf("  curl -i %s/fixed/signups -d '%s'\n\n", base, `{"name":"Ada","email":"ada@example.com"}`)
+	fmt.Printf("  %s\n", signUp(base+"/leaky/signups", runtime.GOOS))
+	fmt.Printf("  %s\n\n", signUp(base+"/fixed/signups", runtime.GOOS))
 	if local {
-		fmt.Print("Watch the leak: the number before the @ is how many goroutines stand there.\n\n")
-		fmt.Printf("  curl -s '%s/debug/pprof/goroutine?debug=1' | grep -B20 sendWelcome\n\n", base)
+		fmt.Print("Watch the leak: reload this page in a browser and find sendWelcome. The number\n")
+		fmt.Print("before the @ above it is how many goroutines are there.\n\n")
+		fmt.Printf("  %s/debug/pprof/goroutine?debug=1\n\n", base)
 	}
 	fmt.Println("Ctrl-C stops the server, drains fixed for 5 s and says what is left.")
 
@@ -68,4 +70,14 @@ func Playground(addr string) error {
 	fmt.Printf("fixed: %d sent, %d failed or given up, of these at the end %q\n", fixed.Sent.Load(), fixed.Failed.Load(), undone)
 	fmt.Printf("leaky: %d goroutines were still sending; they end with this process, and nobody is told\n", Inside("(*Leaky).sendWelcome"))
 	return err
+}
+
+// signUp returns the command that sends a sign-up to url. Windows PowerShell 5.1 takes the double
+// quotes out of what it passes to a program such as curl, but not out of what it sends itself.
+func signUp(url, goos string) string {
+	const body = `'{"name":"Ada","email":"ada@example.com"}'`
+	if goos == "windows" {
+		return "Invoke-WebRequest -UseBasicParsing -Method Post " + url + " -Body " + body
+	}
+	return "curl -i " + url + " -d " + body
 }

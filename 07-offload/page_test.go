@@ -79,6 +79,9 @@ func TestPageInABrowser(t *testing.T) {
 	}`)
 	tab.until(`document.getElementById("answer").textContent === "ada@example.com: done"`)
 	tab.until(`document.querySelector("#dead pre").textContent === "550 <b>no such mailbox</b>"`) // as text, not as HTML
+	if got := tab.eval(`document.querySelector("#dead .what").textContent`).(string); !strings.HasSuffix(got, ", after 1 attempt") {
+		t.Errorf("a dead job's line: got %q, want it to end in %q", got, ", after 1 attempt")
+	}
 	if *screenshot {
 		for i := range 3 {
 			enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload(fmt.Sprintf("long%d@example.com", i+1))})

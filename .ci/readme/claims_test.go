@@ -132,19 +132,78 @@ func anchors(t *testing.T, file string) (all []string) {
 	return all
 }
 
-// TestCommandsCanBePasted looks at the commands that people are told to run. A
-// comment after one is an argument in zsh, the shell of a Mac, and in Windows'
-// cmd; and zsh takes a ? or * without quotes for the name of a file.
+// TestCommandsCanBePasted looks at the commands that people are told to run, in
+// every README.
 func TestCommandsCanBePasted(t *testing.T) {
-	fence := regexp.MustCompile("(?s)```sh\n(.*?)```")
-	quoted := regexp.MustCompile(`'[^']*'|"[^"]*"`)
-	for _, file := range texts(t) {
-		for _, commands := range fence.FindAllStringSubmatch(read(t, file), -1) {
-			for line := range strings.Lines(commands[1]) {
-				if strings.ContainsAny(quoted.ReplaceAllString(line, ""), "#?*") {
-					t.Errorf("%s: not every shell understands %s", file, line)
-				}
+	for _, readme := range texts(t) {
+		for _, fault := range unpastable(read(t, readme)) {
+			t.Errorf("%s: %s", readme, fault)
+		}
+	}
+}
+
+var (
+	commands = regexp.MustCompile("(?s)```(sh|powershell)\n(.*?)```\n(\n```powershell\n)?")
+	quoted   = regexp.MustCompile(`'[^']*'|"[^"]*"`)
+	// What PowerShell and cmd understand as it is: programs of the go command, and cd.
+	everywhere = regexp.MustCompile(`^(go|git|cd) [^|&;<>$` + "`" + `\\]*$`)
+)
+
+// unpastable returns what is wrong with the commands of a README. A comment
+// after a command is an argument in zsh, the shell of macOS, and in Windows'
+// cmd; and zsh expands a ? or * without quotes. A fence for sh that has more
+// than the go command is followed by one for PowerShell. In PowerShell 5.1 curl
+// is another command, && is a syntax error, and double quotes are removed from
+// what is passed to a program.
+func unpastable(readme string) (faults []string) {
+	for at := 0; ; {
+		m := commands.FindStringSubmatchIndex(readme[at:])
+		if m == nil {
+			return faults
+		}
+		shell, lines, translated := readme[at+m[2]:at+m[3]], readme[at+m[4]:at+m[5]], m[6] >= 0
+		at += m[5] // the fence for PowerShell is the next one
+		for line := range strings.Lines(lines) {
+			line = strings.TrimSpace(line)
+			bare := quoted.ReplaceAllString(line, "''")
+			program, _, _ := strings.Cut(line, " ")
+			switch {
+			case strings.ContainsAny(bare, "#?*"):
+				faults = append(faults, "not every shell understands "+line)
+			case shell == "sh" && !translated && !everywhere.MatchString(bare):
+				faults = append(faults, "no ```powershell fence follows, and PowerShell does not understand "+line)
+			case shell == "powershell" && (strings.Contains(bare, "&&") || strings.Contains(bare, "|") || program == "curl"):
+				faults = append(faults, "PowerShell 5.1 does not understand "+line)
+			case shell == "powershell" && strings.Contains(line, `"`) && !strings.HasPrefix(program, "Invoke-"):
+				faults = append(faults, "PowerShell 5.1 removes the double quotes from "+line)
 			}
+		}
+	}
+}
+
+// TestUnpastableCommandsAreFound tries commands that fail in some shell, and some that do not.
+func TestUnpastableCommandsAreFound(t *testing.T) {
+	fence := func(shell, line string) string { return "```" + shell + "\n" + line + "\n```\n" }
+	for _, c := range []struct{ readme, want string }{
+		{fence("sh", "go test -race ./..."), ""},
+		{fence("sh", "go test -run '^$' -bench . ./x"), ""},
+		{fence("sh", "go test ./... # all"), "not every shell"},
+		{fence("sh", "curl http://localhost/?a=b"), "not every shell"},
+		{fence("sh", "curl http://localhost/"), "no ```powershell fence"},
+		{fence("sh", "go run ./x | grep y"), "no ```powershell fence"},
+		{fence("sh", "go vet ./x && go test ./x"), "no ```powershell fence"},
+		{fence("sh", "GOMAXPROCS=1 go run ./x"), "no ```powershell fence"},
+		{fence("sh", "bash run"), "no ```powershell fence"},
+		{fence("sh", "curl http://localhost/") + "\n" + fence("powershell", "curl.exe http://localhost/"), ""},
+		{fence("sh", "curl http://localhost/") + "\nand\n\n" + fence("powershell", "curl.exe http://localhost/"), "no ```powershell fence"},
+		{fence("powershell", "curl http://localhost/"), "5.1 does not understand"},
+		{fence("powershell", "go vet ./x && go test ./x"), "5.1 does not understand"},
+		{fence("powershell", `curl.exe http://localhost/ -d '{"name":"Ada"}'`), "removes the double quotes"},
+		{fence("powershell", `Invoke-RestMethod http://localhost/ -Body '{"name":"Ada"}'`), ""},
+	} {
+		got := strings.Join(unpastable(c.readme), "; ")
+		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.readme, got, c.want)
 		}
 	}
 }

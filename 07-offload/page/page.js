@@ -53,7 +53,7 @@ function showRetry(e, job) {
 }
 
 function showDead(e, job) {
-  part(e, ".what", () => element("div", undefined, { class: "what" })).textContent = what(job) + ", after " + job.attempts + " attempts";
+  part(e, ".what", () => element("div", undefined, { class: "what" })).textContent = what(job) + ", after " + job.attempts + (job.attempts === 1 ? " attempt" : " attempts");
   part(e, "pre", () => element("pre", undefined, { tabindex: "0" })).textContent = job.error;
   part(e, "button", () => {
     const b = element("button", "Requeue", { "aria-label": "Requeue " + job.id });
