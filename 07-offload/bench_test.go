@@ -194,12 +194,12 @@ func BenchmarkWebWhileWorkersAreBusy(b *testing.B) {
 	}
 	broker := start("broker", "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "jobs"))
 	web := start("web", "-addr", "127.0.0.1:0", "-broker", broker.URL)
-	l := &lesson{web: web, jobs: NewClient(broker.URL, "")}
+	s := &System{web: web, jobs: NewClient(broker.URL, "")}
 	idle := 0.0
 	measure := func(b *testing.B) float64 {
 		var all []time.Duration
 		for b.Loop() {
-			_, took := l.signUp("ada@slow.test")
+			_, took := s.signUp(b.Context(), "ada@slow.test")
 			all = append(all, took)
 		}
 		slices.Sort(all)

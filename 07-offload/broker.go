@@ -165,7 +165,7 @@ func (b *Broker) Enqueue(ctx context.Context, n NewJob) (Job, error) {
 	}
 	wait := b.save(&j)
 	b.mu.Unlock()
-	err := wait() // Only when it is on the disk may anybody see it: a worker, or the client.
+	err := wait() // only then may a client or worker see it
 
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -57,7 +57,8 @@ func (m Maildir) Welcome(ctx context.Context, t *Task) error {
 	case domain == "hangs.test":
 		time.Sleep(time.Hour) // wrong, but libraries are like that
 	}
-	return m.Deliver(t.ID, fmt.Sprintf("To: %s\r\nSubject: Welcome\r\n\r\nWelcome, %s!\r\n", s.Email, s.Name))
+	text := fmt.Sprintf("To: %s\r\nSubject: Welcome\r\n\r\nWelcome, %s!\r\n", s.Email, s.Name)
+	return m.Deliver(t.ID, text) // the ID is the idempotency key
 }
 
 // Deliver puts a mail into new under that name. If it is there already, it is

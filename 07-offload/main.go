@@ -1,273 +1,292 @@
-// Command 07-offload answers a sign-up at once and has its long work done
-// elsewhere, by processes that may crash at any moment, without losing a job.
+// Command 07-offload answers a sign-up in milliseconds and leaves the long work to
+// other processes, which may crash at any moment, without losing a job.
 //
 //	go run ./07-offload            the lesson
-//	go run ./07-offload all        web, broker and worker in one process, for a browser
-//	go run ./07-offload broker     one role alone; so web, worker. -h explains each
-//	go test -race -v ./07-offload  its proofs
+//	go run ./07-offload 7.5        one section
+//	go run ./07-offload -ask       the lesson, with a question before each section
+//	go run ./07-offload all        web server, broker and worker in one process, for a browser
+//	go run ./07-offload broker     one role alone; also web, worker. broker -h explains its flags
+//	go test -race -v ./07-offload  the tests of its claims
 package main
 
 import (
 	"context"
-	"errors"
-	"flag"
+	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
-	"net/http"
-	"net/url"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
 func main() {
-	roles := map[string]func(args []string) error{"all": runAll, "broker": runBroker, "web": runWeb, "worker": runWorker}
-	if len(os.Args) > 1 && roles[os.Args[1]] != nil {
-		if err := roles[os.Args[1]](os.Args[2:]); err != nil {
-			fmt.Fprintln(os.Stderr, "07-offload "+os.Args[1]+":", err)
-			os.Exit(1)
-		}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := new(System)
+	l := &lesson{
+		folder: "07-offload",
+		title:  "07 · Offload: answer now, work elsewhere, lose nothing",
+		about: "Starts a web server, a broker and a worker as processes, and kills some.\n" +
+			"With all, broker, web or worker instead of sections: that role; broker -h explains its flags.",
+		next:   "go run ./07-offload all, and open http://localhost:8080",
+		ask:    quizzes,
+		before: s.Open,
+		after:  func() { s.complete = s.printTotal(ctx) },
+		sections: []section{
+			{"7.1", "The answer is quick: 202 in milliseconds, however long the task takes.",
+				code{"(web *Web) enqueue", "if err == nil {", 4}, s.quickAnswer},
+			{"7.2", "No accepted job is lost: it is on disk before the 202.",
+				code{"(b *Broker) Enqueue", "wait := b.save", 3}, s.nothingLost},
+			{"7.3", "A failed job is retried with exponential backoff, then dead-lettered.",
+				code{"(p Policy) Retry", "return rand.N", 1}, s.retries},
+			{"7.4", "A job can be scheduled: at a time, after a delay, at intervals.",
+				code{"(q *Queue) place", "heap.Push(&q.later", 1}, s.schedule},
+			{"7.5", "A worker holds a lease; when it dies, its job is redelivered.",
+				code{"(q *Queue) leased", "if j.State != Running", 3}, s.workerDies},
+			{"7.6", "Delivery is at least once, so a task must be idempotent.",
+				code{"(m Maildir) Welcome", "return m.Deliver(", 1}, s.effectOnce},
+			{"7.7", "Every job has a deadline, and a running job can be canceled.",
+				code{"(w *Worker) do", "attempt, cancel =", 2}, s.deadlines},
+			{"7.8", "It can be watched: state, attempts, progress and what waits.",
+				code{"(r Reports) Report", "files++", 3}, s.watched},
+			{"7.9", "Web servers and workers scale separately.",
+				code{"(w *Worker) Run", "j, err := w.Jobs.Lease", 1}, s.scaleSeparately},
+			{"7.10", "The patterns of 05 and 06 belong inside the worker.",
+				code{"(r Reports) Report", "workers.Wait()", 2}, s.patternsInside},
+		},
+	}
+	if runCommand(l) { // see command.go
 		return
 	}
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "Usage: go run ./07-offload [all|broker|web|worker [flags]]\n\n"+
-			"Without arguments: the lesson, with processes of its own, in about 15 s.\n"+
-			"With a role: that part of the system. ROLE -h explains its flags.\n")
-	}
-	flag.Parse()
-	if flag.NArg() > 0 {
-		usageError("no such role: %q; there are all, broker, web and worker", flag.Arg(0))
-	}
-	story()
+	l.parse()
+	s.closeOnSignal(cancel)
+	defer s.finish(ctx)
+	l.teach(ctx)
 }
 
-// usageError says what is wrong with the command line and exits with 2, as the flag package does.
-func usageError(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "07-offload: "+format+"\n", args...)
-	os.Exit(2)
+// quickAnswer sends the same sign-up to a handler that does the work itself, and
+// to one that enqueues a job.
+func (s *System) quickAnswer(ctx context.Context) string {
+	const row = "     %-41v %4s after %9s\n"
+	inline, url := s.serveInline(ctx)
+	defer inline.Close()
+	slow := post(ctx, url, Signup{"Ada", "ada@slow.test"}, "")
+	fmt.Printf(row, wrong("the handler sends the email (wrong)"), fmt.Sprint(slow.status), measured(short(slow.took)))
+	id, quick := s.signUp(ctx, "ada@slow.test")
+	fmt.Printf(row, "the handler enqueues a job", "202", measured(short(quick)))
+	j := s.await(ctx, id)
+	fmt.Printf(row, "and a worker has sent the email", j.State, measured(short(j.Ended.Sub(j.Created))))
+	takeaway("The mail server of this sign-up takes 1 s. The first client waits for it.",
+		"The second client does not: a worker does.")
+	if quick < slow.took/2 {
+		return "b"
+	}
+	return "a"
 }
 
-// flagsOf returns the flags of a role, to be added to.
-func flagsOf(role, does string) *flag.FlagSet {
-	f := flag.NewFlagSet(role, flag.ExitOnError)
-	f.Usage = func() {
-		fmt.Fprintf(f.Output(), "Usage: go run ./07-offload %s [flags]\n\n%s\n\n", role, does)
-		f.PrintDefaults()
-	}
-	return f
-}
-
-func parse(f *flag.FlagSet, args []string) {
-	f.Parse(args)
-	if f.NArg() > 0 {
-		usageError("%s takes no arguments, got %q", f.Name(), f.Args())
-	}
-}
-
-func runBroker(args []string) error {
-	f := flagsOf("broker", "Keeps the jobs, on disk.")
-	addr := f.String("addr", "localhost:8081", "listen at this `host:port`")
-	token := f.String("token", "", "what a client must know; needed where others can reach the address")
-	c := brokerFlags(f)
-	parse(f, args)
-	check(c)
-	return serveBroker(*addr, *token, *c)
-}
-
-func brokerFlags(f *flag.FlagSet) *BrokerConfig {
-	c := &BrokerConfig{Log: newLog()}
-	f.StringVar(&c.Dir, "data", ".offload/jobs", "keep the jobs in this `directory`")
-	f.IntVar(&c.Backlog, "backlog", 1_000_000, "refuse more `jobs` than this, waiting or running")
-	f.DurationVar(&c.Lease, "lease", 10*time.Second, "give a worker up that is not heard of for so long")
-	return c
-}
-
-func check(c *BrokerConfig) {
-	if c.Backlog < 1 {
-		usageError("-backlog must be at least 1, got %d", c.Backlog)
-	}
-	if c.Lease < 100*time.Millisecond || c.Lease > time.Hour {
-		usageError("-lease must be from 100ms to 1h, got %v", c.Lease)
-	}
-}
-
-func serveBroker(addr, token string, c BrokerConfig) error {
-	ctx, stop := untilTold()
-	defer stop()
-	b, err := OpenBroker(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	listener, err := Listen(addr, token)
-	if err != nil {
-		return err
-	}
-	return serve(ctx, "broker", listener, token, API(b))
-}
-
-func runWeb(args []string) error {
-	f := flagsOf("web", "Takes requests and shows what becomes of them.")
-	addr := f.String("addr", "localhost:8080", "listen at this `host:port`")
-	token := f.String("token", "", "what a client must know; needed where others can reach the address")
-	broker := f.String("broker", "http://localhost:8081", "the broker's `URL`")
-	brokerToken := f.String("broker-token", "", "the broker's token")
-	root := f.String("root", "", "make reports on directories below this `directory`; without it there are none")
-	parse(f, args)
-	checkURL(*broker)
-	ctx, stop := untilTold()
-	defer stop()
-	listener, err := Listen(*addr, *token)
-	if err != nil {
-		return err
-	}
-	return serve(ctx, "web", listener, *token, (&Web{NewClient(*broker, *brokerToken), *root}).Handler())
-}
-
-func runWorker(args []string) error {
-	f := flagsOf("worker", "Does the jobs. SIGTERM or Ctrl-C: takes no more, finishes or hands back, and ends.")
-	broker := f.String("broker", "http://localhost:8081", "the broker's `URL`")
-	brokerToken := f.String("broker-token", "", "the broker's token")
-	w, mail, root := workerFlags(f)
-	parse(f, args)
-	checkURL(*broker)
-	checkWorker(w)
-	w.Jobs = NewClient(*broker, *brokerToken)
-	w.Mux = handlers(*mail, *root)
-	ctx, stop := untilTold()
-	defer stop()
-	fmt.Fprintf(os.Stderr, "worker: ready, %s\n", w.Name)
-	w.Run(ctx)
-	return nil
-}
-
-func workerFlags(f *flag.FlagSet) (w *Worker, mail, root *string) {
-	w = &Worker{Name: fmt.Sprint("worker-", os.Getpid()), Log: newLog()}
-	f.IntVar(&w.Concurrency, "concurrency", 4, "do so many `jobs` at once")
-	f.DurationVar(&w.Drain, "drain", 10*time.Second, "when told to end, wait so long for the jobs under way")
-	f.DurationVar(&w.Beat, "heartbeat", 3*time.Second, "tell the broker this often that the worker lives; a third of its -lease")
-	mail = f.String("mail", ".offload/mail", "deliver mails, and reports, into this `directory`")
-	root = f.String("root", "", "make reports on directories below this `directory`")
-	return w, mail, root
-}
-
-func checkWorker(w *Worker) {
-	if w.Concurrency < 1 || w.Concurrency > 10_000 {
-		usageError("-concurrency must be from 1 to 10000, got %d", w.Concurrency)
-	}
-	if w.Beat < 10*time.Millisecond || w.Drain < 0 {
-		usageError("-heartbeat must be at least 10ms and -drain not negative, got %v and %v", w.Beat, w.Drain)
-	}
-}
-
-// handlers returns what the worker can do.
-func handlers(mail, root string) Mux {
-	m := Mux{"welcome-mail": Maildir(mail).Welcome}
-	if root != "" {
-		m["report"] = Reports{root, filepath.Join(mail, "reports")}.Report
-	}
-	return m
-}
-
-func runAll(args []string) error {
-	f := flagsOf("all", "Web, broker and worker in one process: for a first look, and a browser.")
-	addr := f.String("addr", "localhost:8080", "listen at this `host:port`")
-	token := f.String("token", "", "what a client must know; needed where others can reach the address")
-	c := brokerFlags(f)
-	w, mail, root := workerFlags(f)
-	parse(f, args)
-	check(c)
-	checkWorker(w)
-	ctx, stop := untilTold()
-	defer stop()
-	b, err := OpenBroker(*c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	listener, err := Listen(*addr, *token)
-	if err != nil {
-		return err
-	}
-	inside, err := Listen("127.0.0.1:0", "")
-	if err != nil {
-		return err
-	}
-	srv := NewServer(API(b), "")
-	go srv.Serve(inside)
-	defer srv.Close()
-	client := NewClient("http://"+inside.Addr().String(), "")
-	w.Jobs, w.Mux = client, handlers(*mail, *root)
-	ended := make(chan struct{})
-	go func() {
-		w.Run(ctx)
-		close(ended)
-	}()
-	err = serve(ctx, "web", listener, *token, (&Web{client, *root}).Handler())
-	stop()
-	<-ended
-	return err
-}
-
-// untilTold returns a context that ends with Ctrl-C or SIGTERM; and in a process that
-// process.go has started also with its standard input, so that it outlives nobody.
-func untilTold() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	if os.Getenv(asRole) != "" {
-		go func() {
-			io.Copy(io.Discard, os.Stdin)
-			stop()
-		}()
-	}
-	return ctx, stop
-}
-
-// serve serves h until ctx ends, and then drains: it answers what is under way. When it is ready it says so, and where.
-func serve(ctx context.Context, role string, listener net.Listener, token string, h http.Handler) error {
-	fmt.Fprintf(os.Stderr, "%s: ready at http://%s\n", role, listener.Addr())
-	ending, end := context.WithCancel(context.Background())
-	defer end()
-	srv := NewServer(endWith(ending, h), token)
-	srv.RegisterOnShutdown(end)
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if err := srv.Shutdown(drain); err != nil {
-		return errors.Join(err, srv.Close())
-	}
-	return nil
-}
-
-// endWith ends the context of requests that never end by themselves, streams and
-// questions for a job, when ending does. All others are left alone.
-func endWith(ending context.Context, h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/lease" || strings.HasSuffix(r.URL.Path, "/events") {
-			ctx, cancel := context.WithCancel(r.Context())
-			defer cancel()
-			stop := context.AfterFunc(ending, cancel)
-			defer stop()
-			r = r.WithContext(ctx)
+// nothingLost kills the broker while clients sign up.
+func (s *System) nothingLost(ctx context.Context) string {
+	const clients, each = 4, 25
+	c := s.crash(ctx, clients, each)
+	done, missing, jobs := 0, 0, 0
+	for _, id := range c.accepted {
+		switch s.await(ctx, id).State {
+		case Done:
+			done++
+		case lost:
+			missing++
 		}
-		h.ServeHTTP(w, r)
-	})
-}
-
-func checkURL(s string) {
-	if u, err := url.Parse(s); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		usageError("-broker must be a URL such as http://localhost:8081, got %q", s)
 	}
+	for _, j := range s.list(ctx, "") {
+		if strings.Contains(j.Key, c.key) {
+			jobs++
+		}
+	}
+	const row = "     %-28s %6v\n"
+	fmt.Printf("     %d clients send %d sign-ups each; halfway the broker is killed\n\n", clients, each)
+	fmt.Printf(row, "accepted with 202", measured(count(len(c.accepted))))
+	fmt.Printf(row, "done in the end", measured(count(done)))
+	fmt.Printf(row, "lost", measured(count(missing)))
+	fmt.Printf(row, "more jobs than sign-ups", measured(count(max(0, jobs-len(c.accepted)))))
+	fmt.Printf("     restarted in                 %9s\n", measured(short(c.restart)))
+	takeaway("While the broker was down, the web server answered 503 and the clients",
+		"retried with the same Idempotency-Key. The same key is the same job.")
+	if missing > 0 {
+		return "a"
+	}
+	return "c"
 }
 
-func newLog() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, nil)) }
+// retries signs up with an address whose email fails twice, and with one whose email always fails.
+func (s *System) retries(ctx context.Context) string {
+	var id string
+	for _, row := range []struct{ what, email string }{{"fails twice", "ada@flaky.test"}, {"always fails", "ada@fails.test"}} {
+		id, _ = s.signUp(ctx, row.email)
+		j, lane := s.lane(ctx, id)
+		fmt.Printf("     %-14s  %s\n", row.what, measured(lane))
+		fmt.Printf("                     %s after %s in %s\n", j.State, plural(j.Attempts, "attempt"), measured(short(j.Ended.Sub(j.Created))))
+	}
+	j := must1(s.jobs.Get(ctx, id))
+	fmt.Printf("     its last error  %s\n", j.Error)
+	j = must1(s.jobs.Requeue(ctx, id))
+	fmt.Printf("     an operator requeues it: %d of %s used; in the end %s again\n",
+		j.Attempts, plural(j.Policy.Attempts, "attempt"), s.await(ctx, id).State)
+	takeaway("█ an attempt, · 60 ms. The wait before each retry is random, between 0 and a",
+		fmt.Sprintf("limit that starts at %s and doubles: exponential backoff with full", short(j.Policy.Backoff)),
+		"jitter. After its last attempt a job is a dead letter: it keeps its error,",
+		"and runs again only when an operator requeues it.")
+	return ""
+}
+
+// schedule enqueues a job for later, and one that recurs.
+func (s *System) schedule(ctx context.Context) string {
+	const delay, every, wanted = 500 * time.Millisecond, 200 * time.Millisecond, 3
+	later := s.enqueue(ctx, NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Due: time.Now().Add(delay)})
+	policy := Kinds["welcome-mail"]
+	policy.Every = every
+	address := rand.Text() + "@example.com" // so that a second run has its own series
+	s.enqueue(ctx, NewJob{Kind: "welcome-mail", Payload: payload(address), Policy: policy})
+	j := s.await(ctx, later)
+	fmt.Printf("     in %s                %s %s after it was accepted\n", short(delay), j.State, measured(short(j.Ended.Sub(j.Created))))
+	for len(s.series(ctx, address, Done)) < wanted {
+		sleep(ctx, 20*time.Millisecond)
+	}
+	s.cancelSeries(ctx, address)
+	fmt.Printf("     every %s             done at least %d times, then canceled\n", short(every), wanted)
+	takeaway("The time is on disk with the job, so a restart of the broker does not",
+		"change it. Several missed runs are made up by one.")
+	if j.State == Done && j.Ended.Sub(j.Due) < 250*time.Millisecond {
+		return "a"
+	}
+	return ""
+}
+
+// workerDies kills a worker while it runs a job.
+func (s *System) workerDies(ctx context.Context) string {
+	var first, second Job
+	var killed time.Time
+	for second.Attempts < 2 { // unless the job was done just before the kill
+		first = s.running(ctx)
+		killed = time.Now()
+		s.worker.Kill()
+		s.worker = s.startWorker()
+		second = s.until(ctx, first.ID, func(j Job) bool { return j.Attempts > 1 || j.State.Ended() })
+	}
+	after := time.Since(killed)
+	fmt.Printf("     attempt %d, whose worker is killed\n", first.Attempts)
+	fmt.Printf("     attempt %d, by another worker            %s after the kill\n", second.Attempts, measured(short(after)))
+	fmt.Printf("     in the end                              %s\n", s.await(ctx, first.ID).State)
+	takeaway("A worker renews its leases with a heartbeat every 200 ms. A lease expires",
+		"600 ms after the last one; then the job is retried, here within",
+		fmt.Sprintf("%s. A late answer of the first worker is rejected: the token of its", short(second.Policy.Backoff)),
+		"lease is no longer valid (fencing).")
+	if after < 300*time.Millisecond {
+		return "c"
+	}
+	return "b"
+}
+
+// effectOnce does a job twice, as when a worker dies between the delivery and its report.
+func (s *System) effectOnce(ctx context.Context) string {
+	var emails []int
+	for _, row := range []struct {
+		name    any
+		handler func(Maildir) Handler
+	}{
+		{"named by the job's ID", func(m Maildir) Handler { return m.Welcome }},
+		{wrong("with a new name each time (wrong)"), func(m Maildir) Handler { return m.Twice }},
+	} {
+		s.do(func() {
+			box := Maildir(must1(os.MkdirTemp(s.dir, "box")))
+			for attempt := range 2 {
+				must(row.handler(box)(ctx, &Task{ID: "job-1", Attempt: attempt + 1, Payload: payload("ada@example.com")}))
+			}
+			emails = append(emails, len(must1(box.Delivered())))
+		})
+		fmt.Printf("     one job done twice, its email %-34v %s\n", row.name, measured(plural(emails[len(emails)-1], "email")))
+	}
+	takeaway("No queue can promise exactly once: a worker may crash after the side",
+		"effect but before it acknowledges. Use the job's ID as an idempotency key.")
+	if emails[0] == 1 && emails[1] == 2 {
+		return "c"
+	}
+	return ""
+}
+
+// deadlines runs a job for longer than it may take, and cancels another one.
+func (s *System) deadlines(ctx context.Context) string {
+	policy := Policy{Attempts: 1, Deadline: 200 * time.Millisecond}
+	late := s.await(ctx, s.enqueue(ctx, NewJob{Kind: "welcome-mail", Payload: payload("ada@slow.test"), Policy: policy}))
+	fmt.Printf("     takes 1 s, may take 200 ms   %s: %s\n", late.State, late.Error)
+	fmt.Printf("     DELETE while it runs         canceled after %s\n", measured(short(s.cancelRunning(ctx))))
+	takeaway("The broker rejects the worker's next heartbeat, and the worker cancels the",
+		"task's context. A handler that observes cancellation stops.")
+	if strings.Contains(late.Error, context.DeadlineExceeded.Error()) {
+		return "a"
+	}
+	return ""
+}
+
+// watched makes a report and reads its events.
+func (s *System) watched(ctx context.Context) string {
+	j := s.report(ctx)
+	events := must1(NewClient(s.web.URL, "").Events(ctx, "/jobs/"+j.ID+"/events"))
+	defer events.Close()
+	received := 0
+	text := must1(io.ReadAll(events))
+	for line := range strings.Lines(string(text)) {
+		if data, ok := strings.CutPrefix(line, "data: "); ok {
+			must(json.Unmarshal([]byte(data), &j))
+			received++
+		}
+	}
+	s.note(j.ID, j.State)
+	o := must1(s.jobs.Overview(ctx))
+	fmt.Printf("     a report's events end with   %s, %d of %d files\n", j.State, j.Progress.Done, j.Progress.Total)
+	fmt.Printf("     an overview                  %d waiting, %d running, %d scheduled, %d dead\n", o.Waiting, o.Running, o.Scheduled, o.Dead)
+	takeaway("GET /jobs/{id}/events streams the changes of a job, /overview/events those",
+		"of all jobs. The page that shows them: go run ./07-offload all")
+	if received > 1 {
+		return "c"
+	}
+	return ""
+}
+
+// scaleSeparately gives the worker more than it can run, and then adds another worker.
+func (s *System) scaleSeparately(ctx context.Context) string {
+	idle, ids := s.latency(ctx)
+	s.awaitAll(ctx, ids)
+	one, busy := s.saturate(ctx)
+	second := s.startWorker()
+	two, _ := s.saturate(ctx)
+	second.Stop()
+	const row = "     %-36s %9s%s\n"
+	fmt.Printf(row, "a sign-up is answered after", measured(short(idle)), "   (median of 20)")
+	fmt.Printf(row, "while all workers are busy", measured(short(busy)), "")
+	fmt.Printf(row, "12 emails of 1 s, 1 worker process", measured(short(one)), "")
+	fmt.Printf(row, "                  2 worker processes", measured(short(two)), "")
+	takeaway("Each worker process runs 4 jobs at the same time: it needs three rounds for",
+		"12 jobs, and two processes need two. The web server is not involved. Add",
+		"workers when the age of the oldest waiting job grows.")
+	switch {
+	case two < 1750*time.Millisecond:
+		return "c"
+	case two < 2500*time.Millisecond:
+		return "b"
+	case two > one*9/10:
+		return "a"
+	}
+	return ""
+}
+
+// patternsInside makes a report and shows how.
+func (s *System) patternsInside(ctx context.Context) string {
+	j := s.await(ctx, s.report(ctx).ID)
+	text := must1(os.ReadFile(filepath.Join(string(s.mail()), "reports", j.ID+".txt")))
+	fmt.Printf("     the report says  %s", text)
+	fmt.Println("     made by          walk ───> hash, one worker for each CPU ───> add up")
+	takeaway("A job may use all of chapters 05 and 06. Its context cancels all stages",
+		"when the job is canceled, its deadline passes, or its worker must stop.")
+	return ""
+}

@@ -99,7 +99,7 @@ func TestPageInABrowser(t *testing.T) {
 	tab.eval(`document.querySelector("#dead button").click()`)
 	tab.until(`document.querySelector("#dead button") === null`)
 	tab.until(`window.untouched === true`)
-	if j := (&lesson{jobs: NewClient(api.URL, "")}).await(dead.ID); j.State != Done {
+	if j := (&System{jobs: NewClient(api.URL, "")}).await(t.Context(), dead.ID); j.State != Done {
 		t.Errorf("the dead job that was requeued by its button is %s", j.State)
 	}
 }

@@ -20,7 +20,8 @@ type Process struct {
 	URL   string // where it listens, if it does
 	args  []string
 	cmd   *exec.Cmd
-	stdin io.Closer // it ends when this does: at the latest with this process, however that ends
+	stdin io.Closer     // the role ends when this is closed: at the latest when this process ends
+	ended chan struct{} // closed when it has
 	logs  *logs
 }
 
@@ -31,7 +32,7 @@ type logs struct {
 }
 
 // asRole is set for children, so that a test binary plays its role too, and so that
-// they listen to their standard input.
+// they end when their standard input does.
 const asRole = "OFFLOAD_ROLE"
 
 // Start starts a role and returns when it is ready.
@@ -40,8 +41,8 @@ func Start(args ...string) (*Process, error) {
 	return p, p.Restart()
 }
 
-// Restart starts it again, at the same address. While it was away, somebody else may
-// have been given its port; most give it back soon.
+// Restart starts it again, at the same address. Meanwhile another program may have
+// been given its port; most release it soon.
 func (p *Process) Restart() error {
 	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		err := p.start()
@@ -67,8 +68,8 @@ func (p *Process) start() error {
 	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
 		return err
 	}
-	p.cmd, p.stdin = cmd, stdin
-	ready := make(chan string, 1)
+	ready, ended := make(chan string, 1), make(chan struct{})
+	p.cmd, p.stdin, p.ended = cmd, stdin, ended
 	go func() {
 		lines := bufio.NewScanner(stderr)
 		for lines.Scan() {
@@ -79,11 +80,13 @@ func (p *Process) start() error {
 		}
 		close(ready)
 		io.Copy(io.Discard, stderr)
+		cmd.Wait() // only now: Wait closes the pipe
+		close(ended)
 	}()
 	select {
 	case what, ok := <-ready:
 		if !ok {
-			cmd.Wait()
+			<-ended
 			return fmt.Errorf("%s ended before it was ready: %s", args[0], p.Log())
 		}
 		if url, ok := strings.CutPrefix(what, " at "); ok {
@@ -96,10 +99,11 @@ func (p *Process) start() error {
 	}
 }
 
-// Kill ends it as a crash does: without a word.
+// Kill ends it as a crash does: without a word. It may be called again, and by
+// several goroutines.
 func (p *Process) Kill() {
 	p.cmd.Process.Kill()
-	p.cmd.Wait()
+	<-p.ended
 }
 
 // Stop asks it to end, and returns its exit status. It does so by SIGTERM, as
@@ -111,7 +115,7 @@ func (p *Process) Stop() (status int) {
 	} else {
 		p.cmd.Process.Signal(syscall.SIGTERM)
 	}
-	p.cmd.Wait()
+	<-p.ended
 	return p.cmd.ProcessState.ExitCode()
 }
 

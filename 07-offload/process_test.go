@@ -24,8 +24,8 @@ import (
 
 var crashes = flag.Int("crashes", 20, "at how many random moments TestNothingAcceptedIsLostInCrashes kills a process")
 
-// system starts a broker and workers as processes of their own, with a lease of half a second.
-func system(t *testing.T, workers int) (broker *Process, all []*Process, mail Maildir) {
+// startSystem starts a broker and workers as processes of their own, with a lease of half a second.
+func startSystem(t *testing.T, workers int) (broker *Process, all []*Process, mail Maildir) {
 	t.Helper()
 	dir := t.TempDir()
 	start := func(args ...string) *Process {
@@ -48,7 +48,7 @@ func system(t *testing.T, workers int) (broker *Process, all []*Process, mail Ma
 // moments, under load, and starts it again (claim 7.2). In the end every accepted
 // job has had its effect, once. go test -run Crashes ./07-offload -crashes 200
 func TestNothingAcceptedIsLostInCrashes(t *testing.T) {
-	broker, workers, mail := system(t, 2)
+	broker, workers, mail := startSystem(t, 2)
 	client := NewClient(broker.URL, "")
 	policy := Policy{Attempts: 1000, Deadline: 10 * time.Second}
 
@@ -130,18 +130,18 @@ func TestNothingAcceptedIsLostInCrashes(t *testing.T) {
 
 // TestSIGTERMDrainsTheWorker stops a worker process in the middle of a job (claim 7.5).
 func TestSIGTERMDrainsTheWorker(t *testing.T) {
-	broker, workers, _ := system(t, 1) // on Windows, which has no signals, Stop does it in another way
-	l := &lesson{jobs: NewClient(broker.URL, "")}
-	j, err := l.jobs.Enqueue(t.Context(), NewJob{Kind: "welcome-mail", Payload: payload("ada@slow.test")})
+	broker, workers, _ := startSystem(t, 1) // on Windows, which has no signals, Stop does it in another way
+	s := &System{jobs: NewClient(broker.URL, "")}
+	j, err := s.jobs.Enqueue(t.Context(), NewJob{Kind: "welcome-mail", Payload: payload("ada@slow.test")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	leased := l.until(j.ID, func(j Job) bool { return j.State == Running })
-	l.until(j.ID, func(j Job) bool { return j.Expires.After(leased.Expires) }) // a heartbeat: it has begun
+	leased := s.until(t.Context(), j.ID, func(j Job) bool { return j.State == Running })
+	s.until(t.Context(), j.ID, func(j Job) bool { return j.Expires.After(leased.Expires) }) // a heartbeat: it has begun
 	if status := workers[0].Stop(); status != 0 {
 		t.Errorf("told to stop, the worker ended with status %d\n%s", status, workers[0].Log())
 	}
-	if j, err = l.jobs.Get(t.Context(), j.ID); err != nil || j.State != Done || j.Attempts != 1 {
+	if j, err = s.jobs.Get(t.Context(), j.ID); err != nil || j.State != Done || j.Attempts != 1 {
 		t.Errorf("the job under way is %s after %d attempts, %v: want it finished before the worker ended", j.State, j.Attempts, err)
 	}
 	if status := broker.Stop(); status != 0 {
@@ -292,20 +292,17 @@ func TestSlowHeaderIsCutOff(t *testing.T) {
 // TestProcessEndsWithWhoStartedIt lets its standard input end, as the death of whoever
 // started it does (claim 7.5): it drains, and nothing is left behind.
 func TestProcessEndsWithWhoStartedIt(t *testing.T) {
-	broker, workers, _ := system(t, 1)
+	broker, workers, _ := startSystem(t, 1)
 	for _, p := range []*Process{workers[0], broker} {
 		p.stdin.Close()
-		ended := make(chan error, 1)
-		go func() { ended <- p.cmd.Wait() }()
 		select {
-		case err := <-ended:
-			if err != nil {
-				t.Errorf("%s should end as it does when it is told to: %v\n%s", p.args[0], err, p.Log())
+		case <-p.ended:
+			if status := p.cmd.ProcessState.ExitCode(); status != 0 {
+				t.Errorf("the %s ended with status %d, want 0, as after SIGTERM\n%s", p.args[0], status, p.Log())
 			}
 		case <-time.After(10 * time.Second):
-			t.Errorf("whoever started it has gone, and the %s is still there", p.args[0])
-			p.cmd.Process.Kill()
-			<-ended
+			t.Errorf("the starter of the %s has ended, but the %s is still there", p.args[0], p.args[0])
+			p.Kill()
 		}
 	}
 }
@@ -368,7 +365,7 @@ func TestShutdownEndsStreamsAndAnswersTheRest(t *testing.T) {
 	statuses := make(chan int, 2)
 	for _, path := range []string{"/overview/events", "/signups"} {
 		go func() {
-			a, _ := post("http://"+listener.Addr().String()+path, Signup{"Ada", "ada@example.com"}, "")
+			a := post(t.Context(), "http://"+listener.Addr().String()+path, Signup{"Ada", "ada@example.com"}, "")
 			statuses <- a.status
 		}()
 	}
@@ -397,7 +394,7 @@ func TestNothingRemainsAfterShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := enqueue(t, b, NewJob{})
-	(&lesson{jobs: client}).await(j.ID)
+	(&System{jobs: client}).await(t.Context(), j.ID)
 	cancel()
 	events.Close()
 	stop()
