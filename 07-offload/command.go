@@ -38,8 +38,11 @@ var commands = []command{
 // sections is an error, with the list of both.
 func runCommand(sections *lesson) bool {
 	for i, arg := range os.Args[1:] {
+		if slices.Contains([]string{"-all", "-ask", "-list"}, arg) {
+			continue
+		}
 		if strings.HasPrefix(arg, "-") {
-			break // sections.parse looks at the rest
+			break // sections.parse checks the rest
 		}
 		role := slices.IndexFunc(commands, func(c command) bool { return c.name == arg })
 		if i == 0 && role >= 0 {
@@ -51,7 +54,7 @@ func runCommand(sections *lesson) bool {
 			return true
 		}
 		if !slices.ContainsFunc(sections.sections, func(s section) bool { return s.id == arg }) {
-			list := fmt.Sprintf("there is no section %q, and no role (a role is the only argument besides its flags).\n\nThe roles:\n\n", arg)
+			list := fmt.Sprintf("%q is neither a role, as the first argument, nor a section.\n\nThe roles:\n\n", arg)
 			for _, c := range commands {
 				list += fmt.Sprintf("%-7s %s\n", c.name, c.does)
 			}

@@ -58,7 +58,7 @@ func (m Maildir) Welcome(ctx context.Context, t *Task) error {
 		time.Sleep(time.Hour) // wrong, but libraries are like that
 	}
 	text := fmt.Sprintf("To: %s\r\nSubject: Welcome\r\n\r\nWelcome, %s!\r\n", s.Email, s.Name)
-	return m.Deliver(t.ID, text) // the ID is the idempotency key
+	return m.Deliver(t.ID, text) // the ID is the key
 }
 
 // Deliver puts a mail into new under that name. If it is there already, it is

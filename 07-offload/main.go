@@ -47,7 +47,7 @@ func main() {
 			{"7.6", "Delivery is at least once, so a task must be idempotent.",
 				code{"(m Maildir) Welcome", "return m.Deliver(", 1}, s.effectOnce},
 			{"7.7", "Every job has a deadline, and a running job can be canceled.",
-				code{"(w *Worker) do", "attempt, cancel =", 2}, s.deadlines},
+				code{"(m Maildir) Welcome", "if !sleep", 3}, s.deadlines},
 			{"7.8", "It can be watched: state, attempts, progress and what waits.",
 				code{"(r Reports) Report", "files++", 3}, s.watched},
 			{"7.9", "Web servers and workers scale separately.",
@@ -132,9 +132,9 @@ func (s *System) retries(ctx context.Context) string {
 	j = must1(s.jobs.Requeue(ctx, id))
 	fmt.Printf("     an operator requeues it: %d of %s used; in the end %s again\n",
 		j.Attempts, plural(j.Policy.Attempts, "attempt"), s.await(ctx, id).State)
-	takeaway("█ an attempt, · 60 ms. The wait before each retry is random, between 0 and a",
+	takeaway("█ an attempt, · 60 ms. The wait before each retry is random, from 0 to a",
 		fmt.Sprintf("limit that starts at %s and doubles: exponential backoff with full", short(j.Policy.Backoff)),
-		"jitter. After its last attempt a job is a dead letter: it keeps its error,",
+		"jitter. After its last attempt a job is a dead letter. It keeps its error",
 		"and runs again only when an operator requeues it.")
 	return ""
 }
@@ -178,9 +178,9 @@ func (s *System) workerDies(ctx context.Context) string {
 	fmt.Printf("     attempt %d, by another worker            %s after the kill\n", second.Attempts, measured(short(after)))
 	fmt.Printf("     in the end                              %s\n", s.await(ctx, first.ID).State)
 	takeaway("A worker renews its leases with a heartbeat every 200 ms. A lease expires",
-		"600 ms after the last one; then the job is retried, here within",
-		fmt.Sprintf("%s. A late answer of the first worker is rejected: the token of its", short(second.Policy.Backoff)),
-		"lease is no longer valid (fencing).")
+		fmt.Sprintf("600 ms after the last one; then the job is retried, within %s. If", short(second.Policy.Backoff)),
+		"the first worker still reports a result, the broker rejects it: the token",
+		"of its lease is no longer valid (fencing).")
 	if after < 300*time.Millisecond {
 		return "c"
 	}
@@ -207,7 +207,7 @@ func (s *System) effectOnce(ctx context.Context) string {
 		fmt.Printf("     one job done twice, its email %-34v %s\n", row.name, measured(plural(emails[len(emails)-1], "email")))
 	}
 	takeaway("No queue can promise exactly once: a worker may crash after the side",
-		"effect but before it acknowledges. Use the job's ID as an idempotency key.")
+		"effect but before it acknowledges. Use the job's ID as idempotency key.")
 	if emails[0] == 1 && emails[1] == 2 {
 		return "c"
 	}
@@ -220,8 +220,8 @@ func (s *System) deadlines(ctx context.Context) string {
 	late := s.await(ctx, s.enqueue(ctx, NewJob{Kind: "welcome-mail", Payload: payload("ada@slow.test"), Policy: policy}))
 	fmt.Printf("     takes 1 s, may take 200 ms   %s: %s\n", late.State, late.Error)
 	fmt.Printf("     DELETE while it runs         canceled after %s\n", measured(short(s.cancelRunning(ctx))))
-	takeaway("The broker rejects the worker's next heartbeat, and the worker cancels the",
-		"task's context. A handler that observes cancellation stops.")
+	takeaway("The broker rejects the worker's next heartbeat, and the worker cancels",
+		"the task's context. A handler that observes cancellation stops.")
 	if strings.Contains(late.Error, context.DeadlineExceeded.Error()) {
 		return "a"
 	}
@@ -245,8 +245,8 @@ func (s *System) watched(ctx context.Context) string {
 	o := must1(s.jobs.Overview(ctx))
 	fmt.Printf("     a report's events end with   %s, %d of %d files\n", j.State, j.Progress.Done, j.Progress.Total)
 	fmt.Printf("     an overview                  %d waiting, %d running, %d scheduled, %d dead\n", o.Waiting, o.Running, o.Scheduled, o.Dead)
-	takeaway("GET /jobs/{id}/events streams the changes of a job, /overview/events those",
-		"of all jobs. The page that shows them: go run ./07-offload all")
+	takeaway("GET /jobs/{id}/events streams the changes of a job, /overview/events",
+		"those of all jobs. The page that shows them: go run ./07-offload all")
 	if received > 1 {
 		return "c"
 	}
@@ -266,9 +266,9 @@ func (s *System) scaleSeparately(ctx context.Context) string {
 	fmt.Printf(row, "while all workers are busy", measured(short(busy)), "")
 	fmt.Printf(row, "12 emails of 1 s, 1 worker process", measured(short(one)), "")
 	fmt.Printf(row, "                  2 worker processes", measured(short(two)), "")
-	takeaway("Each worker process runs 4 jobs at the same time: it needs three rounds for",
-		"12 jobs, and two processes need two. The web server is not involved. Add",
-		"workers when the age of the oldest waiting job grows.")
+	takeaway("Each worker process runs 4 jobs at the same time: it needs three rounds",
+		"for 12 jobs, and two processes need two. The web server waits for none of",
+		"them. Add workers when the age of the oldest waiting job grows.")
 	switch {
 	case two < 1750*time.Millisecond:
 		return "c"

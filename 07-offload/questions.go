@@ -3,7 +3,7 @@ package main
 // quizzes are what -ask asks, by section. Where right is empty the section
 // measures which answer is right.
 var quizzes = map[string]quiz{
-	"7.1": {"An email takes 1 s to send. After how long is its sign-up answered with 202?", []string{
+	"7.1": {"An email takes 1 s to send. When is its sign-up answered with 202?", []string{
 		"after 1 s, when the email is sent",
 		"after milliseconds, when the job is on disk",
 		"immediately, before anything is stored",
@@ -18,7 +18,7 @@ var quizzes = map[string]quiz{
 		"all of them after ten seconds",
 		"immediately",
 	}, "a"},
-	"7.4": {"A job is due in 500 ms, and the workers have nothing to do. When does it run?", []string{
+	"7.4": {"A job is due in 500 ms, and the workers are idle. When does it run?", []string{
 		"within milliseconds of that time",
 		"at the next full second, when the broker looks",
 		"when the next job arrives",
@@ -28,10 +28,10 @@ var quizzes = map[string]quiz{
 		"another worker gets it when the lease has expired",
 		"another worker gets it immediately",
 	}, ""},
-	"7.6": {"A worker sends an email and dies before it reports that. How many emails are sent?", []string{
+	"7.6": {"A worker sends an email and dies before it says so. How many are sent?", []string{
 		"one: the broker knows that it was sent",
 		"two: that cannot be avoided",
-		"one if the task uses the job's ID as its key, otherwise two",
+		"one, if the job's ID is the email's key; otherwise two",
 	}, ""},
 	"7.7": {"A handler needs 1 s, and its deadline is 200 ms. What stops it?", []string{
 		"the handler itself, when its context is done",
@@ -48,9 +48,9 @@ var quizzes = map[string]quiz{
 		"about 2 s",
 		"about 1.5 s",
 	}, ""},
-	"7.10": {"A handler starts a pipeline with a pool. What must hold for its goroutines?", []string{
-		"nothing: they end with the handler",
-		"all have ended when the handler returns",
-		"each needs a worker process of its own",
+	"7.10": {"A handler starts a pipeline with a pool. What about its goroutines?", []string{
+		"they end by themselves when the handler returns",
+		"the handler makes them end before it returns",
+		"each of them needs its own worker process",
 	}, "b"},
 }
