@@ -12,7 +12,6 @@ import (
 // A Crash is what came of sign-ups during which the broker was killed.
 type Crash struct {
 	accepted []string // the jobs
-	refused  int      // answers with 503
 	restart  time.Duration
 	key      string // each sign-up's Idempotency-Key contains it
 }
@@ -37,14 +36,12 @@ func (s *System) crash(ctx context.Context, clients, each int) Crash {
 				for accepted := false; !accepted && ctx.Err() == nil; { // the same key until it is accepted
 					id, status := s.trySignUp(ctx, "ada@example.com", key)
 					mu.Lock()
-					switch accepted = status == http.StatusAccepted; {
-					case accepted:
-						c.accepted = append(c.accepted, id)
-					case status == http.StatusServiceUnavailable:
-						c.refused++
+					switch status {
+					case http.StatusAccepted:
+						c.accepted, accepted = append(c.accepted, id), true
+					case http.StatusServiceUnavailable:
 					default:
-						other = fmt.Errorf("a sign-up was answered with %d", status)
-						accepted = true
+						other, accepted = fmt.Errorf("a sign-up was answered with %d", status), true
 					}
 					mu.Unlock()
 					if !accepted {

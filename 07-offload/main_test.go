@@ -15,11 +15,14 @@ import (
 
 // TestMain lets the test binary play the roles that must be processes of their own.
 func TestMain(m *testing.M) {
-	if os.Getenv(asRole) != "" {
+	switch os.Getenv(asRole) {
+	case "":
+		os.Exit(m.Run())
+	case "stuck":
+		stuck()
+	default:
 		main()
-		return
 	}
-	os.Exit(m.Run())
 }
 
 // open opens a broker on dir, with a lease of 10 s.
