@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A demo is this program as a child process.
@@ -132,6 +133,7 @@ func TestSecondInterruptEndsTheDemoImmediately(t *testing.T) {
 	d.Process.Signal(os.Interrupt)
 	d.readUntil(t, "closing\n")
 	d.Process.Signal(os.Interrupt)
+	defer time.AfterFunc(30*time.Second, func() { d.Process.Kill() }).Stop()
 	d.Wait()
 	if status, ok := d.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
 		t.Errorf("the demo ended with %v, want it ended by the second interrupt", d.ProcessState)
