@@ -27,7 +27,7 @@ func TestAnswerComesBeforeTheWork(t *testing.T) {
 	})
 }
 
-// TestInlineHandlerMakesTheClientWait is the wrong way (counter-proof of 7.1 and 7.9).
+// TestInlineHandlerMakesTheClientWait is the wrong way (negative control of 7.1 and 7.9).
 func TestInlineHandlerMakesTheClientWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

@@ -79,7 +79,7 @@ func TestBackoffSparesWhatIsOverloaded(t *testing.T) {
 	}
 }
 
-// TestRetryWithoutBackoffIsAStorm counts the same without any wait (counter-proof of 7.3).
+// TestRetryWithoutBackoffIsAStorm counts the same without any wait (negative control of 7.3).
 func TestRetryWithoutBackoffIsAStorm(t *testing.T) {
 	if n := attemptsInTheFirstSecond(t, Policy{Attempts: 10}); n != 1000 {
 		t.Errorf("%d attempts of 100 jobs in the first second: want the storm of all 1000", n)

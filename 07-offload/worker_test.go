@@ -104,7 +104,7 @@ func TestHeartbeatKeepsALongJob(t *testing.T) {
 	}
 }
 
-// TestWithoutHeartbeatALongJobRunsTwice (counter-proof of 7.5).
+// TestWithoutHeartbeatALongJobRunsTwice (negative control of 7.5).
 func TestWithoutHeartbeatALongJobRunsTwice(t *testing.T) {
 	if n := countRuns(t, time.Hour); n < 2 {
 		t.Errorf("without heartbeats a long job was begun %d times: want it given to another worker", n)
@@ -300,7 +300,7 @@ func TestMailThatWasReadDoesNotComeAgain(t *testing.T) {
 	}
 }
 
-// TestHandlerThatIsNotIdempotentHasItTwice (counter-proof of 7.6).
+// TestHandlerThatIsNotIdempotentHasItTwice (negative control of 7.6).
 func TestHandlerThatIsNotIdempotentHasItTwice(t *testing.T) {
 	if n := redeliver(t, func(m Maildir) Handler { return m.Twice }); n != 2 {
 		t.Errorf("a job done twice, by a handler that makes up a name each time, made %d mails: want 2", n)
