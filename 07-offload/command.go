@@ -54,11 +54,12 @@ func runCommand(sections *lesson) bool {
 			return true
 		}
 		if !slices.ContainsFunc(sections.sections, func(s section) bool { return s.id == arg }) {
-			list := fmt.Sprintf("%q is neither a role, as the first argument, nor a section.\n\nThe roles:\n\n", arg)
+			var list strings.Builder
 			for _, c := range commands {
-				list += fmt.Sprintf("%-7s %s\n", c.name, c.does)
+				fmt.Fprintf(&list, "%-7s %s\n", c.name, c.does)
 			}
-			sections.usageError("%s\nThe sections:\n\n%s", list, strings.TrimSuffix(sections.String(), "\n"))
+			sections.usageError("%q is neither a role, as the first argument, nor a section.\n\nThe roles:\n\n%s\nThe sections:\n\n%s",
+				arg, &list, strings.TrimSuffix(sections.String(), "\n"))
 		}
 	}
 	return false
