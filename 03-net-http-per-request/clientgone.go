@@ -20,7 +20,7 @@ func Listening(pieces int, each time.Duration, done func()) http.Handler {
 			case <-time.After(each):
 				done()
 			case <-r.Context().Done():
-				return // in real code: pass r.Context() on to the database, which does this for you
+				return // and pass r.Context() to every slow call
 			}
 		}
 		fmt.Fprintln(w, "all done")

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestClientGoingAwayCancelsTheContext proves it on a real connection (claim 3.6): this handler ends
+// TestClientGoingAwayCancelsTheContext checks it on a real connection (claim 3.6): this handler ends
 // by that only.
 func TestClientGoingAwayCancelsTheContext(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan error, 1)
@@ -61,7 +61,7 @@ func TestListeningHandlerStopsWhenClientGoes(t *testing.T) {
 }
 
 // TestDeafHandlerWorksOnForNobody: it does all of its work, most of it after the client has gone
-// (counter-proof of 3.6).
+// (negative control of 3.6).
 func TestDeafHandlerWorksOnForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ran, pieces := leaveEarly(t, Deaf)

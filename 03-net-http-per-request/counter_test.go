@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// count lets requests visit h, all of which are in it at the same time.
-func count(t *testing.T, h http.Handler, requests int) {
+// visitors lets requests visit h, all of which are in it at the same time.
+func visitors(t *testing.T, h http.Handler, requests int) {
 	t.Helper()
 	if err := Visit(t.Context(), newClients(), serve(t, Together(requests, h)), requests); err != nil {
 		t.Fatal(err)
@@ -20,7 +20,7 @@ func count(t *testing.T, h http.Handler, requests int) {
 // TestAtomicCounterIsSafeInHandlers counts each request once, and the race detector is silent (claim 3.4).
 func TestAtomicCounterIsSafeInHandlers(t *testing.T) {
 	c := new(AtomicCounter)
-	count(t, c, 50)
+	visitors(t, c, 50)
 	if n := c.n.Load(); n != 50 {
 		t.Errorf("50 requests at once should be counted as 50, not %d: an update was lost", n)
 	}
@@ -29,7 +29,7 @@ func TestAtomicCounterIsSafeInHandlers(t *testing.T) {
 // TestMutexCounterIsSafeInHandlers counts each request once, and the race detector is silent (claim 3.4).
 func TestMutexCounterIsSafeInHandlers(t *testing.T) {
 	c := new(MutexCounter)
-	count(t, c, 50)
+	visitors(t, c, 50)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n != 50 {
@@ -37,18 +37,18 @@ func TestMutexCounterIsSafeInHandlers(t *testing.T) {
 	}
 }
 
-// TestSlowMotionCounterLosesUpdates shows what can happen between the steps of n++ (counter-proof of
-// 3.4): all requests load 0, so all of them store 1.
+// TestSlowMotionCounterLosesUpdates shows what can happen between the steps of n++
+// (negative control of 3.4): all requests load 0, so all of them store 1.
 func TestSlowMotionCounterLosesUpdates(t *testing.T) {
 	c := NewSlowMotionCounter(50)
-	count(t, c, 50)
+	visitors(t, c, 50)
 	if n := c.n.Load(); n != 1 {
 		t.Errorf("50 requests that all load before the first one stores should count 1, not %d", n)
 	}
 }
 
 // TestPlainCounterIsADataRace requires the race detector's report, which names the handler
-// (counter-proof of 3.4). The race is certain: two requests meet, and then nothing orders them.
+// (negative control of 3.4). The race is certain: two requests meet, and then nothing orders them.
 func TestPlainCounterIsADataRace(t *testing.T) {
 	if !raceDetector() {
 		t.Skip("needs the race detector: go test -race ./03-net-http-per-request (on Linux and Windows with a C compiler, e.g. apt-get install gcc)")

@@ -1,452 +1,297 @@
-// Command 03-net-http-per-request shows how net/http runs handlers, with a real server and real
-// clients on this machine's loopback interface.
+// Command 03-net-http-per-request shows how net/http runs handlers, with a real
+// server and real clients on this machine's loopback interface.
 //
 //	go run ./03-net-http-per-request            the lesson
-//	go test -race -v ./03-net-http-per-request  its proofs
+//	go run ./03-net-http-per-request 3.4        one section
+//	go run ./03-net-http-per-request -ask       the lesson, with a question before each section
+//	go test -race -v ./03-net-http-per-request  the tests of its claims
 package main
 
 import (
-	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"net/http"
-	"net/url"
-	"os"
+	neturl "net/url"
+	"runtime/trace"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
 func main() {
-	addr := flag.String("addr", "", "keep a server up at this `host:port`, such as localhost:8080, instead of the lesson;\nwhat to try is printed, and Ctrl-C ends it when all requests are answered")
-	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./03-net-http-per-request [flags]\n\n"+
-			"Shows how a Go web server runs many requests at once, in whose goroutine, and\nwhat follows for handlers.\n\n")
-		flag.PrintDefaults()
+	addr := flag.String("addr", "", "instead of the lesson, run a server at this `host:port`, such as localhost:8080;\nit prints what to try, and Ctrl-C shuts it down")
+	l := &lesson{
+		folder: "03-net-http-per-request",
+		title:  "03 · net/http: your handlers already run concurrently",
+		about:  "Shows in which goroutines a Go web server runs handlers, and what follows from it.",
+		next:   "go run ./04-handler-goroutine-pitfall",
+		ask:    quizzes,
+		sections: []section{
+			{"3.1", "Handlers run concurrently; a slow request does not delay the others.",
+				code{"OneLock", "mu.Lock()", 3}, overlap},
+			{"3.2", "HTTP/1.x: one goroutine per connection. HTTP/2: one goroutine per request.",
+				code{"Self", "stack := make", 2}, whoseGoroutine},
+			{"3.3", "A thousand clients wait concurrently, not one after another.",
+				code{"Visit", "for i := range n", 4}, highTraffic},
+			{"3.4", "So handlers share memory: an unsynchronized counter is a data race.",
+				code{"(c *MutexCounter) ServeHTTP", "c.mu.Lock()", 4}, sharedMemory},
+			{"3.5", "A framework built on net/http inherits all this: Gin too.",
+				code{"(rt *Router) ServeHTTP", "for _, m := range", 4}, framework},
+			{"3.6", "When the client disconnects, r.Context() is canceled.",
+				code{"Listening", "case <-r.Context().Done()", 2}, clientGone},
+			{"3.7", "net/http recovers a panic in a handler: one response is lost, no more.",
+				code{"Share", "100/among", 1}, onePanic},
+			{"3.8", "A streamed event arrives while the handler is running, if it is flushed.",
+				code{"Stream", "out.Flush()", 3}, streaming},
+			{"3.9", "Shutdown waits for in-flight requests; Close cuts them off.",
+				code{"Drain", "srv.Shutdown(ctx)", 4}, stopping},
+		},
 	}
-	flag.Parse()
-	if flag.NArg() > 0 {
-		usageError("takes no arguments, got %q", flag.Args())
-	}
+	l.parse()
 	if isSet("addr") {
 		if _, _, err := net.SplitHostPort(*addr); err != nil {
-			usageError("-addr must be host:port, such as localhost:8080, got %q", *addr)
+			l.usageError("-addr must be host:port, such as localhost:8080, got %q", *addr)
 		}
-		if err := Playground(*addr); err != nil {
-			fail(err)
+		if l.chosen != nil || l.asking || l.traceTo != "" {
+			l.usageError("-addr runs a server instead of the lesson, so it takes no sections, no -ask and no -trace")
 		}
+		check(Playground(*addr))
 		return
 	}
-
-	// A safety net: on a machine where the lesson takes absurdly long, it fails instead of hanging.
-	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Minute, errors.New("the lesson took over a minute"))
-	defer cancel()
-	fmt.Println("03 · net/http: your handlers already run concurrently")
-	overlap(ctx)        // 3.1
-	whoseGoroutine(ctx) // 3.2
-	highTraffic(ctx)    // 3.3
-	sharedMemory(ctx)   // 3.4
-	framework(ctx)      // 3.5
-	clientGone(ctx)     // 3.6
-	onePanic(ctx)       // 3.7
-	streaming(ctx)      // 3.8
-	stopping()          // 3.9
-	fmt.Print("\nProof:  go test -race -v ./03-net-http-per-request\nRead:   03-net-http-per-request/README.md, and do its exercise\nNext:   go run ./04-handler-goroutine-pitfall\n")
+	l.teach(context.Background())
 }
 
-// overlap draws one slow and many fast requests, as they are and behind one lock.
-func overlap(ctx context.Context) {
-	claim("3.1", "A slow request holds up nobody, and no handler had to ask for that.")
-	send := func(protect func(http.Handler) http.Handler) []Span {
-		spans, err := SlowThenFast(ctx, 600*time.Millisecond, 20*time.Millisecond, 60*time.Millisecond, 8, protect)
-		if err != nil {
-			fail(err)
-		}
+// overlap draws one slow and many fast requests, first unmodified and then behind one lock.
+func overlap(ctx context.Context) string {
+	const unmodified, oneLock = "as net/http runs them", "the same handlers behind one lock (wrong)"
+	send := func(row string, protect func(http.Handler) http.Handler) []Span {
+		ctx, task := trace.NewTask(ctx, row)
+		defer task.End()
+		spans, err := SlowThenFast(ctx, 600*time.Millisecond, 20*time.Millisecond, 60*time.Millisecond, 8,
+			func(h http.Handler) http.Handler { return protect(traced(ctx, h)) })
+		check(err)
 		return spans
 	}
-	asTheyAre, locked := send(func(h http.Handler) http.Handler { return h }), send(OneLock)
-	last := slices.MaxFunc(slices.Concat(asTheyAre, locked), func(a, b Span) int { return cmp.Compare(a.Answered, b.Answered) })
-	draw := func(title string, spans []Span) {
-		fmt.Printf("     %-57s  answered after\n", title)
-		for i, s := range spans {
-			name := "slow"
-			if i > 0 {
-				name = fmt.Sprint("fast ", i)
-			}
-			l := newLane(48, last.Answered)
-			l.fill(s.Sent, s.Answered, '░')
-			if cell := last.Answered / 48; s.Began-s.Sent < cell { // too short a wait to be drawn
-				s.Began = s.Sent
-			}
-			l.fill(s.Began, s.Ended, '█')
-			fmt.Printf("     %-7s  %s  %14s\n", name, l, short(s.Answered-s.Sent))
-		}
-	}
-	draw("as net/http runs them", asTheyAre)
+	concurrent := send(unmodified, func(h http.Handler) http.Handler { return h })
+	locked := send(oneLock, OneLock)
+	end := max(lastAnswer(concurrent), lastAnswer(locked))
+	drawSpans(painted{text: unmodified}, concurrent, end)
 	fmt.Println()
-	draw("the same handlers behind one lock (wrong)", locked)
-	read("█ the handler runs, ░ only its client waits. Time goes to the right:",
-		"bars above one another are under way at the same moment.")
+	drawSpans(wrong(oneLock), locked, end)
+	takeaway("█ the handler runs; ░ only its client waits. Time goes to the right: bars",
+		"in the same column are in progress at the same time. With the lock above",
+		"around all handlers, one runs at a time, and fast ones wait for slow ones.")
+	switch answered := whileFirst(concurrent); {
+	case answered > len(concurrent)/2:
+		return "b"
+	case answered == 0:
+		return "a"
+	}
+	return ""
 }
 
 // whoseGoroutine asks handlers for their goroutine, over three kinds of connections.
-func whoseGoroutine(ctx context.Context) {
-	claim("3.2", "HTTP/1: a goroutine per connection. HTTP/2: a goroutine per request.")
+func whoseGoroutine(ctx context.Context) string {
 	const requests = 4
-	var h1, h2 Origin
+	const row = "     %-10s %-13d %-21s %s\n"
 	fmt.Printf("     %-10s %-13s %d %-19s %s\n", "protocol", "connections", requests, "requests", "their goroutines")
-	for _, row := range []struct {
-		protocol    string
-		connections int
-		together    bool
-		http2       bool
-		one         *Origin
-	}{
-		{"HTTP/1.1", 1, false, false, nil},
-		{"HTTP/1.1", requests, true, false, &h1},
-		{"HTTP/2", 1, true, true, &h2},
-	} {
-		h := http.Handler(http.HandlerFunc(WhoAmI))
-		if row.together {
-			h = Together(requests, h) // all are under way before the first is answered
-		}
-		origins, err := Ask(ctx, h, row.connections, requests, row.http2, row.together)
-		if err != nil {
-			fail(err)
-		}
-		conns := make(map[string]bool)
-		for _, o := range origins {
-			conns[o.Conn] = true
-		}
-		how := "one after the other"
-		if row.together {
-			how = "at the same time"
-		}
-		fmt.Printf("     %-10s %-13d %-21s %s\n", row.protocol, len(conns), how, letters(origins))
-		if row.one != nil {
-			*row.one = origins[0]
-		}
+	ask := func(h http.Handler, connections int, http2, together bool) []Origin {
+		origins, err := Ask(ctx, h, connections, requests, http2, together)
+		check(err)
+		return origins
 	}
-	fmt.Print("\n     The go statement that started them, found from the handler's own stack:\n\n")
-	printCreator(ctx, "HTTP/1.1", h1)
-	printCreator(ctx, "HTTP/2", h2)
-	read("A letter is one goroutine. HTTP/1 starts one when a client connects, and",
-		"the requests on that connection take turns in it. On an HTTP/2 connection",
-		"requests are under way side by side, so each gets its own.")
+	whoAmI := http.HandlerFunc(WhoAmI)
+	one := ask(whoAmI, 1, false, false)
+	fmt.Printf(row, "HTTP/1.1", connections(one), "one after another", measured(letters(one)))
+	// Together: no handler returns before all of them run.
+	many := ask(Together(requests, whoAmI), requests, false, true)
+	fmt.Printf(row, "HTTP/1.1", connections(many), "concurrently", measured(letters(many)))
+	h2 := ask(Together(requests, whoAmI), 1, true, true)
+	fmt.Printf(row, "HTTP/2", connections(h2), "concurrently", measured(letters(h2)))
+	fmt.Print("\n     The go statement that started them, found in the handler's own stack:\n\n")
+	printCreator(ctx, "HTTP/1.1", many[0])
+	printCreator(ctx, "HTTP/2", h2[0])
+	takeaway("Each letter is one goroutine. HTTP/1.x starts one when a client connects,",
+		"and requests on that connection run in it sequentially. On an HTTP/2",
+		"connection requests run concurrently, so each has a goroutine of its own.")
+	switch letters(one) {
+	case "A A A A":
+		return "a"
+	case "A B C D":
+		return "b"
+	}
+	return ""
 }
 
-// letters names the goroutines A, B, C in the order in which they are first met.
-func letters(origins []Origin) string {
-	var met, names []string
-	for _, o := range origins {
-		i := slices.Index(met, o.Goroutine)
-		if i < 0 {
-			i, met = len(met), append(met, o.Goroutine)
-		}
-		names = append(names, string(rune('A'+i)))
-	}
-	return strings.Join(names, " ")
-}
-
-func printCreator(ctx context.Context, protocol string, o Origin) {
-	line, err := o.SourceLine(ctx)
-	if err != nil { // the stack alone, then
-		line = o.Creator
-	}
-	fmt.Printf("     %-11s %-28s %s\n", protocol, o.Where(), line)
-	if err != nil {
-		fmt.Printf("     (the line itself can't be shown:\n      %v)\n", err)
-	}
-}
-
-// highTraffic lets a thousand clients come at once.
-func highTraffic(ctx context.Context) {
-	claim("3.3", "A thousand clients wait at the same time, not one after the other.")
+// highTraffic lets a thousand clients come at the same time.
+func highTraffic(ctx context.Context) string {
 	const clients, takes = 1000, 50 * time.Millisecond
-	srv := NewServer(Work(takes))
-	addr, err := Start(srv)
-	if err != nil {
-		fail(err)
+	took := visit(ctx, Work(takes), clients)
+	const row = "     %-38s %8s\n"
+	fmt.Printf(row, "clients at the same time", count(clients))
+	fmt.Printf(row, "each handler waits", short(takes))
+	fmt.Printf(row, "one after another they would take", short(clients*takes))
+	fmt.Printf(row, "all were answered within", measured(short(took)))
+	takeaway("A blocked handler uses no CPU. What exceeds its 50 ms is the work of",
+		"opening and serving 1,000 connections, and both ends of them are here.")
+	switch {
+	case took < clients*takes/10:
+		return "c"
+	case took > clients*takes/2:
+		return "a"
 	}
-	defer srv.Close()
-	start := time.Now()
-	if err := Visit(ctx, Crowd((&net.Dialer{}).DialContext), "http://"+addr, clients); err != nil {
-		fail(err)
-	}
-	took := time.Since(start)
-	fmt.Printf("     1,000 clients come at once; the handler takes  %8s\n", short(takes))
-	fmt.Printf("     one after the other that would take            %8s\n", short(clients*takes))
-	fmt.Printf("     all were answered within                       %8s\n", short(took))
-	read("Waiting costs no processor. The rest, beyond the handler's 50 ms, is the",
-		"work of opening and serving 1,000 connections, both ends of them here.")
+	return ""
 }
 
-// sharedMemory counts requests that come at once, in three ways.
-func sharedMemory(ctx context.Context) {
-	claim("3.4", "So handlers share memory: a plain counter in one is a data race.")
+// sharedMemory counts concurrent requests in three ways.
+func sharedMemory(ctx context.Context) string {
 	const requests = 100
-	fmt.Printf("     %d requests at the same time, counted by\n", requests)
-	count := func(how string, h http.Handler, counted func() int64) {
-		srv := NewServer(Together(requests, h))
-		addr, err := Start(srv)
-		if err != nil {
-			fail(err)
-		}
-		defer srv.Close()
-		if err := Visit(ctx, Crowd((&net.Dialer{}).DialContext), "http://"+addr, requests); err != nil {
-			fail(err)
-		}
-		fmt.Printf("     %-52s %4d\n", how, counted())
+	fmt.Printf("     %d concurrent requests, counted with\n", requests)
+	row := func(how painted, h http.Handler, counted func() int64) int64 {
+		visit(ctx, Together(requests, h), requests)
+		fmt.Printf("     %-52s %4s\n", how, measured(fmt.Sprint(counted())))
+		return counted()
 	}
 	byAtomic, byMutex, slow := new(AtomicCounter), new(MutexCounter), NewSlowMotionCounter(requests)
-	count("an atomic", byAtomic, byAtomic.n.Load)
-	count("an int and a mutex", byMutex, func() int64 { byMutex.mu.Lock(); defer byMutex.mu.Unlock(); return int64(byMutex.n) })
-	count("n++ step by step: all load, then all store (wrong)", slow, slow.n.Load)
-	read("n++ is load, add, store, and another handler can come in between. That is",
-		"rare, so a test of the sum may find nothing. The race detector does:",
+	row(painted{text: "an atomic"}, byAtomic, byAtomic.n.Load)
+	row(painted{text: "an int and a mutex"}, byMutex, func() int64 { byMutex.mu.Lock(); defer byMutex.mu.Unlock(); return int64(byMutex.n) })
+	lowest := row(wrong("n++ step by step: all load, then all store (wrong)"), slow, slow.n.Load)
+	takeaway("n++ loads, adds and stores. If another handler stores in between, its",
+		"update is lost. That is rare, so a test that checks the total may pass.",
+		"The race detector reports it even then:",
 		"go test -race -v -run PlainCounter ./03-net-http-per-request",
-		"(the wrong version's report is what that test wants, so it passes)")
+		"(That test requires the report, so it passes.)")
+	if lowest == 1 {
+		return "a"
+	}
+	return ""
 }
 
 // framework puts a router between the server and the handler.
-func framework(ctx context.Context) {
-	claim("3.5", "A framework is an http.Handler, so it inherits all this.")
+func framework(ctx context.Context) string {
 	var rt Router
 	rt.Handle("GET", "/whoami", Together(4, http.HandlerFunc(WhoAmI)).ServeHTTP)
 	origins, err := Ask(ctx, &rt, 4, 4, false, true)
-	if err != nil {
-		fail(err)
-	}
-	fmt.Printf("     4 requests at the same time through our own router   goroutines: %s\n\n", letters(origins))
+	check(err)
+	fmt.Printf("     4 concurrent requests through this chapter's router: goroutines %s\n\n", measured(letters(origins)))
 	printCreator(ctx, "started by", origins[0])
 	fmt.Println()
-	for _, call := range origins[0].Calls {
-		what := ""
-		switch {
-		case strings.HasSuffix(call, "(*conn).serve"):
-			what = "the server reads the request"
-		case strings.HasSuffix(call, "(*limitBody).ServeHTTP"):
-			what = "the lesson's limit on bodies"
-		case strings.HasSuffix(call, "(*Router).ServeHTTP"):
-			what = "the whole framework"
-		case strings.HasSuffix(call, "(*together).ServeHTTP"):
-			what = "waits until all four are there"
-		case strings.HasSuffix(call, "main.WhoAmI"):
-			what = "your handler"
-		}
-		fmt.Println(strings.TrimRight(fmt.Sprintf("       %-34s %s", call, what), " "))
-		if what == "your handler" {
-			break
-		}
+	printCalls(origins[0])
+	takeaway("This is the handler's stack, outermost call first. The framework is one",
+		"call in it, and net/http started the goroutine, as in 3.2. The program in",
+		"03-net-http-per-request/gin shows the same of Gin.")
+	if strings.HasPrefix(origins[0].Creator, "net/http.") {
+		return "b"
 	}
-	read("The handler's stack, outermost call first. The framework is a call in",
-		"the middle, and the goroutine is the server's, the same as in 3.2.")
+	return "a"
 }
 
-// clientGone lets a client leave early, once with a handler that listens and once with a deaf one.
-func clientGone(ctx context.Context) {
-	claim("3.6", "A client that goes away cancels r.Context(): a handler can listen.")
+// clientGone lets a client leave early, with a handler that observes it and one that does not.
+func clientGone(ctx context.Context) string {
 	const pieces, each, leavesAfter = 18, 20 * time.Millisecond, 5
+	var useless int // pieces that the last handler did
 	for _, row := range []struct {
-		name string
+		name painted
 		make func(pieces int, each time.Duration, done func()) http.Handler
 	}{
-		{"listens", Listening},
-		{"does not (wrong)", Deaf},
+		{painted{text: "observes it"}, Listening},
+		{wrong("ignores it (wrong)"), Deaf},
 	} {
 		before, after, cause, err := LeaveAfter(ctx, leavesAfter, func(done func()) http.Handler {
 			return row.make(pieces, each, done)
 		})
-		if err != nil {
-			fail(err)
-		}
-		fmt.Printf("     %-16s  %s%s%s  %v\n", row.name, strings.Repeat("██", before),
-			strings.Repeat("░░", after), strings.Repeat("··", pieces-before-after), cause)
+		check(err)
+		useless = after
+		fmt.Printf("     %-18s  %s%s%s  %v\n", row.name, strings.Repeat("██", before),
+			strings.Repeat("░░", after), strings.Repeat("··", pieces-before-after), measured(cause.Error()))
 	}
-	read("█ work while the client is there, ░ work after it has gone: nobody will",
-		"get that. Both contexts were cancelled; a handler must look at its own.")
+	takeaway("█ work while the client is connected; ░ useless work after it has left.",
+		"Both contexts were canceled, but nothing stops a handler that ignores it.")
+	if useless == pieces-leavesAfter {
+		return "c"
+	}
+	return "a"
 }
 
 // onePanic shows what a panic costs, as the client and as the server's log see it.
-func onePanic(ctx context.Context) {
-	claim("3.7", "A panic in a handler costs one response, not the server.")
+func onePanic(ctx context.Context) string {
 	srv := NewServer(http.HandlerFunc(Share))
 	logged := make(Log, 10)
 	srv.ErrorLog = log.New(logged, "", 0)
-	addr, err := Start(srv)
-	if err != nil {
-		fail(err)
-	}
+	url, lost := up(srv), 0
 	defer srv.Close()
-	client := Crowd((&net.Dialer{}).DialContext)
 	for _, query := range []string{"/share?among=0", "/share?among=4"} {
-		sees, err := Get(ctx, client, "http://"+addr+query)
-		if failed, ok := errors.AsType[*url.Error](err); ok {
-			sees = failed.Err.Error()
-		} else if err != nil {
-			fail(err)
+		sees, err := Get(ctx, newCrowd(), url+query)
+		if failed, ok := errors.AsType[*neturl.Error](err); ok {
+			sees, lost = failed.Err.Error(), lost+1
+		} else {
+			check(err)
 		}
-		fmt.Printf("     GET %-15s the client gets  %s\n", query, strings.TrimSpace(sees))
+		fmt.Printf("     GET %-15s the client gets  %s\n", query, measured(strings.TrimSpace(sees)))
 	}
-	first, _, _ := strings.Cut(<-logged, "\n")
-	before, after, _ := strings.Cut(first, "127.0.0.1:") // the client's port is another one in every run
-	_, after, _ = strings.Cut(after, ": ")
-	fmt.Printf("\n     the server's log  %s(client)\n                       %s\n", before, after)
-	read("EOF: the connection was closed without an answer. net/http recovers the",
-		"panic in its own goroutine, logs it with the stack, and goes on serving.")
+	printLog(<-logged)
+	takeaway("EOF: the server closed the connection without a response. net/http",
+		"recovers the panic in the handler's goroutine, logs it with its stack, and",
+		"goes on. It cannot recover one in a goroutine that your handler starts.")
+	if lost == 1 {
+		return "b"
+	}
+	return ""
 }
 
-// streaming draws when events were written and when the clients had them, with Flush and without.
-func streaming(ctx context.Context) {
-	claim("3.8", "A streamed event reaches its client while the handler still runs.")
+// streaming draws when events were written and when their clients read them.
+func streaming(ctx context.Context) string {
 	const clients, events, every = 50, 6, 60 * time.Millisecond
 	fmt.Printf("     %d clients at the same time, %d events each\n\n", clients, events)
+	var all [][]Event
 	for _, row := range []struct {
-		name string
+		name painted
 		make func(events int, every time.Duration) http.Handler
 	}{
-		{"with Flush", Stream},
-		{"without (wrong)", Unflushed},
+		{painted{text: "with Flush"}, Stream},
+		{wrong("without (wrong)"), Unflushed},
 	} {
-		srv := NewServer(row.make(events, every))
-		addr, err := Start(srv)
-		if err != nil {
-			fail(err)
-		}
-		all := make([][]Event, clients)
-		errs := make([]error, clients)
-		client := Crowd((&net.Dialer{}).DialContext)
 		start := time.Now()
-		var wg sync.WaitGroup
-		for i := range clients {
-			wg.Go(func() { all[i], errs[i] = Follow(ctx, client, "http://"+addr) })
-		}
-		wg.Wait()
-		end := time.Since(start)
-		srv.Close()
-		if err := errors.Join(errs...); err != nil {
-			fail(err)
-		}
-		written, got := newLane(46, end), newLane(46, end)
-		var latest time.Duration
-		for _, event := range slices.Concat(all...) {
-			written.fill(event.Written.Sub(start), event.Written.Sub(start), '█')
-			got.fill(event.Read.Sub(start), event.Read.Sub(start), '█')
-			latest = max(latest, event.Read.Sub(event.Written))
-		}
-		fmt.Printf("     %-15s  written  %s\n", row.name, written)
-		fmt.Printf("     %-15s  read     %s\n", "", got)
-		fmt.Printf("     %-15s  from written to read at most %s\n", "", short(latest))
+		all = followAll(ctx, row.make(events, every), clients)
+		drawEvents(row.name, slices.Concat(all...), start, time.Now())
 	}
-	read("█: events of some of the 50 were written, or read, at that moment. A line",
-		"ends when all handlers have ended. Without Flush the news waits until",
-		"then, in the server's buffer.")
+	takeaway("█: some of the 50 clients' events were written, or read, at that moment.",
+		"A line ends when all handlers have returned. Without Flush events wait in",
+		"the server's buffer until their handler returns.")
+	if slices.ContainsFunc(all, func(e []Event) bool { return e[0].Read.Before(e[len(e)-1].Written) }) {
+		return ""
+	}
+	return "c"
 }
 
-// stopping stops a server in the middle of an answer, in two ways.
-func stopping() {
-	claim("3.9", "Shutdown waits for the requests under way; Close cuts them off.")
+// stopping stops a server in the middle of a response, in two ways.
+func stopping(context.Context) string {
+	supported := "c"
 	for _, row := range []struct {
-		name string
+		name painted
 		stop func(*http.Server) error
 	}{
-		{"Shutdown", func(srv *http.Server) error { return Drain(srv, 10*time.Second) }},
-		{"Close (wrong)", CutOff},
+		{painted{text: "Shutdown"}, func(srv *http.Server) error { return Drain(srv, 10*time.Second) }},
+		{wrong("Close (wrong)"), CutOff},
 	} {
-		stopping := make(chan struct{})
-		srv := NewServer(TwoHalves(stopping))
-		srv.RegisterOnShutdown(func() { close(stopping) }) // so the second half is written after Shutdown was called; Close calls nobody
-		addr, err := Start(srv)
-		if err != nil {
-			fail(err)
+		first, rest, complete := stopInTheMiddle(row.stop)
+		if complete {
+			supported = "a"
 		}
-		resp, err := Crowd((&net.Dialer{}).DialContext).Get("http://" + addr)
-		if err != nil {
-			fail(err)
-		}
-		body := bufio.NewReader(resp.Body)
-		got, err := body.ReadString('\n') // the request is under way
-		if err != nil {
-			fail(err)
-		}
-		stopped := make(chan error, 1)
-		go func() { stopped <- row.stop(srv) }()
-		rest, err := io.ReadAll(body)
-		if err != nil {
-			rest = fmt.Appendf(rest, "error: %v", err)
-		}
-		resp.Body.Close()
-		if err := <-stopped; err != nil {
-			fail(err)
-		}
-		fmt.Printf("     %-14s  the client gets  %s + %s\n", row.name, strings.TrimSpace(got), strings.TrimSpace(string(rest)))
+		fmt.Printf("     %-14s  the client gets  %s + %s\n", row.name, first, measured(rest))
 	}
-	read("Both were called when the first half had arrived, before the second was",
-		"written. To stop politely: Shutdown first, Close only when time is up.")
+	takeaway("Each was called when the first half had arrived and the second was not",
+		"yet written. For a graceful shutdown call Shutdown with a deadline first,",
+		"and Close only when the deadline has passed.")
+	return supported
 }
 
-func claim(id, sentence string) { fmt.Printf("\n%s  %s\n\n", id, sentence) }
-
-func read(how ...string) { fmt.Printf("\n     → %s\n", strings.Join(how, "\n       ")) }
-
-// lane is a stretch of time drawn in characters.
-type lane struct {
-	cells []rune
-	end   time.Duration
-}
-
-func newLane(width int, end time.Duration) lane {
-	return lane{[]rune(strings.Repeat("·", width)), end}
-}
-
-// fill draws from one instant to the other, at least one cell.
-func (l lane) fill(from, to time.Duration, with rune) {
-	width := time.Duration(len(l.cells))
-	first := min(max(0, from*width/l.end), width-1)
-	for i := first; i < min(max(to*width/l.end, first+1), width); i++ {
-		l.cells[i] = with
-	}
-}
-
-func (l lane) String() string { return string(l.cells) }
-
-// short writes d with three figures and its unit.
-func short(d time.Duration) string {
-	value, unit := float64(d), "ns"
-	for _, larger := range []string{"µs", "ms", "s"} {
-		if value < 999.5 {
-			break
-		}
-		value, unit = value/1000, larger
-	}
-	figures := 0
-	for limit := 99.95; figures < 2 && value < limit; limit /= 10 {
-		figures++
-	}
-	return fmt.Sprintf("%.*f %s", figures, value, unit)
-}
-
-// isSet reports whether that flag was given, even if given empty.
+// isSet reports whether that flag is on the command line, even if its value is empty.
 func isSet(name string) (set bool) {
 	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
 	return set
-}
-
-// usageError says what is wrong with the command line and exits with 2, as the flag package does.
-func usageError(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "03-net-http-per-request: "+format+"\n", args...)
-	os.Exit(2)
-}
-
-// fail ends the program when the machine does not let it do its work.
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, "03-net-http-per-request:", err)
-	os.Exit(1)
 }

@@ -24,7 +24,7 @@ func (s *slowAndFast) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestFastRequestIsNotHeldUpBySlowOne proves that requests are under way at the same time without
+// TestFastRequestIsNotHeldUpBySlowOne checks that requests are under way at the same time without
 // the handlers' doing (claim 3.1): the slow handler ends only after a fast request was answered.
 func TestFastRequestIsNotHeldUpBySlowOne(t *testing.T) {
 	handlers := newSlowAndFast()
@@ -47,8 +47,8 @@ func TestFastRequestIsNotHeldUpBySlowOne(t *testing.T) {
 	}
 }
 
-// TestBehindOneLockFastRequestWaitsForSlowOne proves that one lock around the handlers takes that
-// away (counter-proof of 3.1): the fast request's goroutine is stuck in OneLock's Lock.
+// TestBehindOneLockFastRequestWaitsForSlowOne checks that one lock around the handlers takes that
+// away (negative control of 3.1): the fast request's goroutine is stuck in OneLock's Lock.
 func TestBehindOneLockFastRequestWaitsForSlowOne(t *testing.T) {
 	handlers := newSlowAndFast()
 	url, client := serve(t, OneLock(handlers)), newClients()

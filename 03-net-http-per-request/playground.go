@@ -14,10 +14,11 @@ import (
 
 const (
 	slowTakes = 10 * time.Second
-	drainTime = 15 * time.Second // more than the slowest handler takes, or Ctrl-C would cut it off
+	drainTime = 15 * time.Second // more than the slowest handler takes, so that Ctrl-C does not cut it off
 )
 
-// Playground serves the chapter's handlers at addr until Ctrl-C, and logs who does what when.
+// Playground serves the chapter's handlers at addr until Ctrl-C, and logs when and in which
+// goroutine each runs.
 func Playground(addr string) error {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -37,8 +38,8 @@ func Playground(addr string) error {
 		return err
 	case <-ctx.Done():
 	}
-	stop() // a second Ctrl-C ends the program at once
-	fmt.Printf("\nNo new requests. Waiting up to %s for those under way; Ctrl-C again to give up.\n", drainTime)
+	stop() // a second Ctrl-C ends the program immediately
+	fmt.Printf("\nNo new requests. Waiting up to %s for those in flight; Ctrl-C again ends the program.\n", drainTime)
 	if err := Drain(srv, drainTime); err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func announce(next http.Handler) http.Handler {
 		log.Print("begins  ", what)
 		defer func() {
 			if r.Context().Err() != nil {
-				what += ": the client has gone"
+				what += ": its client has disconnected"
 			}
 			log.Print("ends    ", what)
 		}()
@@ -98,34 +99,36 @@ func invitation(at net.Addr, goos string) (text string) {
 	}
 	return text + fmt.Sprintf(`Serving at http://%[1]s until Ctrl-C. Try, in two other terminals:
 
-A slow one in one terminal, and meanwhile in the other a fast one, answered at once:
+A slow request in one terminal, and during it a fast one in the other. The
+fast one is answered immediately:
 
   %[2]s http://%[1]s/slow
   %[2]s http://%[1]s/fast
 
-The same behind one lock (wrong); the fast one waits for the slow one:
+The same behind one lock (wrong). The fast one waits for the slow one:
 
   %[2]s http://%[1]s/locked/slow
   %[2]s http://%[1]s/locked/fast
 
-An event a second, also in two terminals; and without Flush (wrong):
+An event a second, in both terminals; and the same without Flush (wrong):
 
   %[2]s -N http://%[1]s/stream
   %[2]s -N http://%[1]s/unflushed
 
-A panic, by which one answer is lost; and the server goes on:
+A panic costs one response, and the server goes on:
 
   %[2]s "http://%[1]s/share?among=0"
   %[2]s "http://%[1]s/share?among=4"
 
-Which goroutine answers? One connection, two requests; then HTTP/2:
+Which goroutine runs the handler? Two requests on one connection; then HTTP/2:
 
   %[2]s http://%[1]s/whoami http://%[1]s/whoami
   %[2]s --http2-prior-knowledge http://%[1]s/whoami http://%[1]s/whoami
 
-(Some curls, 7.88 for one, fail at the second with "framing layer". 3.2 shows both.)
+(Some versions of curl, such as 7.88, fail at the second with "framing layer".
+Section 3.2 shows both.)
 
-Stop curl, or this server, with Ctrl-C while /slow is under way, and look here.
+Stop curl, or this server, with Ctrl-C during /slow, and watch the log here.
 
 `, host, curl)
 }

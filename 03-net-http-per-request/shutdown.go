@@ -31,7 +31,8 @@ func Drain(srv *http.Server, deadline time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	if err := srv.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("not all requests ended within %s: %w", deadline, err), srv.Close())
+		err = fmt.Errorf("busy after %s: %w", deadline, err)
+		return errors.Join(err, srv.Close())
 	}
 	return nil
 }

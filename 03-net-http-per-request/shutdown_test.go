@@ -65,7 +65,7 @@ func TestShutdownWaitsForTheRequestUnderWay(t *testing.T) {
 	})
 }
 
-// TestCloseCutsOffTheRequestUnderWay: its client gets half an answer and an error (counter-proof of 3.9).
+// TestCloseCutsOffTheRequestUnderWay: its client gets half an answer and an error (negative control of 3.9).
 func TestCloseCutsOffTheRequestUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		goOn := make(chan struct{})

@@ -56,7 +56,7 @@ func TestEventsArriveWhileHandlersRun(t *testing.T) {
 }
 
 // TestWithoutFlushNothingArrivesBeforeTheEnd: the clients read the first event in the instant in which
-// the handlers end, and not before (counter-proof of 3.8).
+// the handlers end, and not before (negative control of 3.8).
 func TestWithoutFlushNothingArrivesBeforeTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const every = 100 * time.Millisecond

@@ -10,7 +10,7 @@ import (
 
 const many = 1000
 
-// TestThousandClientsWaitAsLongAsOne proves it exactly, with a real server and real clients over
+// TestThousandClientsWaitAsLongAsOne measures it exactly, with a real server and real clients over
 // connections in memory, in fake time: all clients of a 50 ms handler together take 50 ms (claim 3.3).
 func TestThousandClientsWaitAsLongAsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -27,7 +27,7 @@ func TestThousandClientsWaitAsLongAsOne(t *testing.T) {
 	})
 }
 
-// TestThousandRequestsAreUnderWayAtOnce proves the overlap on real sockets (claim 3.3): no handler
+// TestThousandRequestsAreUnderWayAtOnce checks the overlap on real sockets (claim 3.3): no handler
 // ends before all of them have begun.
 func TestThousandRequestsAreUnderWayAtOnce(t *testing.T) {
 	url := serve(t, Together(many, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
