@@ -84,7 +84,7 @@ func overlap(ctx context.Context) string {
 	drawSpans(wrong(oneLock), locked, end)
 	takeaway("█ the handler runs; ░ only its client waits. Time goes to the right: bars",
 		"in the same column are in progress at the same time. With the lock above",
-		"around all handlers, one runs at a time, and fast ones wait for slow ones.")
+		"around all handlers one runs at a time, and fast ones wait for slow ones.")
 	switch answered := whileFirst(concurrent); {
 	case answered > len(concurrent)/2:
 		return "b"
@@ -235,8 +235,8 @@ func onePanic(ctx context.Context) string {
 	}
 	printLog(<-logged)
 	takeaway("EOF: the server closed the connection without a response. net/http",
-		"recovers the panic in the handler's goroutine, logs it with its stack, and",
-		"goes on. It cannot recover one in a goroutine that your handler starts.")
+		"recovers the panic in the handler's goroutine, logs it with its stack",
+		"and goes on. It cannot recover one in a goroutine that a handler starts.")
 	if lost == 1 {
 		return "b"
 	}

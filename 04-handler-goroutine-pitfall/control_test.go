@@ -11,7 +11,7 @@ import (
 )
 
 // TestShutdownDoesNotWaitForLeaky stops a real server while mails are under way
-// (counter-proof of 4.4). main returns after Shutdown, and that is their end.
+// (negative control of 4.4). main returns after Shutdown, and that is their end.
 func TestShutdownDoesNotWaitForLeaky(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := NewMailServer()

@@ -16,7 +16,7 @@ import (
 const blanks = `{"name":"   ","email":"blank@example.com"}` // on which welcome panics
 
 // TestLeakyFailsUnseen has the mail refused, and looks for any trace of that
-// (counter-proof of 4.2).
+// (negative control of 4.2).
 func TestLeakyFailsUnseen(t *testing.T) {
 	var logged bytes.Buffer
 	log.SetOutput(&logged) // log/slog's default ends here too
@@ -51,7 +51,7 @@ func TestFixedLogsAndCountsFailures(t *testing.T) {
 }
 
 // TestLeakyPanicEndsTheServer has welcome panic in the bare goroutine
-// (counter-proof of 4.2). In the handler's own goroutine it would cost one response.
+// (negative control of 4.2). In the handler's own goroutine it would cost one response.
 func TestLeakyPanicEndsTheServer(t *testing.T) {
 	child, err := StartChild("leaky", "127.0.0.1:1")
 	if err != nil {

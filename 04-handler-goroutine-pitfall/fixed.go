@@ -15,7 +15,7 @@ import (
 
 var (
 	// ErrFull is returned when there is no room for one more mail: come back later.
-	ErrFull = errors.New("too many mails under way")
+	ErrFull = errors.New("too many emails in progress")
 	// ErrStopping is returned after Shutdown has begun, and is the error of the mails it gave up.
 	ErrStopping = errors.New("the server is stopping")
 )
@@ -58,7 +58,7 @@ type task struct {
 func NewFixed(mailer Mailer, senders, room int, timeout time.Duration, log *slog.Logger) *Fixed {
 	f := &Fixed{
 		mailer: mailer, timeout: timeout, log: log,
-		queue: make(chan task, room), // with as much room as there can be tasks, a send to it never waits
+		queue: make(chan task, room), // sends to it never block
 		room:  make(chan struct{}, room),
 	}
 	f.giveUp, f.stop = context.WithCancel(context.Background())
@@ -85,7 +85,7 @@ func (f *Fixed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
-	fmt.Fprintln(w, "welcome, a mail is on its way")
+	fmt.Fprintln(w, "welcome, an email is on its way")
 }
 
 // accept takes a mail or returns ErrFull or ErrStopping. It never waits.
@@ -97,8 +97,8 @@ func (f *Fixed) accept(ctx context.Context, s Signup) error {
 	}
 	select {
 	case f.room <- struct{}{}:
-		// The request's context ends when the handler returns, which is now. Its
-		// values (a trace, a user) are good for longer.
+		// The request's context is canceled when the handler
+		// returns. Its values (a trace, a user) may outlive it.
 		f.queue <- task{context.WithoutCancel(ctx), s}
 		return nil
 	default:
@@ -116,7 +116,7 @@ func (f *Fixed) handle(t task) {
 	}
 	if err != nil {
 		f.Failed.Add(1)
-		f.log.ErrorContext(t.ctx, "welcome mail not sent", "to", t.signup.Email, "error", err)
+		f.log.ErrorContext(t.ctx, "welcome email not sent", "to", t.signup.Email, "error", err)
 		return
 	}
 	f.Sent.Add(1)
@@ -149,9 +149,9 @@ func (f *Fixed) Shutdown(ctx context.Context) (undone []string) {
 		close(f.queue)
 	}
 	f.mu.Unlock()
-	stopWatching := context.AfterFunc(ctx, f.stop) // when ctx ends, giveUp does
+	stopWatching := context.AfterFunc(ctx, f.stop)
 	defer stopWatching()
-	f.senders.Wait() // soon, even if ctx has ended: every send then gives up
+	f.senders.Wait() // after ctx is done, sends are canceled
 	f.stop()
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,9 +14,9 @@ func newQuiet(dial func(context.Context) (net.Conn, error)) *Fixed {
 	return NewFixed(Mailer{dial}, 1, 1, time.Minute, slog.New(slog.DiscardHandler))
 }
 
-// TestKilledProcessLosesWhatItAccepted kills a web process that has told five
-// clients 202 (claim 4.7, and a counter-proof for what follows in chapter 07). To be sure that
-// the kill is to blame, another one lives on.
+// TestKilledProcessLosesWhatItAccepted kills a web process that has answered
+// five clients with 202 (claim 4.7). Another process is not killed, so that the
+// kill is known to be the cause.
 func TestKilledProcessLosesWhatItAccepted(t *testing.T) {
 	for _, role := range []string{"leaky", "fixed"} {
 		for _, killed := range []bool{true, false} {

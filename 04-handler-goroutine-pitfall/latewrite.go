@@ -21,6 +21,6 @@ func (h *LateWrite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *LateWrite) answer(w http.ResponseWriter) {
 	h.Wait()
-	_, err := fmt.Fprintln(w, "your mail was sent")
+	_, err := fmt.Fprintln(w, "your email was sent")
 	h.Written(err)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // TestLeakyLeavesAGoroutineBehindForEveryRequest lets the mail server hang and
-// looks again after a day (counter-proof of 4.1).
+// looks again after a day (negative control of 4.1).
 func TestLeakyLeavesAGoroutineBehindForEveryRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := NewMailServer()

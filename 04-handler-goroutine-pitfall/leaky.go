@@ -20,7 +20,7 @@ func (l *Leaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	go l.sendWelcome(s)
 	w.WriteHeader(http.StatusAccepted)
-	fmt.Fprintln(w, "welcome, a mail is on its way")
+	fmt.Fprintln(w, "welcome, an email is on its way")
 }
 
 // sendWelcome has nobody to return its error to.

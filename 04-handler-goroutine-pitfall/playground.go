@@ -14,7 +14,7 @@ import (
 )
 
 // Playground serves both handlers at addr, with a mail server that hangs, until
-// Ctrl-C; it then drains and reports.
+// Ctrl-C; then it drains fixed and reports.
 func Playground(addr string) error {
 	mail := NewMailServer()
 	mail.Hangs = true
@@ -27,12 +27,12 @@ func Playground(addr string) error {
 		return err
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	fixed := NewFixed(Mailer{DialTo(mailAddr)}, senders, room, 10*time.Second, logger)
+	fixed := NewFixed(Mailer{DialTo(mailAddr)}, senders, capacity, 10*time.Second, logger)
 
 	mux := http.NewServeMux()
 	mux.Handle("POST /leaky/signups", &Leaky{Mailer{DialTo(mailAddr)}})
 	mux.Handle("POST /fixed/signups", fixed)
-	// Who can read stacks and memory profiles learns a lot: for this machine alone.
+	// Stacks and memory profiles reveal a lot, so only this machine may read them.
 	local := ln.Addr().(*net.TCPAddr).IP.IsLoopback()
 	if local {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -41,15 +41,15 @@ func Playground(addr string) error {
 	}
 
 	base := "http://" + ln.Addr().String()
-	fmt.Printf("A mail server hangs at %s. Send sign-ups to either handler, often:\n\n", mailAddr)
+	fmt.Printf("A mail server hangs at %s. Send sign-ups to either handler, several times:\n\n", mailAddr)
 	fmt.Printf("  %s\n", signUp(base+"/leaky/signups", runtime.GOOS))
 	fmt.Printf("  %s\n\n", signUp(base+"/fixed/signups", runtime.GOOS))
 	if local {
 		fmt.Print("Watch the leak: reload this page in a browser and find sendWelcome. The number\n")
-		fmt.Print("before the @ above it is how many goroutines are there.\n\n")
+		fmt.Print("before the @ is the number of goroutines with that stack.\n\n")
 		fmt.Printf("  %s/debug/pprof/goroutine?debug=1\n\n", base)
 	}
-	fmt.Println("Ctrl-C stops the server, drains fixed for 5 s and says what is left.")
+	fmt.Println("Ctrl-C shuts the server down, drains fixed for up to 5 s and reports the rest.")
 
 	ctx, interrupted := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer interrupted()
@@ -61,14 +61,14 @@ func Playground(addr string) error {
 		return err
 	case <-ctx.Done():
 	}
-	interrupted() // a second Ctrl-C ends it at once
+	interrupted() // a second Ctrl-C ends the program immediately
 
 	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err = web.Shutdown(drain)
 	undone := fixed.Shutdown(drain)
-	fmt.Printf("fixed: %d sent, %d failed or given up, of these at the end %q\n", fixed.Sent.Load(), fixed.Failed.Load(), undone)
-	fmt.Printf("leaky: %d goroutines were still sending; they end with this process, and nobody is told\n", Inside("(*Leaky).sendWelcome"))
+	fmt.Printf("fixed: %d sent, %d failed; abandoned at shutdown: %q\n", fixed.Sent.Load(), fixed.Failed.Load(), undone)
+	fmt.Printf("leaky: %d goroutines were still sending; they end with this process, unreported\n", Inside("(*Leaky).sendWelcome"))
 	return err
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // TestRequestContextEndsWithTheHandler gives the background work the request's
-// context (counter-proof of 4.5).
+// context (negative control of 4.5).
 func TestRequestContextEndsWithTheHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := NewMailServer()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestLeakyGrowsWithTheTraffic counts goroutines while the mail server hangs (counter-proof of 4.3).
+// TestLeakyGrowsWithTheTraffic counts goroutines while the mail server hangs (negative control of 4.3).
 func TestLeakyGrowsWithTheTraffic(t *testing.T) {
 	for _, requests := range []int{10, 200} {
 		synctest.Test(t, func(t *testing.T) {

@@ -7,26 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 )
-
-// TestMain lets the test binary play the roles that end a process: see roles.go.
-func TestMain(m *testing.M) {
-	if playRole() {
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// raceDetector reports whether this test binary was built with -race.
-func raceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
 
 const ada = `{"name":"Ada Lovelace","email":"ada@example.com"}`
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -20,11 +21,36 @@ type site struct {
 	url      string
 	mail     *MailServer
 	mailAddr string
-	answers  map[int]int // how many of each status
+	answers  map[int]int // number of responses by status
 	last     int         // status
 
 	mu  sync.Mutex
 	log bytes.Buffer // guarded by mu
+}
+
+// newSite starts a mail server, and a web server for the handler that newHandler returns.
+func newSite(newHandler func(Mailer, *site) http.Handler) *site {
+	s := &site{mail: NewMailServer(), answers: make(map[int]int)}
+	var err error
+	s.mailAddr, err = s.mail.Listen()
+	check(err)
+	s.handler = newHandler(Mailer{DialTo(s.mailAddr)}, s)
+	s.web = NewServer(s.handler)
+	s.url, err = Start(s.web)
+	check(err)
+	return s
+}
+
+// newPair returns a site for each handler; fixed gives each email the timeout.
+func newPair(timeout time.Duration) (leaky, fixed *site) {
+	leaky = newSite(func(m Mailer, _ *site) http.Handler { return &Leaky{m} })
+	return leaky, newSite(fixedHandler(timeout))
+}
+
+func fixedHandler(timeout time.Duration) func(Mailer, *site) http.Handler {
+	return func(m Mailer, s *site) http.Handler {
+		return NewFixed(m, senders, capacity, timeout, slog.New(slog.NewTextHandler(s, nil)))
+	}
 }
 
 // Write makes the site an output for a logger.
@@ -43,14 +69,6 @@ func (s *site) firstLog() string {
 	return line
 }
 
-func newSite(h http.Handler, mail *MailServer, mailAddr string) *site {
-	s := &site{handler: h, mail: mail, mailAddr: mailAddr, web: NewServer(h), answers: make(map[int]int)}
-	var err error
-	s.url, err = Start(s.web)
-	check(err)
-	return s
-}
-
 // lines returns how many lines were logged.
 func (s *site) lines() int {
 	s.mu.Lock()
@@ -58,21 +76,7 @@ func (s *site) lines() int {
 	return bytes.Count(s.log.Bytes(), []byte("\n"))
 }
 
-// newPair returns leaky and fixed; fixed gives each mail the timeout.
-func newPair(timeout time.Duration) (leaky, fixed *site) {
-	for _, s := range []**site{&leaky, &fixed} {
-		mail := NewMailServer()
-		addr, err := mail.Listen()
-		check(err)
-		*s = newSite(nil, mail, addr)
-	}
-	leaky.handler = &Leaky{Mailer{DialTo(leaky.mailAddr)}}
-	fixed.handler = NewFixed(Mailer{DialTo(fixed.mailAddr)}, senders, room, timeout, slog.New(slog.NewTextHandler(fixed, nil)))
-	leaky.web.Handler, fixed.web.Handler = leaky.handler, fixed.handler
-	return leaky, fixed
-}
-
-// post sends n sign-ups, one after the other.
+// post sends n sign-ups, one at a time.
 func (s *site) post(n int) {
 	for i := range n {
 		s.postOne(fmt.Sprintf(`{"name":"Guest %d","email":"guest%d@example.com"}`, i+1, i+1))
@@ -89,8 +93,8 @@ func (s *site) postOne(body string) {
 	s.last = resp.StatusCode
 }
 
-// told says what the clients were told, if it was the same for all.
-func (s *site) told() string {
+// responses returns the number and status of the responses, if all have the same status.
+func (s *site) responses() string {
 	if len(s.answers) != 1 {
 		return fmt.Sprint(s.answers)
 	}
@@ -100,7 +104,7 @@ func (s *site) told() string {
 	return ""
 }
 
-// shutdown stops the web server and then drains fixed for no longer than d.
+// shutdown shuts down the web server and then fixed, within d.
 func (s *site) shutdown(d time.Duration) (undone []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
@@ -121,11 +125,32 @@ func (s *site) end() {
 	s.mail.Close()
 }
 
-// until waits for something that will happen soon, and ends the program if it does not.
+// until returns when something has happened, and ends the program if that takes 20 s.
 func until(happened func() bool) {
 	for began := time.Now(); !happened(); time.Sleep(time.Millisecond) {
 		if time.Since(began) > 20*time.Second {
 			check(errors.New("waited 20 s for something that takes moments"))
 		}
+	}
+}
+
+// header and row print the table of leaky and fixed.
+func header() { row("", wrong("leaky (wrong)"), painted{text: "fixed"}) }
+
+func row(what string, leaky, fixed any) {
+	color := func(v any) painted {
+		if p, ok := v.(painted); ok {
+			return p
+		}
+		return measured(fmt.Sprint(v))
+	}
+	fmt.Printf("     %-38s %15s %15s\n", what, color(leaky), color(fixed))
+}
+
+// check ends the program where this machine does not let it do its work.
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "04-handler-goroutine-pitfall:", err)
+		os.Exit(1)
 	}
 }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime"
+	"time"
+)
+
+// roles are what a child process of this program can do: see roles.go and child.go.
+var roles = map[string]func(argument string){
+	// A web server each. The argument is the address of the mail server.
+	"leaky": func(mailAddr string) { serveUntilKilled(&Leaky{Mailer{DialTo(mailAddr)}}) },
+	"fixed": func(mailAddr string) {
+		quiet := slog.New(slog.DiscardHandler)
+		serveUntilKilled(NewFixed(Mailer{DialTo(mailAddr)}, senders, 1000, time.Minute, quiet))
+	},
+	"late write while the response ends": func(string) { lateWriteRaces() },
+	"late write after the response":      func(string) { lateWriteIsLost() },
+	"late write over HTTP/2":             func(string) { lateWritePanics() },
+}
+
+// serveUntilKilled serves h and prints the server's URL.
+func serveUntilKilled(h http.Handler) {
+	url, err := Start(NewServer(h))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(url)
+	io.Copy(io.Discard, os.Stdin) // returns if the parent ends without killing this process
+}
+
+// lateWriteRaces lets the goroutine write when the handler has returned. Nothing
+// orders that write and what the server does after the handler.
+func lateWriteRaces() {
+	for range 5 {
+		returned, written := make(chan struct{}), make(chan error, 1)
+		h := &LateWrite{func() { <-returned }, func(err error) { written <- err }}
+		srv := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(returned)
+			h.ServeHTTP(w, r)
+		}))
+		url, err := Start(srv)
+		check(err)
+		if resp, err := http.Get(url); err == nil {
+			io.Copy(io.Discard, resp.Body) // it may be cut off: that is the bug
+			resp.Body.Close()
+		}
+		<-written
+		srv.Close()
+	}
+}
+
+// lateWriteIsLost lets the goroutine write when the client has the whole
+// response, and prints what the client has and what the goroutine gets.
+func lateWriteIsLost() {
+	work, written := make(chan struct{}), make(chan error, 1)
+	srv := NewServer(&LateWrite{func() { <-work }, func(err error) { written <- err }})
+	defer srv.Close()
+	url, err := Start(srv)
+	check(err)
+	resp, err := http.Get(url)
+	check(err)
+	body, err := io.ReadAll(resp.Body)
+	check(err)
+	resp.Body.Close()
+	close(work)
+	fmt.Printf("%s%v\n", body, <-written)
+}
+
+// lateWritePanics does the same over HTTP/2. It does not return.
+func lateWritePanics() {
+	var http2 http.Protocols
+	http2.SetUnencryptedHTTP2(true)
+	work := make(chan struct{})
+	srv := NewServer(&LateWrite{func() { <-work }, func(error) { os.Exit(0) }})
+	srv.Protocols = &http2
+	url, err := Start(srv)
+	check(err)
+	client := &http.Client{Transport: &http.Transport{Protocols: &http2}}
+	resp, err := client.Get(url)
+	check(err)
+	_, err = io.Copy(io.Discard, resp.Body)
+	check(err)
+	resp.Body.Close()
+	for Inside("runHandler") > 0 { // the response is here, but the handler's goroutine may not have ended
+		runtime.Gosched()
+	}
+	close(work)
+	select {} // until the panic ends this process
+}
