@@ -21,8 +21,8 @@ import (
 	"time"
 )
 
-// What the fixed handler is given: so many emails sent at the same time, and
-// accepted and not yet done.
+// The limits of the fixed handler: emails being sent, and emails accepted and
+// not yet done.
 const senders, capacity = 4, 12
 
 func main() {
