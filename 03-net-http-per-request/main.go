@@ -139,7 +139,7 @@ func highTraffic(ctx context.Context) string {
 	takeaway("A blocked handler uses no CPU. What exceeds its 50 ms is the work of",
 		"opening and serving 1,000 connections, and both ends of them are here.")
 	switch {
-	case took < clients*takes/10:
+	case took < clients*takes/4:
 		return "c"
 	case took > clients*takes/2:
 		return "a"
