@@ -111,7 +111,7 @@ func TestClosingPoolRefusesAtOnce(t *testing.T) {
 }
 
 // TestUnboundedQueueGrowsWithTheBacklog submits ten tasks in the time of one,
-// to a queue without bound (counter-proof of 5.3).
+// to a queue without bound (negative control of 5.3).
 func TestUnboundedQueueGrowsWithTheBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type message [4 << 10]byte
@@ -131,7 +131,7 @@ func TestUnboundedQueueGrowsWithTheBacklog(t *testing.T) {
 				t.Fatalf("after %d s, %d tasks wait: want the backlog of all %d", second, queue.Len(), want)
 			}
 		}
-		// Half of it would be proof enough: what earlier tests have left behind may be freed meanwhile.
+		// Half of it is enough: what earlier tests have left behind may be freed meanwhile.
 		if held := memory() - empty; held < 900*4<<10/2 {
 			t.Errorf("900 waiting tasks of 4 KB hold only %d KB: the memory does not grow with the backlog", held>>10)
 		}

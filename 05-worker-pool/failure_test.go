@@ -182,7 +182,7 @@ func TestLeavingAsDoneEarlyCancelsAndLeaksNothing(t *testing.T) {
 }
 
 // TestPoolThatForgetsToCloseLeaksItsWorkers counts them when all the work is
-// done (counter-proof of 5.4). They stay until the program ends.
+// done (negative control of 5.4). They stay until the program ends.
 func TestPoolThatForgetsToCloseLeaksItsWorkers(t *testing.T) {
 	const workers = 5
 	before := Inside("forgottenWorker[...]")

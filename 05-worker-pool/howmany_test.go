@@ -14,12 +14,12 @@ import (
 func TestWaitingTasksGainFromEveryWorker(t *testing.T) {
 	for workers := 1; workers <= 64; workers *= 2 {
 		synctest.Test(t, func(t *testing.T) {
-			rate, err := Throughput(workers, 64, func(context.Context, struct{}) (struct{}, error) {
+			each, err := TimePerTask(t.Context(), workers, 64, func(context.Context, struct{}) (struct{}, error) {
 				time.Sleep(time.Second)
 				return struct{}{}, nil
 			})
-			if err != nil || rate != float64(workers) {
-				t.Errorf("%d workers did %v waiting tasks of 1 s in a second, %v", workers, rate, err)
+			if want := time.Second / time.Duration(workers); err != nil || each != want {
+				t.Errorf("%d workers took %v for each task that sleeps for 1 s (%v), want %v", workers, each, err, want)
 			}
 		})
 	}
@@ -59,7 +59,7 @@ func TestSlowServerServesItsCallers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	if _, err := Throughput(8, 32, func(ctx context.Context, _ struct{}) (struct{}, error) {
+	if _, err := TimePerTask(t.Context(), 8, 32, func(ctx context.Context, _ struct{}) (struct{}, error) {
 		return struct{}{}, server.Call(ctx)
 	}); err != nil {
 		t.Error(err)

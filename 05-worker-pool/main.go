@@ -1,8 +1,10 @@
-// Command 05-worker-pool has pictures scaled and a slow server called by a fixed
-// number of goroutines, and shows what a worker pool promises.
+// Command 05-worker-pool scales images and calls a slow server with a fixed
+// number of goroutines, and shows what a worker pool guarantees.
 //
 //	go run ./05-worker-pool            the lesson
-//	go test -race -v ./05-worker-pool  its proofs
+//	go run ./05-worker-pool 5.3        one section
+//	go run ./05-worker-pool -ask       the lesson, with a question before each section
+//	go test -race -v ./05-worker-pool  the tests of its claims
 package main
 
 import (
@@ -13,208 +15,177 @@ import (
 	"image"
 	"os"
 	"runtime"
-	"strconv"
+	"runtime/trace"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-func main() {
-	workers := flag.Int("workers", 4, "how many `goroutines` do the tasks, from 1 to 64")
-	tasks := flag.Int("tasks", 64, "how many `pictures` 5.1 has them scale, from 1 to 2000")
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "Usage: go run ./05-worker-pool [flags]\n\n"+
-			"Shows what a worker pool promises, and how many workers are worth having.\n\n")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() > 0 {
-		usageError("takes no arguments, got %q", flag.Args())
-	}
-	if *workers < 1 || *workers > 64 {
-		usageError("-workers must be from 1 to 64, got %d", *workers)
-	}
-	if *tasks < 1 || *tasks > 2000 {
-		usageError("-tasks must be from 1 to 2000, got %d", *tasks)
-	}
+var (
+	poolSize   = flag.Int("workers", 4, "how many `goroutines` do the tasks in 5.1, 5.3 and 5.4, from 1 to 64")
+	imageCount = flag.Int("tasks", 64, "how many `images` 5.1 scales, from 1 to 2000")
+)
 
-	fmt.Println("05 · Worker pools: much to do, and a few goroutines that do it")
-	fixedNumber(*workers, *tasks)
-	onceEach()
-	backpressure(*workers)
-	failures(*workers)
-	howMany()
-	fmt.Print("\nProof:  go test -race -v ./05-worker-pool\nRead:   05-worker-pool/README.md, and do its exercise\nNext:   go run ./06-pipeline\n")
+func main() {
+	l := &lesson{
+		folder: "05-worker-pool",
+		title:  "05 · Worker pools: many tasks, and a few goroutines that do them",
+		about:  "Shows what a worker pool guarantees, and how many workers are worth having.",
+		next:   "go run ./06-pipeline",
+		ask:    quizzes,
+		sections: []section{
+			{"5.1", "A fixed number of goroutines, whatever the number of tasks.",
+				code{"NewPool", "for range max(c.Workers", 3}, fixedNumber},
+			{"5.2", "Every task runs once; results come in order, or as they complete.",
+				code{"Map", "i := next.Add(1) - 1", 4}, onceEach},
+			{"5.3", "A full queue pushes back: Submit blocks, or is refused.",
+				code{"(p *Pool[T]) put", "case p.tasks <- task", 4}, backpressure},
+			{"5.4", "The first failure stops the rest, or all are collected; no worker leaks.",
+				code{"(p *Pool[T]) failed", "if !p.keepGoing", 4}, failures},
+			{"5.5", "CPU-bound work stops gaining at GOMAXPROCS, blocking work does not.",
+				code{"TimePerTask", "began :=", 3}, howMany},
+		},
+	}
+	l.parse()
+	if *poolSize < 1 || *poolSize > 64 {
+		l.usageError("-workers must be from 1 to 64, got %d", *poolSize)
+	}
+	if *imageCount < 1 || *imageCount > 2000 {
+		l.usageError("-tasks must be from 1 to 2000, got %d", *imageCount)
+	}
+	l.teach(context.Background())
 }
 
-// thumbnail is the side, in pixels, to which all pictures are scaled.
+// thumbnail is the side, in pixels, to which all images are scaled.
 const thumbnail = 64
 
-// fixedNumber has the same pictures scaled by a pool, and by a goroutine each.
-func fixedNumber(workers, tasks int) {
-	claim("5.1", "A fixed number of goroutines, whatever the number of tasks.")
+// fixedNumber scales the same images with a pool, and with a goroutine each.
+func fixedNumber(ctx context.Context) string {
 	var photos []*image.Gray
 	for _, side := range []int{1000, 600, 1400, 800} {
 		photos = append(photos, Photo(side))
 	}
-	var pictures []*image.Gray
-	for i := range tasks {
-		pictures = append(pictures, photos[i%len(photos)])
+	var images []*image.Gray
+	for i := range *imageCount {
+		images = append(images, photos[i%len(photos)])
 	}
 
 	var pool, each Lanes
 	began := time.Now()
-	first := meeting(min(workers, tasks)) // or a quick worker could do two before a late one begins
-	// With room for all, nobody waits for the goroutine that submits: it wants a processor, too.
-	p := NewPool(context.Background(), Config{Workers: workers, Queue: tasks}, func(_ context.Context, picture *image.Gray) error {
-		leave := pool.Enter()
-		defer leave()
+	first := meeting(min(*poolSize, *imageCount)) // otherwise one worker might do two images before another one starts
+	// With a slot for each image, no worker waits for the goroutine that submits, which needs a CPU, too.
+	p := NewPool(ctx, Config{Workers: *poolSize, Queue: *imageCount}, func(ctx context.Context, photo *image.Gray) error {
+		defer trace.StartRegion(ctx, "pool").End()
+		defer pool.Enter()()
 		first()
-		Scale(picture, thumbnail)
+		Scale(photo, thumbnail)
 		return nil
 	})
-	for _, picture := range pictures {
-		check(p.Submit(context.Background(), picture))
+	for _, photo := range images {
+		check(p.Submit(ctx, photo))
 	}
 	check(p.Close())
 	took := time.Since(began)
 
-	all := meeting(tasks)
-	PerTask(context.Background(), pictures, func(_ context.Context, picture *image.Gray) {
-		leave := each.Enter()
-		defer leave()
-		all() // as it happens anyway when tasks wait for something
-		Scale(picture, thumbnail)
+	all := meeting(*imageCount)
+	PerTask(ctx, images, func(ctx context.Context, photo *image.Gray) {
+		defer trace.StartRegion(ctx, "goroutine each (wrong)").End()
+		defer each.Enter()()
+		all() // certain here; without it, certain only for tasks that block
+		Scale(photo, thumbnail)
 	})
 
-	fmt.Printf("     %s to scale, %s\n\n", some(tasks, "picture"), some(workers, "worker"))
-	for i, lane := range pool.Spans() {
-		if i == 16 {
-			fmt.Printf("     and %d more\n", workers-i)
-			break
-		}
-		fmt.Printf("     %2d  %s\n", i+1, draw(lane, began, took, 60))
+	fmt.Printf("     %s to scale, %s\n\n", plural(*imageCount, "image"), plural(*poolSize, "worker"))
+	drawLanes(pool.Spans(), began, took)
+	const row = "     %-32s %-26s %5s\n"
+	fmt.Printf(row, "images in progress, at most", "pool", measured(count(pool.Peak())))
+	fmt.Printf(row, "", wrong("a goroutine each (wrong)"), measured(count(each.Peak())))
+	takeaway("A line is a worker: █ and ▒ alternate with its images, · is without one.",
+		"A worker that is done takes the next image from the queue. A long block",
+		"is a large image, or an image whose worker waits for a CPU.")
+	if pool.Peak() != *poolSize || *poolSize == *imageCount {
+		return "" // there are no more images than workers
 	}
-	fmt.Printf("         0%59s\n\n", short(took))
-	fmt.Printf("     most pictures in work at once   pool                         %5s\n", count(pool.Peak()))
-	fmt.Printf("                                     a goroutine each (wrong)     %5s\n", count(each.Peak()))
-	read("A line is a worker: █ and ▒ are its pictures by turns, · is without one.",
-		"Whoever is free takes the next: none waits for work while there is some.")
+	return "b"
 }
 
-// meeting returns a function that waits, the first n times it is called, until
-// all n are there.
-func meeting(n int) func() {
-	var here atomic.Int64
-	complete := make(chan struct{})
-	return func() {
-		if here.Add(1) == int64(n) {
-			close(complete)
-		}
-		<-complete
-	}
-}
-
-// draw shows the tasks of a lane, one dark, the next less so.
-func draw(lane []Span, began time.Time, took time.Duration, width int) string {
-	cells := []rune(strings.Repeat("·", width))
-	for i, task := range lane {
-		first := int(task.From.Sub(began) * time.Duration(width) / took)
-		last := int(task.To.Sub(began) * time.Duration(width) / took)
-		for c := first; c < min(last+1, width); c++ {
-			cells[c] = []rune("█▒")[i%2]
-		}
-	}
-	return string(cells)
-}
-
-// onceEach has tasks end in the opposite order, and looks at the order of the results.
-func onceEach() {
-	claim("5.2", "Every task runs once. Results come in order, or as they are done.")
+// onceEach has tasks end in the opposite order, and shows the order of the results.
+func onceEach(ctx context.Context) string {
 	tasks := []int{1, 2, 3, 4, 5, 6, 7, 8}
-	var runs [9]atomic.Int64 // by task
-	var after [10]chan struct{}
-	doAll := func() func(context.Context, int) (int, error) {
-		for i := range after {
-			after[i] = make(chan struct{})
-		}
-		close(after[len(tasks)+1]) // the last task waits for none
-		return func(_ context.Context, task int) (int, error) {
-			runs[task].Add(1)
-			<-after[task+1] // each of the others waits until the one after it is done
-			return task, nil
-		}
-	}
-
-	fmt.Printf("     the tasks, as given        %s\n", numbers(tasks))
-	var done []int
-	for r := range AsDone(context.Background(), len(tasks), tasks, doAll()) {
+	const row = "     %-26s %s\n"
+	fmt.Printf(row, "the tasks, as given", fmt.Sprint(tasks))
+	b := NewBackwards(len(tasks))
+	var done, ran []int
+	for r := range AsDone(ctx, len(tasks), tasks, b.Do) {
 		done = append(done, r.Value)
-		close(after[r.Value])
+		b.End(r.Value)
 	}
-	fmt.Printf("     AsDone's results           %s\n", numbers(done))
-	var often []int
 	for _, task := range tasks {
-		often = append(often, int(runs[task].Load()))
+		ran = append(ran, int(b.Runs[task].Load()))
 	}
-	fmt.Printf("     how often each has run     %s\n", numbers(often))
-	do := doAll()
-	inOrder, err := Map(context.Background(), len(tasks), tasks, func(ctx context.Context, task int) (int, error) {
-		defer close(after[task])
-		return do(ctx, task)
+	fmt.Printf(row, "AsDone's results", measured(fmt.Sprint(done)))
+	fmt.Printf(row, "how often each has run", measured(fmt.Sprint(ran)))
+	b = NewBackwards(len(tasks))
+	inOrder, err := Map(ctx, len(tasks), tasks, func(ctx context.Context, task int) (int, error) {
+		defer b.End(task)
+		return b.Do(ctx, task)
 	})
 	check(err)
-	fmt.Printf("     Map's results              %s\n", numbers(inOrder))
-	read("Two ways to do a slice of tasks (slice.go). Here the last one ends first,",
-		"and the first one last. AsDone hands over what is there; Map keeps the",
-		"order, and so can give nothing before all is done.")
+	fmt.Printf(row, "Map's results", measured(fmt.Sprint(inOrder)))
+	takeaway("Two ways to do a slice of tasks (slice.go). Here the last task ends first",
+		"and the first task last. AsDone yields each result when it is there. Map",
+		"keeps the order, so it returns nothing before all tasks are done.")
+	switch {
+	case slices.Equal(inOrder, tasks):
+		return "a"
+	case slices.Equal(inOrder, done):
+		return "b"
+	}
+	return "c"
 }
 
 // backpressure fills a queue.
-func backpressure(workers int) {
-	claim("5.3", "A full queue pushes back: submitting waits, or is refused.")
-	const room, coming = 8, 20
-	ctx := context.Background()
+func backpressure(ctx context.Context) string {
+	const slots, arriving = 8, 20
 	var busy sync.WaitGroup
-	busy.Add(workers)
+	busy.Add(*poolSize)
 	free := make(chan struct{})
-	p := NewPool(ctx, Config{Workers: workers, Queue: room}, func(_ context.Context, task int) error {
-		if task < workers {
+	p := NewPool(ctx, Config{Workers: *poolSize, Queue: slots}, func(_ context.Context, task int) error {
+		if task < *poolSize {
 			busy.Done()
 		}
 		<-free
 		return nil
 	})
-	for task := range workers {
+	for task := range *poolSize {
 		check(p.Submit(ctx, task))
 	}
 	busy.Wait()
-
-	fmt.Printf("     %s, all busy; a queue with room for %d; %d tasks come\n\n", some(workers, "worker"), room, coming)
-	taken, refused := 0, 0
-	var took time.Duration
-	for range coming {
-		began := time.Now()
-		switch err := p.TrySubmit(workers); err {
+	fmt.Printf("     %s, all busy; a queue with %d slots; %d tasks arrive\n\n", plural(*poolSize, "worker"), slots, arriving)
+	accepted, refused := 0, 0
+	began := time.Now()
+	for range arriving {
+		switch err := p.TrySubmit(*poolSize); err {
 		case nil:
-			taken++
+			accepted++
 		case ErrFull:
 			refused++
-			took += time.Since(began)
 		default:
 			check(err)
 		}
 	}
-	fmt.Printf("     TrySubmit            %d taken, %d refused, after %s each\n", taken, refused, short(took/time.Duration(refused)))
+	took := time.Since(began)
+	const row = "     %-22s %s\n"
+	fmt.Printf(row, "TrySubmit", measured(fmt.Sprintf("%d accepted, %d refused, all in %s", accepted, refused, short(took))))
 	time.AfterFunc(20*time.Millisecond, func() { free <- struct{}{} }) // one task ends then
-	began := time.Now()
-	check(p.Submit(ctx, workers))
-	fmt.Printf("     Submit               waited %s: a task ended then, and made room\n", short(time.Since(began)))
+	began = time.Now()
+	check(p.Submit(ctx, *poolSize))
+	fmt.Printf("     %-22s %v, until a slot was free\n", "Submit", measured("blocked for "+short(time.Since(began))))
 	close(free)
 	check(p.Close())
 
-	fmt.Println("     no bound (wrong)     all taken; what waits fills the memory:")
+	fmt.Printf(row, wrong("unbounded (wrong)"), "all accepted; what waits fills the memory:")
 	type message [4 << 10]byte
 	var queue Unbounded[*message]
 	before := memory()
@@ -222,35 +193,32 @@ func backpressure(workers int) {
 		for queue.Len() < n {
 			queue.Submit(new(message))
 		}
-		fmt.Printf("                          %6s messages of 4 KB  %12s\n", count(n), bytes(memory()-before))
+		fmt.Printf("     %29s messages of 4 KB  %12s\n", count(n), measured(size(memory()-before)))
 	}
 	runtime.KeepAlive(&queue)
-	read("A web handler says 503 when it is refused. A reader of a file or a queue",
-		"just waits: then it reads no faster than the work is done.")
+	takeaway("This is backpressure. A web handler that is refused answers 503 (load",
+		"shedding). A loop that reads a file or a queue blocks in Submit, so it",
+		"reads no faster than the workers work.")
+	if refused > 0 {
+		return "d"
+	}
+	return "a"
 }
 
-// failures has tasks fail, panic and be cancelled.
-func failures(workers int) {
-	claim("5.4", "The first failure stops the rest, or all are collected: you choose.")
+// failures has tasks fail and panic, and the caller cancel.
+func failures(ctx context.Context) string {
 	const tasks = 8
 	fmt.Printf("     1 worker, %d tasks; task 3 fails, task 6 panics\n\n", tasks)
 	const row = "     %-28s %11s    %s\n"
 	fmt.Printf(row, "", "tasks begun", "Close returns")
-	show := func(what string, begun int, err error) {
-		lines := strings.Split(err.Error(), "\n")
-		fmt.Printf(row, what, fmt.Sprint(begun), lines[0])
-		for _, line := range lines[1:] {
-			fmt.Printf(row, "", "", line)
-		}
-	}
-	try := func(keepGoing bool, cancelAt int) (begun int, err error) {
-		ctx, cancel := context.WithCancelCause(context.Background())
+	try := func(what string, keepGoing bool, cancelAt int) (begun int) {
+		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		p := NewPool(ctx, Config{Workers: 1, Queue: tasks, KeepGoing: keepGoing}, func(_ context.Context, task int) error {
-			begun++ // by the only worker, and read when it has ended
+			begun++ // by the only worker, and read after it has ended
 			switch task {
 			case cancelAt:
-				cancel(errors.New("the client has left"))
+				cancel(errors.New("the client disconnected"))
 			case 3:
 				return errors.New("task 3: mailbox full")
 			case 6:
@@ -260,31 +228,40 @@ func failures(workers int) {
 		})
 		for task := 1; task <= tasks; task++ {
 			if p.Submit(ctx, task) != nil {
-				break // stopped: Close says why
+				break // stopped: Close returns the reason
 			}
 		}
-		err = p.Close()
-		return begun, err
+		lines := strings.Split(p.Close().Error(), "\n")
+		fmt.Printf(row, what, measured(fmt.Sprint(begun)), measured(lines[0]))
+		for _, line := range lines[1:] {
+			fmt.Printf(row, "", "", measured(line))
+		}
+		return begun
 	}
-	begun, err := try(false, 0)
-	show("stop at the first", begun, err)
-	begun, err = try(true, 0)
-	show("collect all (KeepGoing)", begun, err)
-	begun, err = try(false, 2)
-	show("the caller cancels in task 2", begun, err)
-
-	fmt.Printf("\n     workers left when all is done\n")
-	fmt.Printf("       pool                            %2d\n", Inside("(*Pool[...]).work"))
-	all := meeting(workers)
-	DoAndForget(workers, make([]int, workers), func(int) { all() })
-	fmt.Printf("       never closed (wrong)            %2d\n", Inside("forgottenWorker[...]"))
-	read("An error in one of many: stop when the rest is of no use without it, go",
-		"on when each counts for itself. Close is what lets the workers end.")
+	begun := try("stop at the first", false, 0)
+	try("collect all (KeepGoing)", true, 0)
+	try("the caller cancels in task 2", false, 2)
+	const left = "       %-30s %3d\n"
+	fmt.Printf("\n     workers left when all tasks are done\n")
+	fmt.Printf(left, "pool", Inside("(*Pool[...]).work"))
+	before := Inside("forgottenWorker[...]") // if this section has run before
+	all := meeting(*poolSize)
+	DoAndForget(*poolSize, make([]int, *poolSize), func(int) { all() })
+	fmt.Printf(left, wrong("never closed (wrong)"), Inside("forgottenWorker[...]")-before)
+	takeaway("Stop at the first error if the other results are useless without that",
+		"one. Collect all errors if each task counts for itself. Close lets the",
+		"workers end; a pool that is never closed leaks them.")
+	switch begun {
+	case tasks:
+		return "a"
+	case 3:
+		return "b"
+	}
+	return "c"
 }
 
 // howMany measures the throughput of more and more workers, for both kinds of work.
-func howMany() {
-	claim("5.5", "Computing gains up to the processors, waiting far beyond.")
+func howMany(ctx context.Context) string {
 	const wait = 20 * time.Millisecond
 	server, err := StartSlowServer(wait)
 	check(err)
@@ -293,114 +270,29 @@ func howMany() {
 	scale := func(context.Context, struct{}) (struct{}, error) { Scale(photo, thumbnail); return struct{}{}, nil }
 	call := func(ctx context.Context, _ struct{}) (struct{}, error) { return struct{}{}, server.Call(ctx) }
 
-	for _, kind := range []struct {
-		name  string
-		do    func(context.Context, struct{}) (struct{}, error)
-		tasks func(workers int) int
-		runs  int // of which the best counts: whatever else this machine does can only slow it down
-	}{
-		{"scaling pictures: computing", scale, func(int) int { return 128 }, 3},
-		{fmt.Sprintf("calls to a server that takes %s: waiting", short(wait)), call, func(workers int) int { return 5 * workers }, 1},
-	} {
-		fmt.Printf("     workers  %s\n", kind.name)
-		var alone float64
-		for _, workers := range []int{1, 2, 4, 8, 16, 32} {
-			best := 0.0
-			for range kind.runs {
-				rate, err := Throughput(workers, kind.tasks(workers), kind.do)
-				check(err)
-				best = max(best, rate)
-			}
-			if alone == 0 {
-				alone = best
-			}
-			gain := best / alone
-			bar := strings.Repeat("█", min(max(1, int(gain+0.5)), 36))
-			fmt.Printf("     %7d  %-36s %9s/s %6.1f×\n", workers, bar, count(int(best+0.5)), gain)
-		}
-		fmt.Println()
+	fmt.Println("     workers  scaling images: CPU-bound")
+	_, _, err = drawCurve(ctx, 3, func(int) int { return 128 }, scale)
+	check(err)
+	fmt.Printf("     workers  calls to a server that takes %s: blocking\n", short(wait))
+	alone, each, err := drawCurve(ctx, 1, func(workers int) int { return 5 * workers }, call)
+	check(err)
+	fmt.Printf("     → GOMAXPROCS is %d, of %s. For CPU-bound work, take a worker for each;\n", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU"))
+	fmt.Println("       for blocking work, as many as the other side can bear. Other programs")
+	fmt.Println("       use the CPUs, too: what they take from one row, and not from another,")
+	fmt.Println("       shows here.")
+	switch {
+	case alone > 16*each:
+		return "a"
+	case alone < 2*each:
+		return "c"
 	}
-	fmt.Printf("     → Processors here: %d. For computing, take a worker for each; for waiting,\n", runtime.GOMAXPROCS(0))
-	fmt.Println("       as many as the other side can bear. Other programs want the processors,")
-	fmt.Println("       too: what they take from one row, and not from another, shows here.")
+	return ""
 }
 
-// Throughput has that many tasks done and returns how many were done in a second.
-func Throughput(workers, tasks int, do func(context.Context, struct{}) (struct{}, error)) (perSecond float64, err error) {
-	began := time.Now()
-	_, err = Map(context.Background(), workers, make([]struct{}, tasks), do)
-	return float64(tasks) / time.Since(began).Seconds(), err
-}
-
-func claim(id, sentence string) { fmt.Printf("\n%s  %s\n\n", id, sentence) }
-
-func read(how ...string) { fmt.Printf("\n     → %s\n", strings.Join(how, "\n       ")) }
-
-// usageError says what is wrong with the command line and exits with 2, as the flag package does.
-func usageError(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "05-worker-pool: "+format+"\n", args...)
-	os.Exit(2)
-}
-
-// check ends the program when the machine does not let it do its work.
+// check ends the program if the machine does not let it do its work.
 func check(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "05-worker-pool:", err)
 		os.Exit(1)
 	}
-}
-
-// memory returns how many bytes of the heap are in use.
-func memory() int64 {
-	runtime.GC()
-	runtime.GC() // the second one frees what every sync.Pool has kept
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
-}
-
-func numbers(n []int) string { return strings.Trim(fmt.Sprint(n), "[]") }
-
-// count writes n with a comma after each group of thousands.
-func count(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// some writes a number of things.
-func some(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return count(n) + " " + thing + "s"
-}
-
-// bytes writes a size in KB or MB (1 KB is 1,024 bytes).
-func bytes(n int64) string {
-	if n < 1<<20 {
-		return fmt.Sprintf("%.1f KB", float64(n)/(1<<10))
-	}
-	return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
-}
-
-// short writes d with three figures and its unit.
-func short(d time.Duration) string {
-	if d == 0 {
-		return "0 s" // less than a tick of the clock: Windows has some of half a millisecond and more
-	}
-	value, unit := float64(d), "ns"
-	for _, larger := range []string{"µs", "ms", "s"} {
-		if value < 999.5 {
-			break
-		}
-		value, unit = value/1000, larger
-	}
-	figures := 0
-	for limit := 99.95; figures < 2 && value < limit; limit /= 10 {
-		figures++
-	}
-	return fmt.Sprintf("%.*f %s", figures, value, unit)
 }

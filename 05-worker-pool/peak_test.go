@@ -8,7 +8,7 @@ import (
 )
 
 // TestPoolHasAsManyTasksUnderWayAsWorkers gives 100 tasks of a second each to
-// pools of several sizes, in fake time (claim 5.1). The time is a second proof:
+// pools of several sizes, in fake time (claim 5.1). The time is a second test:
 // it is exact only if all workers work all the time.
 func TestPoolHasAsManyTasksUnderWayAsWorkers(t *testing.T) {
 	for workers, seconds := range map[int]int{1: 100, 3: 34, 10: 10, 100: 1} {
@@ -35,7 +35,7 @@ func TestPoolHasAsManyTasksUnderWayAsWorkers(t *testing.T) {
 	}
 }
 
-// TestGoroutinePerTaskHasAllUnderWayAtOnce is the wrong way (counter-proof of 5.1).
+// TestGoroutinePerTaskHasAllUnderWayAtOnce is the wrong way (negative control of 5.1).
 func TestGoroutinePerTaskHasAllUnderWayAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const tasks = 100

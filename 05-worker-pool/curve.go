@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// TimePerTask has workers do tasks, and returns the time for all divided by the
+// number of tasks: the inverse of the throughput. It is 0 if all are done within
+// one tick of the clock.
+func TimePerTask(ctx context.Context, workers, tasks int, do func(context.Context, struct{}) (struct{}, error)) (time.Duration, error) {
+	began := time.Now()
+	_, err := Map(ctx, workers, make([]struct{}, tasks), do)
+	return time.Since(began) / time.Duration(tasks), err
+}
+
+// drawCurve measures the throughput of more and more workers and draws a row for
+// each number. Of several runs the best counts: other programs can only slow one
+// down. It returns the time per task of the first row and of the last.
+func drawCurve(ctx context.Context, runs int, tasks func(workers int) int, do func(context.Context, struct{}) (struct{}, error)) (alone, each time.Duration, err error) {
+	for _, workers := range []int{1, 2, 4, 8, 16, 32} {
+		each = time.Hour
+		for range runs {
+			d, err := TimePerTask(ctx, workers, tasks(workers), do)
+			if err != nil {
+				return 0, 0, err
+			}
+			each = min(each, d)
+		}
+		if workers == 1 {
+			alone = each
+		}
+		fmt.Println(drawGain(workers, alone, each))
+	}
+	fmt.Println()
+	return alone, each, nil
+}
+
+// drawGain draws a row of the curve: its bar has a column for each time that the
+// throughput is the throughput of one worker alone.
+func drawGain(workers int, alone, each time.Duration) string {
+	const width = 36
+	bar := strings.Repeat("█", max(1, column(alone+each/2, width*each, width)))
+	gain := tooQuick
+	if alone > 0 {
+		gain = times(alone, each)
+	}
+	return fmt.Sprintf("     %7d  %-*s %11s %9s", workers, width, bar, measured(rate(1, each)), measured(gain))
+}

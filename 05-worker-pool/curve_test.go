@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestTasksWithinOneTickOfTheClockAreTooQuick measures tasks that take no time
+// at all. The clock of a bubble stands still while they run, as a
+// coarse clock does: no row of the curve divides by zero.
+func TestTasksWithinOneTickOfTheClockAreTooQuick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		each, err := TimePerTask(t.Context(), 4, 64, func(context.Context, struct{}) (struct{}, error) {
+			return struct{}{}, nil
+		})
+		if each != 0 || err != nil {
+			t.Fatalf("tasks that take no time took %v each, %v", each, err)
+		}
+		for _, alone := range []time.Duration{0, time.Millisecond} {
+			if row := drawGain(4, alone, each); strings.Count(row, tooQuick) != 2 {
+				t.Errorf("the throughput and the gain are not measurable, but the row is %q", row)
+			}
+		}
+	})
+	if row := drawGain(4, 0, time.Millisecond); !strings.Contains(row, "1,000/s") || strings.Count(row, tooQuick) != 1 {
+		t.Errorf("the gain over a time of zero is not measurable, but the row is %q", row)
+	}
+}
+
+// TestBarIsAsLongAsTheGain has rows with and without space for the bar.
+func TestBarIsAsLongAsTheGain(t *testing.T) {
+	for gain, columns := range map[int]int{1: 1, 2: 2, 16: 16, 36: 36, 40: 36} {
+		row := drawGain(64, time.Duration(gain)*time.Millisecond, time.Millisecond)
+		if strings.Count(row, "█") != columns {
+			t.Errorf("a gain of %d× has the bar %q, want %d columns", gain, row, columns)
+		}
+	}
+	if row := drawGain(64, time.Millisecond, time.Second); strings.Count(row, "█") != 1 {
+		t.Errorf("a loss has the bar %q, want 1 column", row)
+	}
+}
