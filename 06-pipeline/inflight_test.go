@@ -54,7 +54,7 @@ func TestItemsUnderWayAreBoundedByTheStages(t *testing.T) {
 }
 
 // TestCollectingBetweenStagesHoldsEverything counts the same with a stage that
-// collects (counter-proof of 6.2).
+// collects (negative control of 6.2).
 func TestCollectingBetweenStagesHoldsEverything(t *testing.T) {
 	for _, n := range []int{100, 1000, 10_000} {
 		synctest.Test(t, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestFileIsReadPieceByPiece(t *testing.T) {
 // oneFile is a tree with nothing but a file of so many zeros. It keeps the size
 // of the largest piece that was asked for.
 type oneFile struct {
-	size    int
+	size    int64
 	largest int
 	onRead  func()
 }
@@ -105,7 +105,7 @@ func (z *zeros) Read(b []byte) (int, error) {
 	if z.of.size == 0 {
 		return 0, io.EOF
 	}
-	n := min(len(b), z.of.size)
+	n := min(int64(len(b)), z.of.size)
 	z.of.size -= n
-	return n, nil
+	return int(n), nil
 }

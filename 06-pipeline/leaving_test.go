@@ -65,7 +65,7 @@ func TestPanickingConsumerEndsAllStages(t *testing.T) {
 }
 
 // TestConsumerThatTellsNobodyLeavesThemStuck runs the wrong version in a child
-// process (counter-proof of 6.4). All three goroutines upstream are stuck, and the
+// process (negative control of 6.4). All three goroutines upstream are stuck, and the
 // runtime, which sees the whole bubble, says that it is for ever.
 func TestConsumerThatTellsNobodyLeavesThemStuck(t *testing.T) {
 	const role = "PIPELINE_ROLE"

@@ -30,14 +30,13 @@ func (l *Lane) Busy() (all time.Duration) {
 }
 
 // Cells divides the time of whole into n equal parts and returns how much of
-// each the stage was busy, from 0 to 1. A whole that is too short for this
-// machine's clock has no parts.
+// each the stage was busy, from 0 to 1. All are 0 if whole takes no time.
 func (l *Lane) Cells(whole Span, n int) []float64 {
 	cells := make([]float64, n)
-	width := whole.To.Sub(whole.From).Seconds() / float64(n)
-	if width <= 0 {
-		return cells // to divide by it makes NaN
+	if !whole.To.After(whole.From) {
+		return cells // all within one tick of the clock
 	}
+	width := whole.To.Sub(whole.From).Seconds() / float64(n)
 	for _, s := range l.busy {
 		from, to := s.From.Sub(whole.From).Seconds()/width, s.To.Sub(whole.From).Seconds()/width
 		for i := max(int(from), 0); i < n && float64(i) < to; i++ {

@@ -54,7 +54,7 @@ func TestStagesTakeAsLongAsTheSlowest(t *testing.T) {
 }
 
 // TestStagesOneAfterTheOtherTakeTheSum collects everything between the stages
-// (counter-proof of 6.1): then no two of them ever work at the same time.
+// (negative control of 6.1): then no two of them ever work at the same time.
 func TestStagesOneAfterTheOtherTakeTheSum(t *testing.T) {
 	for _, n := range []int{1, 10, 1000} {
 		synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestChartIsDrawnToScale records two stages' worth of work in fake time.
+func TestChartIsDrawnToScale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChart("first", "second", "third")
+		c.run(func() error {
+			for i := range c.lanes {
+				for range i {
+					watched(c, i, taking(time.Second))(t.Context(), 0)
+				}
+			}
+			return nil
+		})
+		if took := c.took(); took != 3*time.Second {
+			t.Errorf("the run took %v, want 3 s", took)
+		}
+		for i, want := range []string{"······", "██····", "··████"} {
+			lane := &c.lanes[i]
+			if got := shades(lane.Cells(c.whole, 6)); got != want || lane.Busy() != time.Duration(i)*time.Second {
+				t.Errorf("stage %d: got %s, busy for %v; want %s, %d s", i, got, lane.Busy(), want, i)
+			}
+		}
+	})
+	if got, want := shades([]float64{0, 0.2, 0.5, 0.8, 1}), "·░▒▓█"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestRunWithinOneTickOfTheClockIsDrawnEmpty does work that takes no time at all.
+// The clock of a bubble stands still meanwhile, as a coarse clock does.
+func TestRunWithinOneTickOfTheClockIsDrawnEmpty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChart("first", "second", "third")
+		c.run(func() error {
+			watched(c, 0, same)(t.Context(), 0)
+			return nil
+		})
+		if c.took() != 0 {
+			t.Fatalf("work that takes no time took %v", c.took())
+		}
+		for _, width := range []int{1, 46} {
+			if got, want := shades(c.lanes[0].Cells(c.whole, width)), strings.Repeat("·", width); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+	})
+}
+
+// TestFanOutWithinOneTickOfTheClockIsTooQuick has rows whose time is 0, whose
+// time with one worker is 0, and without files.
+func TestFanOutWithinOneTickOfTheClockIsTooQuick(t *testing.T) {
+	files := []string{"a", "b", "c", "d"}
+	for _, test := range []struct {
+		alone, took time.Duration
+		walked      []string
+		want        string
+	}{
+		{0, 0, nil, "all 0 s too quick too quick no files"},
+		{0, time.Second, files, "all 1.00 s too quick 0 % 50 %"},
+		{time.Second, 0, files, "all 0 s too quick too quick 50 %"},
+		{2 * time.Second, time.Second, files, "all 1.00 s 2.0× 0 % 50 %"},
+	} {
+		row := &fanned{name: "all", workers: 4, took: test.took, walked: test.walked}
+		if test.walked != nil {
+			row.arrived = []string{"a", "c", "b", "d"}
+		}
+		if got := strings.Join(strings.Fields(row.row(test.alone)), " "); got != test.want {
+			t.Errorf("took %v, and %v with one worker: got %q, want %q", test.took, test.alone, got, test.want)
+		}
+	}
+	busy := &fanned{workers: 2, took: time.Second}
+	Watch(&busy.lane, func(context.Context, int) (int, error) { return 0, nil })(t.Context(), 0)
+	busy.lane.busy[0].To = busy.lane.busy[0].From.Add(time.Second)
+	if got := busy.row(time.Second); !strings.Contains(got, " 50 % ") {
+		t.Errorf("one of two workers is busy all the time, want 50 %%: %q", got)
+	}
+}
+
+// TestSummaryCountsOneAsOne has one group of equal files, and one file.
+func TestSummaryCountsOneAsOne(t *testing.T) {
+	r := NewReport()
+	r.Add(File{Path: "a", Size: 1 << 10})
+	if got := summary("pipeline", r); !strings.Contains(got, " 1 file ") || !strings.Contains(got, "0 files in 0 groups") {
+		t.Errorf("one file: got %q", got)
+	}
+	r.Add(File{Path: "b", Size: 1 << 10})
+	if got := summary("pipeline", r); !strings.Contains(got, "2 files in 1 group ") || !strings.Contains(got, "1.0 KB") {
+		t.Errorf("two equal files: got %q", got)
+	}
+}

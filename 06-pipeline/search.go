@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// A search is of one tree. Its methods are the sections that read the tree.
+type search struct {
+	tree    fs.FS
+	name    string // of the tree, for people
+	workers int
+
+	report *Report // of the whole tree
+	cut    bool    // 6.1 and 6.3 read only the first sample bytes of it
+}
+
+// sample is how much of a large tree the comparisons of 6.1 and 6.3 read.
+const sample = 512 << 20
+
+// find runs the whole pipeline once, as an application would. After it the tree
+// is in the system's file cache, so the comparisons of the sections are fair.
+func (s *search) find(ctx context.Context) {
+	fmt.Printf("\n     walk ───> hash ───> group       the files of %s\n", s.name)
+	s.report = NewReport()
+	took := timed(func(add func(File)) error { return Find(ctx, s.tree, s.workers, add) }, s.report.Add)
+	fmt.Printf("     %s, %s, in %s\n", plural(s.report.Files, "file"), size(s.report.Bytes), measured(short(took)))
+	s.cut = s.report.Bytes > sample
+}
+
+// timed runs a search, with a progress line on a terminal.
+func timed(search func(add func(File)) error, add func(File)) time.Duration {
+	var n atomic.Int64
+	stop := Progress(&n)
+	began := time.Now()
+	err := search(func(f File) {
+		add(f)
+		n.Add(1)
+	})
+	took := time.Since(began)
+	stop()
+	if err != nil {
+		fail(err)
+	}
+	return took
+}
+
+// fail prints what went wrong and exits with status 1.
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "06-pipeline:", err)
+	os.Exit(1)
+}
