@@ -9,8 +9,8 @@ import (
 )
 
 // TestTasksWithinOneTickOfTheClockAreTooQuick measures tasks that take no time
-// at all. The clock of a bubble stands still while they run, as a
-// coarse clock does: no row of the curve divides by zero.
+// at all. The clock of a bubble does not advance meanwhile, and a coarse clock
+// may not: no row of the curve divides by zero.
 func TestTasksWithinOneTickOfTheClockAreTooQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		each, err := TimePerTask(t.Context(), 4, 64, func(context.Context, struct{}) (struct{}, error) {

@@ -36,7 +36,7 @@ func TestChartIsDrawnToScale(t *testing.T) {
 }
 
 // TestRunWithinOneTickOfTheClockIsDrawnEmpty does work that takes no time at all.
-// The clock of a bubble stands still meanwhile, as a coarse clock does.
+// The clock of a bubble does not advance meanwhile, and a coarse clock may not.
 func TestRunWithinOneTickOfTheClockIsDrawnEmpty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChart("first", "second", "third")

@@ -199,10 +199,11 @@ func (s *search) fanOut(ctx context.Context) string {
 	if s.cut {
 		fmt.Printf("     (of the first %s)\n", size(sample))
 	}
-	takeaway("In place: what went into the stage as the nth and came out as the nth. If",
-		"the workers are not busy all the time, they wait: for another stage, for",
-		"their turn (Ordered) or for a CPU. Then more of them are of no use. Here",
-		fmt.Sprintf("all workers are %d. GOMAXPROCS is %d, of %s, which all stages share.", s.workers, runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU")))
+	takeaway("In place: what went into the stage as the nth and came out as the nth.",
+		"All workers: GOMAXPROCS of them, or as many as -workers says. If they are",
+		"not busy all the time, they wait: for another stage, their turn (Ordered)",
+		"or a CPU. Then more of them are of no use. All stages share the CPUs:",
+		fmt.Sprintf("GOMAXPROCS is %d, of %s.", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU")))
 	if rows[1].inPlace() < len(rows[1].walked) {
 		return "b"
 	}
