@@ -54,9 +54,7 @@ func main() {
 	if *workers < 1 || *workers > 1000 {
 		l.usageError("-workers must be from 1 to 1000, got %d", *workers)
 	}
-	s.workers = *workers
-	path, name := *dir, strconv.Quote(*dir)
-	dirGiven := false
+	path, name, dirGiven := *dir, strconv.Quote(*dir), false
 	if flag.Visit(func(f *flag.Flag) { dirGiven = dirGiven || f.Name == "dir" }); !dirGiven {
 		path, name = DefaultTree()
 	}
@@ -65,10 +63,9 @@ func main() {
 		l.usageError("-dir: %v", err)
 	}
 	defer root.Close()
-	s.tree, s.name = root.FS(), name
+	s.tree, s.name, s.workers = root.FS(), name, *workers
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	context.AfterFunc(ctx, func() {
 		stop() // a second Ctrl-C ends the program, whatever it waits for
 		if l.asking {
@@ -126,12 +123,15 @@ func (s *search) overlap(ctx context.Context) string {
 		title = fmt.Sprintf("the first %s of files, passed on immediately", size(sample))
 	}
 	files.draw(title, width)
-	note := "computation only as far as there are CPUs."
-	if 2*files.lanes[1].Busy() > files.took() {
-		note += " Hash has most of the work\n       with the files, so overlapping saves little: what helps is 6.3."
+	lines := []string{
+		"Time goes to the right. █ busy, ▓▒░ less and less, · idle. Bars one above",
+		"the other are work at the same time. Blocking overlaps anywhere, but",
+		"computation only as far as there are CPUs.",
 	}
-	takeaway("Time goes to the right. █ busy, ▓▒░ less and less, · idle. Bars one above",
-		"the other are work at the same time. Blocking overlaps anywhere, but", note)
+	if 2*files.lanes[1].Busy() > files.took() {
+		lines = append(lines, "With the files, hash has most of the work. So overlapping saves little:", "what helps is 6.3.")
+	}
+	takeaway(lines...)
 	switch {
 	case 2*passed.took() < collected.took():
 		return "b"
