@@ -144,7 +144,7 @@ func (l *lesson) teach(ctx context.Context) {
 		}
 		fmt.Println()
 	}
-	fmt.Printf("Again:   go run ./%[1]s -ask (asks before each section; -h lists the flags)\n"+
+	fmt.Printf("Again:   go run ./%[1]s -ask, with a question before each section\n"+
 		"Tests:   go test -race -v ./%[1]s\n"+
 		"Read:    %[1]s/README.md, then do the exercises\n"+
 		"Next:    %[2]s\n", l.folder, l.next)
@@ -161,7 +161,7 @@ func (l *lesson) run(ctx context.Context, answers *bufio.Scanner) {
 		if l.asking {
 			answer = q.ask(s.id, answers)
 		}
-		fmt.Printf("\n%s\n\n%s", painted{bold, s.id + "  " + s.claim}, s.code)
+		fmt.Printf("\n%s\n%s\n", painted{bold, s.id + "  " + s.claim}, s.code)
 		ctx, task := trace.NewTask(ctx, s.id)
 		supported := cmp.Or(s.run(ctx), q.right)
 		task.End()
@@ -239,14 +239,14 @@ func (c code) String() string {
 				excerpt += fmt.Sprintf("     %-16s  %s\n", where, line)
 				where = ""
 			}
-			return excerpt + "\n"
+			return excerpt
 		}
 	}
 	return ""
 }
 
 // takeaway prints what to conclude from a section, one argument a line.
-func takeaway(lines ...string) { fmt.Printf("\n     → %s\n", strings.Join(lines, "\n       ")) }
+func takeaway(lines ...string) { fmt.Printf("     → %s\n", strings.Join(lines, "\n       ")) }
 
 // usageError prints what is wrong with the command line and exits with status 2.
 func (l *lesson) usageError(format string, args ...any) {
