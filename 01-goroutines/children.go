@@ -54,7 +54,7 @@ var roles = map[string]func(argument string){
 
 // threadEach starts n goroutines that keep an OS thread each, in a child
 // process. It returns how many threads the child then had, and the time to
-// start them; or an error if the system refuses so many.
+// start them; or an error if the system refuses n threads.
 func threadEach(n int) (threads int, took time.Duration, err error) {
 	out, status, err := runRole("thread each", strconv.Itoa(n))
 	if err != nil {

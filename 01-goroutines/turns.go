@@ -30,7 +30,7 @@ func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 		wg.Go(func() {
 			steps := 0
 			// Nothing in this loop blocks (but for mu, briefly, when a turn ends), so
-			// the goroutine never gives up its CPU: the scheduler has to preempt it.
+			// the goroutine never yields its CPU: the scheduler has to preempt it.
 			for {
 				if steps++; steps%64 == 0 && time.Since(began) > d { // reading the clock takes longer than a step
 					break

@@ -176,7 +176,7 @@ var varying = []struct {
 	// What depends on the release of Go whose source is looked at.
 	{regexp.MustCompile(`\b\d[\d,]* (files|groups|links|special|changed|unreadable)\b`), "# $1"},
 	// How often something came by the time it was stopped.
-	{regexp.MustCompile(`\b(accepted|= done|\+ cancelled) \d+`), "$1 #"},
+	{regexp.MustCompile(`\b(accepted|= done|\+ canceled) \d+`), "$1 #"},
 	// What the race detector and go test print.
 	{regexp.MustCompile(`\b0x[0-9a-f]+|\b(?i:goroutine) \d+|\(\d+\.\d+s\)|\b\d+\.\d+s\b|\(cached\)`), "#"},
 	// Where it is in the source of Go depends on the release: the line, and for HTTP/2 the file.
