@@ -14,8 +14,8 @@ type Turn struct {
 }
 
 // TakeTurns starts goroutines that all compute for d without a pause. It returns
-// the turns they took, each beginning where the one before ends, and the number
-// of steps that they made in total. On one CPU a turn has many steps; on several
+// the turns they took, each of another goroutine than the one before and beginning
+// where that one ends, and the number of steps that they made in total. On one CPU a turn has many steps; on several
 // CPUs the goroutines run in parallel, and a turn is a step or two.
 func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 	var (
@@ -40,10 +40,12 @@ func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 				}
 				mu.Lock()
 				now := time.Since(began)
-				if len(turns) > 0 {
-					turns[len(turns)-1].End = now
+				if n := len(turns); n == 0 || turns[n-1].Who != me { // on several CPUs another one may lock first
+					if n > 0 {
+						turns[n-1].End = now
+					}
+					turns = append(turns, Turn{Who: me, Start: now})
 				}
-				turns = append(turns, Turn{Who: me, Start: now})
 				mu.Unlock()
 			}
 			total.Add(int64(steps))
