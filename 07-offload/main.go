@@ -72,6 +72,9 @@ func (s *System) quickAnswer(ctx context.Context) string {
 	inline, url := s.serveInline(ctx)
 	defer inline.Close()
 	slow := post(ctx, url, Signup{"Ada", "ada@slow.test"}, "")
+	if slow.status != 200 {
+		must(fmt.Errorf("a sign-up was answered with %d", slow.status))
+	}
 	fmt.Printf(row, wrong("the handler sends the email (wrong)"), fmt.Sprint(slow.status), measured(short(slow.took)))
 	id, quick := s.signUp(ctx, "ada@slow.test")
 	fmt.Printf(row, "the handler enqueues a job", "202", measured(short(quick)))
@@ -255,17 +258,17 @@ func (s *System) watched(ctx context.Context) string {
 
 // scaleSeparately gives the worker more than it can run, and then adds another worker.
 func (s *System) scaleSeparately(ctx context.Context) string {
+	const row = "     %-36s %9s%s\n"
 	idle, ids := s.latency(ctx)
 	s.awaitAll(ctx, ids)
-	one, busy := s.saturate(ctx)
-	second := s.startWorker()
-	two, _ := s.saturate(ctx)
-	second.Stop()
-	const row = "     %-36s %9s%s\n"
 	fmt.Printf(row, "a sign-up is answered after", measured(short(idle)), "   (median of 20)")
+	one, busy := s.saturate(ctx)
 	fmt.Printf(row, "while all workers are busy", measured(short(busy)), "")
 	fmt.Printf(row, "12 emails of 1 s, 1 worker process", measured(short(one)), "")
+	second := s.startWorker()
+	two, _ := s.saturate(ctx)
 	fmt.Printf(row, "                  2 worker processes", measured(short(two)), "")
+	second.Stop()
 	takeaway("Each worker process runs 4 jobs at the same time: it needs three rounds",
 		"for 12 jobs, and two processes need two. The web server waits for none of",
 		"them. Add workers when the age of the oldest waiting job grows.")

@@ -77,28 +77,28 @@ func (s *System) closeOnSignal(cancel context.CancelFunc) {
 	go func() {
 		received := <-signals
 		signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		cancel()
 		if received != syscall.SIGPIPE {
 			fmt.Fprintf(os.Stderr, "\n07-offload: %v\n", received)
 		}
-		cancel()
 		s.Close()
 		os.Exit(1)
 	}()
 }
 
 // finish, deferred by main, closes the system however the sections have ended,
-// and exits with status 1 unless they are complete.
+// and exits with status 1 unless they are complete and the total is right.
 func (s *System) finish(ctx context.Context) {
 	v := recover()
 	s.Close()
 	switch err, failed := v.(failure); {
-	case ctx.Err() != nil: // closeOnSignal has printed why
+	case ctx.Err() != nil: // closeOnSignal prints why
 	case failed:
 		fmt.Fprintln(os.Stderr, "07-offload:", err.error)
 	case v != nil:
 		panic(v)
 	}
-	if v != nil || !s.complete {
+	if ctx.Err() != nil || v != nil || !s.complete {
 		os.Exit(1)
 	}
 }
