@@ -14,66 +14,68 @@ import (
 )
 
 var (
-	// ErrFull is returned when there is no room for one more mail: come back later.
+	// ErrFull means that the handler holds as many emails as it can: retry later.
 	ErrFull = errors.New("too many emails in progress")
-	// ErrStopping is returned after Shutdown has begun, and is the error of the mails it gave up.
+	// ErrStopping is returned after Shutdown has begun. It is also the error of
+	// the emails that Shutdown abandons.
 	ErrStopping = errors.New("the server is stopping")
 )
 
-// Fixed is the best that can be done inside the web process. Its goroutines are
-// few and started once; it takes what it has room for and refuses the rest; each
-// mail has a deadline; errors and panics are logged and counted; and Shutdown
-// waits for what is under way.
+// Fixed is the best that can be done inside the web process. It starts a few
+// goroutines once. It accepts a limited number of emails and refuses the rest.
+// Each email has a deadline. Errors and panics are logged and counted. Shutdown
+// waits for the emails in progress.
 //
-// What it can't do is keep a promise across the end of its process (claim 4.7).
-// And it tries each mail once: trying again, later, is a queue's work.
+// It cannot keep the emails when its process ends (claim 4.7), and it tries each
+// email once: retrying needs a durable queue outside the process.
 type Fixed struct {
 	mailer  Mailer
-	timeout time.Duration // for one mail
+	timeout time.Duration // for one email
 	log     *slog.Logger
 
-	queue   chan task
-	room    chan struct{} // one inside for each mail that is accepted and not done; queue has only those not begun
+	queue   chan task // emails that no sender has taken yet
 	senders sync.WaitGroup
-	giveUp  context.Context // ends when Shutdown waits no longer
-	stop    context.CancelFunc
+
+	abandoned context.Context // done when Shutdown stops waiting
+	abandon   context.CancelFunc
 
 	mu       sync.Mutex
-	stopping bool     // guarded by mu; set before queue is closed, so that nothing is sent to it afterwards
-	undone   []string // guarded by mu; addresses of the mails that Shutdown gave up
+	pending  int      // guarded by mu: emails accepted and not done, at most cap(queue)
+	stopping bool     // guarded by mu: queue is closed, so no send may follow
+	undone   []string // guarded by mu: addresses of the emails that Shutdown abandoned
 
 	Sent, Failed atomic.Int64
 }
 
-// A task is a mail to be sent, with the context of the request that asked for it. (A
-// context in a struct is rarely right. Here it is the task's, and waits with it.)
+// A task is an email to send, with the context of the request that asked for it.
+// (A context in a struct is rarely right. Here it travels with the task.)
 type task struct {
 	ctx    context.Context
 	signup Signup
 }
 
-// NewFixed returns a handler that sends at most senders mails at a time, holds
-// at most room mails, those being sent included, and gives each timeout.
-// Shutdown ends it.
-func NewFixed(mailer Mailer, senders, room int, timeout time.Duration, log *slog.Logger) *Fixed {
+// NewFixed returns a handler that sends up to senders emails at the same time,
+// holds up to capacity emails, including those being sent, and gives each of
+// them the timeout. Fewer than one sender, or a capacity below one, counts as
+// one. Shutdown ends the handler's goroutines.
+func NewFixed(mailer Mailer, senders, capacity int, timeout time.Duration, log *slog.Logger) *Fixed {
 	f := &Fixed{
 		mailer: mailer, timeout: timeout, log: log,
-		queue: make(chan task, room), // sends to it never block
-		room:  make(chan struct{}, room),
+		queue: make(chan task, max(capacity, 1)),
 	}
-	f.giveUp, f.stop = context.WithCancel(context.Background())
-	for range senders {
+	f.abandoned, f.abandon = context.WithCancel(context.Background())
+	for range max(senders, 1) {
 		f.senders.Go(func() {
 			for t := range f.queue {
 				f.handle(t)
-				<-f.room
 			}
 		})
 	}
 	return f
 }
 
-// ServeHTTP answers a POST /signups with 202 if there is room for the mail, else with 503.
+// ServeHTTP responds to a valid POST /signups with 202 if it accepts the email,
+// and with 503 and Retry-After if it does not.
 func (f *Fixed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s, ok := readSignup(w, r)
 	if !ok {
@@ -88,32 +90,33 @@ func (f *Fixed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "welcome, an email is on its way")
 }
 
-// accept takes a mail or returns ErrFull or ErrStopping. It never waits.
+// accept queues an email, or returns ErrFull or ErrStopping. It never blocks:
+// the queue has a slot for every pending email.
 func (f *Fixed) accept(ctx context.Context, s Signup) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.stopping {
 		return ErrStopping
 	}
-	select {
-	case f.room <- struct{}{}:
-		// The request's context is canceled when the handler
-		// returns. Its values (a trace, a user) may outlive it.
-		f.queue <- task{context.WithoutCancel(ctx), s}
-		return nil
-	default:
-		return ErrFull
+	if f.pending == cap(f.queue) {
+		return ErrFull // load shedding
 	}
+	f.pending++
+	// The request's context is canceled when the handler
+	// returns. Its values (a trace, a user) may outlive it.
+	f.queue <- task{context.WithoutCancel(ctx), s}
+	return nil
 }
 
-// handle sends one mail and sees to it that somebody hears what came of it.
+// handle sends one email, and logs and counts the result.
 func (f *Fixed) handle(t task) {
 	err := f.send(t)
+	f.mu.Lock()
+	f.pending--
 	if errors.Is(err, ErrStopping) {
-		f.mu.Lock()
 		f.undone = append(f.undone, t.signup.Email)
-		f.mu.Unlock()
 	}
+	f.mu.Unlock()
 	if err != nil {
 		f.Failed.Add(1)
 		f.log.ErrorContext(t.ctx, "welcome email not sent", "to", t.signup.Email, "error", err)
@@ -122,26 +125,29 @@ func (f *Fixed) handle(t task) {
 	f.Sent.Add(1)
 }
 
-// send sends one mail before its deadline, or returns why not. A panic becomes an error.
+// send sends one email within the timeout. A panic becomes an error.
 func (f *Fixed) send(t task) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
+	if f.abandoned.Err() != nil {
+		return ErrStopping // no time left to send it
+	}
 	ctx, cancel := context.WithTimeout(t.ctx, f.timeout)
 	defer cancel()
-	ctx, give := context.WithCancelCause(ctx)
-	stopWatching := context.AfterFunc(f.giveUp, func() { give(ErrStopping) }) // when Shutdown gives up, so does this mail
-	defer stopWatching()
-	if f.giveUp.Err() != nil {
-		return ErrStopping // Do not begin what can't be finished.
+	stop := context.AfterFunc(f.abandoned, cancel)
+	defer stop() // or f.abandoned would keep this function, for every email
+	err = f.mailer.Send(ctx, t.signup)
+	if errors.Is(err, context.Canceled) {
+		return ErrStopping // only f.abandon cancels ctx
 	}
-	return f.mailer.Send(ctx, t.signup)
+	return err
 }
 
-// Shutdown takes no more mails and waits until those it has are done, or ctx
-// ends. It then gives up the rest, and returns the addresses of those.
+// Shutdown accepts no more emails and waits until those it has are done, or ctx
+// is done. Then it abandons the rest and returns their addresses.
 func (f *Fixed) Shutdown(ctx context.Context) (undone []string) {
 	f.mu.Lock()
 	if !f.stopping {
@@ -149,10 +155,9 @@ func (f *Fixed) Shutdown(ctx context.Context) (undone []string) {
 		close(f.queue)
 	}
 	f.mu.Unlock()
-	stopWatching := context.AfterFunc(ctx, f.stop)
-	defer stopWatching()
-	f.senders.Wait() // after ctx is done, sends are canceled
-	f.stop()
+	stop := context.AfterFunc(ctx, f.abandon)
+	defer stop()
+	f.senders.Wait() // once ctx is done, sends are canceled
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.undone)

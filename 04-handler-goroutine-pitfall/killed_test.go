@@ -15,8 +15,8 @@ func newQuiet(dial func(context.Context) (net.Conn, error)) *Fixed {
 }
 
 // TestKilledProcessLosesWhatItAccepted kills a web process that has answered
-// five clients with 202 (claim 4.7). Another process is not killed, so that the
-// kill is known to be the cause.
+// five clients with 202 (claim 4.7). Another process is killed only after its
+// emails were delivered, which shows that the kill is the cause.
 func TestKilledProcessLosesWhatItAccepted(t *testing.T) {
 	for _, role := range []string{"leaky", "fixed"} {
 		for _, killed := range []bool{true, false} {
@@ -49,7 +49,7 @@ func TestKilledProcessLosesWhatItAccepted(t *testing.T) {
 			}
 			server.Close()
 			if got := len(server.Delivered()); got != want {
-				t.Errorf("%s, killed: %t: 5 mails were accepted, %d delivered, and it should be %d", role, killed, got, want)
+				t.Errorf("%s, killed: %t: 5 emails were accepted and %d delivered, want %d", role, killed, got, want)
 			}
 		}
 	}

@@ -5,13 +5,13 @@ import (
 	"net/http"
 )
 
-// LateWrite is wrong once more: its goroutine answers the client itself, when
-// it is ready. By then the handler has returned and the answer is finished; the
-// ResponseWriter and its buffers may be in use for somebody else's request. Over
-// HTTP/2 the late write even panics, in a goroutine where nobody recovers it.
+// LateWrite is wrong: its goroutine writes to the client when its work is done.
+// By then the handler has returned, the response is complete, and net/http may
+// use the buffers for another request. Over HTTP/2 the write panics, in a
+// goroutine that does not recover.
 type LateWrite struct {
-	Wait    func()      // until the work is done
-	Written func(error) // is told what came of writing
+	Wait    func()      // returns when the work is done
+	Written func(error) // receives the result of the write
 }
 
 func (h *LateWrite) ServeHTTP(w http.ResponseWriter, r *http.Request) {

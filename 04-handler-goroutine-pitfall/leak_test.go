@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// TestLeakyLeavesAGoroutineBehindForEveryRequest lets the mail server hang and
-// looks again after a day (negative control of 4.1).
-func TestLeakyLeavesAGoroutineBehindForEveryRequest(t *testing.T) {
+// TestLeakyLeavesAGoroutineForEveryRequest lets the mail server hang and counts
+// goroutines a day later (negative control of 4.1).
+func TestLeakyLeavesAGoroutineForEveryRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := NewMailServer()
 		server.Hangs = true
@@ -17,14 +17,14 @@ func TestLeakyLeavesAGoroutineBehindForEveryRequest(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
 		if left := Inside("(*Leaky).sendWelcome"); left != 5 {
-			t.Errorf("a day after 5 requests, %d of their goroutines are left: want the leak of all 5", left)
+			t.Errorf("a day after 5 requests, %d of their goroutines are left; the leaky handler must leak all 5", left)
 		}
 		server.Recover() // or the bubble would never end
 	})
 }
 
-// TestFixedGoroutinesEndByTheirDeadline lets the mail server hang and looks
-// when each mail is given up (claim 4.1).
+// TestFixedGoroutinesEndByTheirDeadline lets the mail server hang and counts
+// failures just before and at each deadline (claim 4.1).
 func TestFixedGoroutinesEndByTheirDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := NewMailServer()
@@ -36,19 +36,47 @@ func TestFixedGoroutinesEndByTheirDeadline(t *testing.T) {
 		time.Sleep(timeout - time.Nanosecond)
 		synctest.Wait()
 		if n := fixed.Failed.Load(); n != 0 {
-			t.Errorf("%d mails were given up before their deadline", n)
+			t.Errorf("%d emails failed before their deadline", n)
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if n := fixed.Failed.Load(); n != senders {
-			t.Errorf("at the deadline of the first two mails, %d were given up", n)
+			t.Errorf("at the deadline of the first 2 emails, %d had failed", n)
 		}
 		time.Sleep(timeout)
 		synctest.Wait()
 		if n, left := fixed.Failed.Load(), Inside("(*Fixed).send"); n != 3 || left != 0 {
-			t.Errorf("when all deadlines have passed, %d of 3 mails were given up and %d goroutines still send", n, left)
+			t.Errorf("after all deadlines, %d of 3 emails had failed and %d goroutines were still sending", n, left)
 		}
 		fixed.Shutdown(t.Context())
 		server.Recover()
 	})
 }
+
+// TestInsideReadsTheStacksOfAllGoroutines has goroutines with long stacks: their
+// text needs several times the first buffer.
+func TestInsideReadsTheStacksOfAllGoroutines(t *testing.T) {
+	const goroutines = 500
+	parked, leave := make(chan struct{}), make(chan struct{})
+	for range goroutines {
+		go recurse(80, func() { parked <- struct{}{}; <-leave })
+	}
+	for range goroutines {
+		<-parked
+	}
+	if got := Inside("recursionEnds"); got != goroutines {
+		t.Errorf("%d goroutines are inside the function, but Inside found %d", goroutines, got)
+	}
+	close(leave)
+}
+
+func recurse(depth int, then func()) {
+	if depth > 0 {
+		recurse(depth-1, then)
+		return
+	}
+	recursionEnds(then)
+}
+
+//go:noinline
+func recursionEnds(then func()) { then() }

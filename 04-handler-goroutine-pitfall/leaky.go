@@ -6,13 +6,13 @@ import (
 	"net/http"
 )
 
-// Leaky is the wrong way, and looks so right: the mail takes long, so a
-// goroutine sends it and the client need not wait. What it has given away:
-// nobody knows how many of these goroutines there are, nobody hears of their
-// errors, nothing ends them, and nobody waits for them when the server stops.
+// Leaky is wrong, although it looks right: emails are slow, so a goroutine sends
+// each one and the client does not wait. But nothing limits the number of these
+// goroutines, their errors are lost, nothing ends them, and no code waits for
+// them when the server stops.
 type Leaky struct{ Mailer Mailer }
 
-// ServeHTTP answers a POST /signups with 202, whatever will become of the mail.
+// ServeHTTP responds to a valid POST /signups with 202, whatever happens to the email.
 func (l *Leaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s, ok := readSignup(w, r)
 	if !ok {
@@ -23,7 +23,7 @@ func (l *Leaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "welcome, an email is on its way")
 }
 
-// sendWelcome has nobody to return its error to.
+// sendWelcome drops the error: a bare goroutine has no caller to return it to.
 func (l *Leaky) sendWelcome(s Signup) {
 	l.Mailer.Send(context.Background(), s)
 }

@@ -9,42 +9,46 @@ import (
 	"sync"
 )
 
-// A MailServer stands for the one out there, which is not always well. It
-// speaks as much SMTP as net/smtp needs.
+// A MailServer is the mail server of the demo. It understands as much SMTP as
+// net/smtp needs, and it can hang or refuse emails.
 type MailServer struct {
-	// Hangs: it accepts connections and does not say a word until Recover.
+	// Hangs: it accepts connections, and sends nothing until Recover.
 	Hangs bool
-	// Refuses: it knows no mailbox at all.
-	Refuses bool
+	// Refuses is the command that it refuses: MAIL, RCPT, DATA, or "." after the
+	// email. It refuses nothing if Refuses is "".
+	Refuses string
+	// NoReplyToQuit: it sends nothing after QUIT until Recover.
+	NoReplyToQuit bool
 
 	recovered chan struct{}  // closed by Recover
-	listener  net.Listener   // nil if it has none
+	listener  net.Listener   // nil without Listen
 	talks     sync.WaitGroup // one for each connection
 
 	mu        sync.Mutex
 	changed   sync.Cond // with mu: clients or delivered has changed
-	clients   int       // guarded by mu: how many have ever connected
+	clients   int       // guarded by mu: how many have connected so far
 	delivered []string  // guarded by mu: addresses, in order
 }
 
-// NewMailServer returns a mail server that is well.
+// NewMailServer returns a healthy mail server.
 func NewMailServer() *MailServer {
 	s := &MailServer{recovered: make(chan struct{})}
 	s.changed.L = &s.mu
 	return s
 }
 
-// Recover lets a mail server that hangs go on with all who still wait.
+// Recover ends the silence of a mail server that hangs.
 func (s *MailServer) Recover() { close(s.recovered) }
 
-// Delivered returns the addresses of the mails that it took, in order.
+// Delivered returns the addresses of the emails that it accepted, in order.
 func (s *MailServer) Delivered() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.delivered)
 }
 
-// WaitFor returns when so many clients have connected and so many mails were taken, in all.
+// WaitFor blocks until clients have connected and emails were delivered, in total
+// at least as many as it is given.
 func (s *MailServer) WaitFor(clients, delivered int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,28 +75,28 @@ func (s *MailServer) Listen() (addr string, err error) {
 	return s.listener.Addr().String(), nil
 }
 
-// Close takes no more connections and returns when all there were have ended.
+// Close closes the listener and waits until all connections have ended.
 func (s *MailServer) Close() {
 	s.listener.Close()
 	s.talks.Wait()
 }
 
-// DialTo returns a dial function for a mail server that listens at addr.
+// DialTo returns a dial function for the mail server at addr.
 func DialTo(addr string) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", addr)
 	}
 }
 
-// DialPipe is a dial function for this server that needs no network: a test in
-// fake time can use it.
+// DialPipe is a dial function for this server. It needs no network, so that a
+// test can use it in fake time.
 func (s *MailServer) DialPipe(context.Context) (net.Conn, error) {
 	here, there := net.Pipe()
 	s.talks.Go(func() { s.Serve(there) })
 	return here, nil
 }
 
-// Serve talks with one client until it has gone.
+// Serve serves one client until it disconnects.
 func (s *MailServer) Serve(conn net.Conn) {
 	defer conn.Close()
 	s.mu.Lock()
@@ -106,7 +110,7 @@ func (s *MailServer) Serve(conn net.Conn) {
 }
 
 func (s *MailServer) talk(client *textproto.Conn) {
-	client.PrintfLine("220 mail server of the lesson")
+	client.PrintfLine("220 mail server of the demo")
 	var to string
 	for {
 		line, err := client.ReadLine()
@@ -114,31 +118,38 @@ func (s *MailServer) talk(client *textproto.Conn) {
 			return
 		}
 		verb, rest, _ := strings.Cut(line, " ")
+		if verb == s.Refuses {
+			client.PrintfLine("550 no such mailbox")
+			continue
+		}
 		switch verb {
 		case "EHLO", "MAIL":
-			client.PrintfLine("250 fine")
+			client.PrintfLine("250 ok")
 		case "RCPT":
-			if s.Refuses {
-				client.PrintfLine("550 no such mailbox")
-				continue
-			}
 			_, to, _ = strings.Cut(strings.TrimSuffix(rest, ">"), "<")
-			client.PrintfLine("250 fine")
+			client.PrintfLine("250 ok")
 		case "DATA":
-			client.PrintfLine("354 go on")
+			client.PrintfLine("354 send it")
 			if _, err := client.ReadDotBytes(); err != nil {
 				return
+			}
+			if s.Refuses == "." {
+				client.PrintfLine("550 no such mailbox")
+				continue
 			}
 			s.mu.Lock()
 			s.delivered = append(s.delivered, to)
 			s.changed.Broadcast()
 			s.mu.Unlock()
-			client.PrintfLine("250 taken")
+			client.PrintfLine("250 accepted")
 		case "QUIT":
+			if s.NoReplyToQuit {
+				<-s.recovered
+			}
 			client.PrintfLine("221 bye")
 			return
 		default:
-			client.PrintfLine("502 unknown")
+			client.PrintfLine("502 unknown command")
 		}
 	}
 }

@@ -103,7 +103,7 @@ func leak(context.Context) string {
 // failure lets the mail server refuse emails, and then a sign-up panics.
 func failure(context.Context) string {
 	leaky, fixed := newPair(time.Second)
-	leaky.mail.Refuses, fixed.mail.Refuses = true, true
+	leaky.mail.Refuses, fixed.mail.Refuses = "RCPT", "RCPT"
 	log.SetOutput(leaky) // whatever the leaky handler may log
 	leaky.post(3)
 	fixed.post(3)

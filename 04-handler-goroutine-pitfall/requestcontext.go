@@ -5,12 +5,12 @@ import (
 	"net/http"
 )
 
-// RequestContext is wrong in another way: it means well and hands the request's
-// context to its goroutine. But net/http cancels that context as soon as the
-// handler has returned, and the mail with it.
+// RequestContext is wrong: it passes the request's context to a goroutine that
+// outlives the request. net/http cancels that context when the handler returns,
+// and so cancels the email.
 type RequestContext struct {
 	Mailer Mailer
-	Done   func(error) // is told what came of the mail
+	Done   func(error) // receives the result of sending the email
 }
 
 func (h *RequestContext) ServeHTTP(w http.ResponseWriter, r *http.Request) {

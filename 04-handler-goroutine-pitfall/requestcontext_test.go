@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TestRequestContextEndsWithTheHandler gives the background work the request's
-// context (negative control of 4.5).
-func TestRequestContextEndsWithTheHandler(t *testing.T) {
+// TestRequestContextIsCanceledWithTheHandler passes the request's context to
+// background work (negative control of 4.5).
+func TestRequestContextIsCanceledWithTheHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := NewMailServer()
 		server.Hangs = true
@@ -21,18 +21,18 @@ func TestRequestContextEndsWithTheHandler(t *testing.T) {
 		web, pipes := NewServer(&RequestContext{Mailer{server.DialPipe}, func(err error) { done <- err }}), listen()
 		go web.Serve(pipes)
 		if got := pipes.Post(t); got != http.StatusAccepted {
-			t.Errorf("the client is told %d", got)
+			t.Errorf("got status %d, want 202", got)
 		}
 		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("the handler has returned; want its mail cancelled with the request, got %v", err)
+			t.Errorf("the handler has returned, so its email must be canceled; got %v", err)
 		}
 		server.Recover()
 		web.Shutdown(t.Context())
 	})
 }
 
-// TestFixedWorkOutlivesTheRequest lets the mail server recover an hour after
-// the answer (claim 4.5). The values of the request's context are still there.
+// TestFixedWorkOutlivesTheRequest lets the mail server recover an hour after the
+// response (claim 4.5). The values of the request's context are still available.
 func TestFixedWorkOutlivesTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := NewMailServer()
@@ -54,10 +54,10 @@ func TestFixedWorkOutlivesTheRequest(t *testing.T) {
 		web.Shutdown(t.Context())
 		fixed.Shutdown(t.Context())
 		if fixed.Sent.Load() != 1 {
-			t.Error("the mail ended with its request")
+			t.Error("the email was canceled with its request")
 		}
 		if seen != "request 7" {
-			t.Errorf("the context of the work has lost the request's values: %v", seen)
+			t.Errorf("the context of the work must keep the request's values, got %v", seen)
 		}
 	})
 }

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// NewServer returns a server for h with limits on what a client can take from it.
+// NewServer returns a server for h with time limits, so that a slow or silent
+// client cannot keep its goroutine forever.
 func NewServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
@@ -17,9 +18,8 @@ func NewServer(h http.Handler) *http.Server {
 	}
 }
 
-// Start listens on a free port of the loopback interface, so that nobody
-// outside this machine can reach it, and serves there in a goroutine of its own.
-// It returns the address to send requests to. Shutdown or Close ends it.
+// Start serves in a new goroutine on a free port of the loopback interface, which
+// only this machine can reach. It returns the URL. Shutdown or Close ends it.
 func Start(srv *http.Server) (url string, err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

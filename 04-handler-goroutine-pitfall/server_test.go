@@ -7,13 +7,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 const ada = `{"name":"Ada Lovelace","email":"ada@example.com"}`
 
-// post gives h a request with the body, as a server would, and returns the answer.
+// post calls h with a sign-up, as a server does, and returns the response.
 func post(h http.Handler, body string) *http.Response {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("POST", "/signups", strings.NewReader(body)))
@@ -25,13 +28,13 @@ func accepted(t *testing.T, h http.Handler, n int) {
 	t.Helper()
 	for range n {
 		if got := post(h, ada).StatusCode; got != http.StatusAccepted {
-			t.Fatalf("the client is told %d, and should be told 202", got)
+			t.Fatalf("got status %d, want 202", got)
 		}
 	}
 }
 
-// Pipes is a listener and its dialler that need no network, so that a real
-// http.Server and a real client can run in a synctest bubble.
+// Pipes is a listener, and the dial function for it, that need no network, so
+// that a real http.Server and a real client can run in a synctest bubble.
 type Pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -51,21 +54,21 @@ func (p *Pipes) Accept() (net.Conn, error) {
 func (p *Pipes) Close() error   { close(p.closed); return nil }
 func (p *Pipes) Addr() net.Addr { return new(net.UnixAddr) }
 
-// Post sends a sign-up on a connection of its own and returns the answer's status.
+// Dial connects to the listener.
+func (p *Pipes) Dial(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.conns <- there:
+		return here, nil
+	case <-p.closed:
+		return nil, errors.New("connection refused")
+	}
+}
+
+// Post sends a sign-up on a connection of its own and returns the response's status.
 func (p *Pipes) Post(t *testing.T) (status int) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(context.Context, string, string) (net.Conn, error) {
-			here, there := net.Pipe()
-			select {
-			case p.conns <- there:
-				return here, nil
-			case <-p.closed:
-				return nil, errors.New("connection refused")
-			}
-		},
-	}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: p.Dial}}
 	resp, err := client.Post("http://pipe/signups", "application/json", strings.NewReader(ada))
 	if err != nil {
 		t.Fatal(err)
@@ -75,4 +78,77 @@ func (p *Pipes) Post(t *testing.T) (status int) {
 		t.Fatal(err)
 	}
 	return resp.StatusCode
+}
+
+// TestSlowClientIsDisconnected sends a part of a request, or does not read the
+// response, and expects the server to close the connection at its limit.
+func TestSlowClientIsDisconnected(t *testing.T) {
+	const request = "POST / HTTP/1.1\r\nHost: pipe\r\nContent-Length: 2\r\n\r\n"
+	for _, client := range []struct {
+		name, sends string
+		reads       bool
+		limit       time.Duration
+	}{
+		{"sends half a header", "POST / HTTP/1.1\r\n", true, 5 * time.Second},
+		{"sends half a body", request + "a", true, 10 * time.Second},
+		{"reads no response", request + "ab", false, 30 * time.Second},
+		{"sends no second request", request + "ab", true, time.Minute},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			web, pipes := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				w.Write(make([]byte, 1<<20))
+			})), listen()
+			closed := make(chan time.Duration, 1)
+			began := time.Now()
+			web.ConnState = func(_ net.Conn, state http.ConnState) {
+				if state == http.StateClosed {
+					closed <- time.Since(began)
+				}
+			}
+			go web.Serve(pipes)
+			conn, err := pipes.Dial(t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			go io.WriteString(conn, client.sends)
+			if client.reads {
+				go io.Copy(io.Discard, conn)
+			}
+			select {
+			case took := <-closed:
+				if took != client.limit {
+					t.Errorf("a client that %s: the server closed the connection after %v, want %v", client.name, took, client.limit)
+				}
+			case <-time.After(time.Hour):
+				t.Errorf("a client that %s: the connection is still open after an hour, want %v", client.name, client.limit)
+			}
+			conn.Close()
+			web.Close()
+		})
+	}
+}
+
+// TestStartServesOnTheLoopbackInterfaceUntilClose looks at the address, and
+// connects again after Close.
+func TestStartServesOnTheLoopbackInterfaceUntilClose(t *testing.T) {
+	srv := NewServer(http.NotFoundHandler())
+	base, err := Start(srv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(base)
+	if err != nil || !net.ParseIP(u.Hostname()).IsLoopback() {
+		t.Errorf("got the URL %s, %v; want the address of a loopback interface", base, err)
+	}
+	if resp, err := http.Get(base); err != nil {
+		t.Error(err)
+	} else {
+		resp.Body.Close()
+	}
+	srv.Close()
+	if conn, err := net.Dial("tcp", u.Host); err == nil {
+		conn.Close()
+		t.Error("the server accepts connections after Close")
+	}
 }

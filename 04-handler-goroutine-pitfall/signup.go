@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,7 +10,7 @@ import (
 	"strings"
 )
 
-// A Signup is what somebody sends who wants to join: POST /signups with this as JSON.
+// A Signup is the JSON body of a POST /signups.
 type Signup struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`
@@ -17,24 +18,31 @@ type Signup struct {
 
 const largestBody = 4 << 10 // bytes; a sign-up needs a hundred
 
-// readSignup reads the sign-up from a request. If the request is no good it
-// answers with a 4xx that says why, and returns false.
+// readSignup reads the sign-up from a request. If the request is invalid, it
+// responds with a 4xx that says why, and returns false.
 func readSignup(w http.ResponseWriter, r *http.Request) (s Signup, ok bool) {
-	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, largestBody))
-	body.DisallowUnknownFields()
-	err := body.Decode(&s)
-	if err == nil && body.Decode(new(any)) != io.EOF {
-		err = errors.New("more than one JSON value")
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "send a sign-up with POST", http.StatusMethodNotAllowed)
+		return s, false
 	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largestBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		http.Error(w, "the sign-up is too large", http.StatusRequestEntityTooLarge)
 		return s, false
+	}
+	if err == nil {
+		values := json.NewDecoder(bytes.NewReader(body))
+		values.DisallowUnknownFields()
+		if err = values.Decode(&s); err == nil && values.Decode(new(any)) != io.EOF {
+			err = errors.New("more than one JSON value")
+		}
 	}
 	if err != nil {
 		http.Error(w, "not a sign-up such as {\"name\":\"Ada\",\"email\":\"ada@example.com\"}: "+err.Error(), http.StatusBadRequest)
 		return s, false
 	}
-	// A line break in a mail's header would let the client write headers of its own.
+	// A line break would let the client add headers of its own to the email.
 	if s.Name == "" || strings.ContainsAny(s.Name, "\r\n") {
 		http.Error(w, "name must be one line and not empty", http.StatusUnprocessableEntity)
 		return s, false

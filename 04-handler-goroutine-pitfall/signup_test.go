@@ -1,35 +1,69 @@
 package main
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 )
 
-// TestBadSignupsAreRefusedAndNothingIsSent sends what is not a sign-up.
-func TestBadSignupsAreRefusedAndNothingIsSent(t *testing.T) {
+// TestInvalidSignupIsRefusedAndNothingIsSent sends what is not a sign-up, or too much of it.
+func TestInvalidSignupIsRefusedAndNothingIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := NewMailServer()
 		fixed := newQuiet(server.DialPipe)
-		for body, want := range map[string]int{
-			``:                                     400,
-			`Ada`:                                  400,
-			`{"name":7,"email":"ada@example.com"}`: 400,
-			`{"name":"Ada","email":"ada@example.com","admin":true}`: 400,
-			ada + ada: 400,
-			`{"name":"` + strings.Repeat("A", largestBody) + `"}`:            413,
-			`{"name":"","email":"ada@example.com"}`:                          422,
-			`{"name":"Ada\r\nBcc: all@example.com","email":"a@example.com"}`: 422,
-			`{"name":"Ada","email":"not an address"}`:                        422,
-			`{"name":"Ada","email":"Ada <ada@example.com>"}`:                 422,
+		for _, c := range []struct {
+			body string
+			want int
+		}{
+			{``, 400},
+			{`Ada`, 400},
+			{`{"name":7,"email":"ada@example.com"}`, 400},
+			{`{"name":"Ada","email":"ada@example.com","admin":true}`, 400},
+			{ada + ada, 400},
+			{`{"name":"` + strings.Repeat("A", largestBody) + `"}`, 413},
+			{ada + strings.Repeat(" ", largestBody), 413}, // a valid sign-up, and too many bytes
+			{ada + strings.Repeat(ada, largestBody), 413},
+			{`{"name":"","email":"ada@example.com"}`, 422},
+			{`{"name":"Ada\r\nBcc: all@example.com","email":"a@example.com"}`, 422},
+			{`{"name":"Ada","email":"not an address"}`, 422},
+			{`{"name":"Ada","email":"Ada <ada@example.com>"}`, 422},
 		} {
-			if got := post(fixed, body).StatusCode; got != want {
-				t.Errorf("%.60s: told %d, and should be told %d", body, got, want)
+			resp := post(fixed, c.body)
+			if resp.StatusCode != c.want {
+				t.Errorf("%.60s (%d bytes): got status %d, want %d", c.body, len(c.body), resp.StatusCode, c.want)
+			}
+			if why, _ := io.ReadAll(resp.Body); len(why) == 0 || strings.Contains(string(why), "welcome") {
+				t.Errorf("%.60s (%d bytes): the response must say what is wrong, got %q", c.body, len(c.body), why)
 			}
 		}
 		fixed.Shutdown(t.Context())
 		if n := len(server.Delivered()); n != 0 {
-			t.Errorf("nothing was accepted, and %d mails were sent", n)
+			t.Errorf("no sign-up was valid, but %d emails were sent", n)
+		}
+	})
+}
+
+// TestOtherMethodThanPostIsNotAllowed sends a valid sign-up with other methods, to both handlers.
+func TestOtherMethodThanPostIsNotAllowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := NewMailServer()
+		fixed := newQuiet(server.DialPipe)
+		for _, h := range []http.Handler{&Leaky{Mailer{server.DialPipe}}, fixed} {
+			for _, method := range []string{"GET", "PUT", "DELETE"} {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, httptest.NewRequest(method, "/signups", strings.NewReader(ada)))
+				if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "POST" {
+					t.Errorf("%s: got status %d and Allow %q, want 405 and POST", method, w.Code, w.Header().Get("Allow"))
+				}
+			}
+		}
+		fixed.Shutdown(t.Context())
+		synctest.Wait()
+		if n := len(server.Delivered()); n != 0 {
+			t.Errorf("no sign-up came with POST, but %d emails were sent", n)
 		}
 	})
 }

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Inside returns how many goroutines are in the function, such as
-// "(*Leaky).sendWelcome", at this moment: it looks at all their stacks.
-// The goroutine profile (net/http/pprof) shows the same over the network.
+// Inside returns how many goroutines are inside the function, such as
+// "(*Leaky).sendWelcome", at this moment. It reads the stacks of all goroutines.
+// (The goroutine profile in profile.go shows the same in a running server.)
 func Inside(function string) (goroutines int) {
 	stacks := make([]byte, 1<<20)
 	for {
@@ -15,6 +15,6 @@ func Inside(function string) (goroutines int) {
 		if n < len(stacks) {
 			return strings.Count(string(stacks[:n]), "."+function+"(")
 		}
-		stacks = make([]byte, 2*len(stacks))
+		stacks = make([]byte, 2*len(stacks)) // the text was cut off
 	}
 }
