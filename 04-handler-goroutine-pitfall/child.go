@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -12,7 +13,7 @@ import (
 )
 
 // A Child is this program, started again in a role of children.go that serves
-// until it is killed or ends by a panic. (runRole is for roles that end by themselves.)
+// until it is killed or panics. (runRole is for roles that end by themselves.)
 type Child struct {
 	URL    string // of its web server
 	cmd    *exec.Cmd
@@ -47,17 +48,48 @@ func StartChild(role, mailServer string) (*Child, error) {
 	return c, nil
 }
 
-// Kill ends the child immediately, whatever it is doing (SIGKILL on Unix). It
-// returns its exit status and what it printed on standard error.
+// Kill kills the child (SIGKILL on Unix). It returns the exit status and what
+// the child printed on standard error.
 func (c *Child) Kill() (status int, stderr string) {
 	c.cmd.Process.Kill()
 	return c.Wait()
 }
 
-// Wait returns when the child has ended by itself, and returns the same as Kill.
+// Wait waits until the child ends by itself, and returns the same as Kill.
 func (c *Child) Wait() (status int, stderr string) {
 	defer c.cancel()
 	c.cmd.Wait()
 	c.stdin.Close()
 	return c.cmd.ProcessState.ExitCode(), c.stderr.String()
+}
+
+// panicInChild sends a sign-up to a child in the role, and returns the child's
+// exit status, the number of lines that it logged, and the value of its panic.
+func panicInChild(role, mailServer, signup string) (status, logged int, panicked string) {
+	child, err := StartChild(role, mailServer)
+	check(err)
+	if resp, err := http.Post(child.URL, "application/json", strings.NewReader(signup)); err == nil {
+		resp.Body.Close()
+	}
+	status, stderr := child.Wait()
+	before, panicked, _ := strings.Cut(stderr, "panic: ")
+	panicked, _, _ = strings.Cut(panicked, "\n")
+	return status, strings.Count(before, "\n"), panicked
+}
+
+// killAfter kills a child in the role when it has accepted n sign-ups and the
+// mail server hangs; then the mail server recovers. It returns the responses and
+// the number of emails that were delivered.
+func killAfter(role string, n int) (responses string, delivered int) {
+	mail := hanging()
+	addr, err := mail.Listen()
+	check(err)
+	child, err := StartChild(role, addr)
+	check(err)
+	site := &site{url: child.URL, answers: make(map[int]int)}
+	site.post(n)
+	child.Kill()
+	mail.Recover()
+	mail.Close()
+	return site.responses(), len(mail.Delivered())
 }

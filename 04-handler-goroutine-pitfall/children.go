@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -19,6 +21,7 @@ var roles = map[string]func(argument string){
 		quiet := slog.New(slog.DiscardHandler)
 		serveUntilKilled(NewFixed(Mailer{DialTo(mailAddr)}, senders, 1000, time.Minute, quiet))
 	},
+	"leaks":                              func(string) { leakBothWays() },
 	"late write while the response ends": func(string) { lateWriteRaces() },
 	"late write after the response":      func(string) { lateWriteIsLost() },
 	"late write over HTTP/2":             func(string) { lateWritePanics() },
@@ -32,6 +35,31 @@ func serveUntilKilled(h http.Handler) {
 	}
 	fmt.Println(url)
 	io.Copy(io.Discard, os.Stdin) // returns if the parent ends without killing this process
+}
+
+// leakBothWays leaks ten goroutines that are blocked on the network and ten that
+// are blocked on a channel. It prints what two profiles list of each.
+func leakBothWays() {
+	const each = 10
+	leaky := newSite(hanging(), leakyHandler)
+	leaky.post(each)
+	leaky.mail.WaitFor(each, 0)
+	canceled, cancel := context.WithCancel(context.Background())
+	cancel()
+	late := make(chan struct{})
+	for range each {
+		AskUnbuffered(canceled, func() string { <-late; return "yes" })
+	}
+	close(late)
+	until(func() bool { n, _, _ := Blocked("goroutine", "AskUnbuffered.func"); return n == each })
+	for _, profile := range []string{"goroutine", "goroutineleak"} {
+		for _, leak := range [][2]string{{"network", "(*Leaky).sendWelcome"}, {"channel", "AskUnbuffered.func"}} {
+			n, line, ok := Blocked(profile, leak[1])
+			if ok {
+				fmt.Println(profile, leak[0], cmp.Or(line, "-"), n)
+			}
+		}
+	}
 }
 
 // lateWriteRaces lets the goroutine write when the handler has returned. Nothing

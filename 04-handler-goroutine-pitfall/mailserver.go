@@ -20,6 +20,7 @@ type MailServer struct {
 	// NoReplyToQuit: it sends nothing after QUIT until Recover.
 	NoReplyToQuit bool
 
+	recover   sync.Once
 	recovered chan struct{}  // closed by Recover
 	listener  net.Listener   // nil without Listen
 	talks     sync.WaitGroup // one for each connection
@@ -38,7 +39,7 @@ func NewMailServer() *MailServer {
 }
 
 // Recover ends the silence of a mail server that hangs.
-func (s *MailServer) Recover() { close(s.recovered) }
+func (s *MailServer) Recover() { s.recover.Do(func() { close(s.recovered) }) }
 
 // Delivered returns the addresses of the emails that it accepted, in order.
 func (s *MailServer) Delivered() []string {

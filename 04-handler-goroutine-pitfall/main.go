@@ -1,9 +1,10 @@
 // Command 04-handler-goroutine-pitfall sends the same sign-ups to a handler that
-// starts a bare goroutine for each, and to the best that can be done inside a
-// web process.
+// starts a bare goroutine for each email, and to the best handler that can be
+// built inside a web process.
 //
 //	go run ./04-handler-goroutine-pitfall            the lesson
 //	go run ./04-handler-goroutine-pitfall 4.2        one section
+//	go run ./04-handler-goroutine-pitfall -all       every section
 //	go run ./04-handler-goroutine-pitfall -ask       the lesson, with a question before each section
 //	go test -race -v ./04-handler-goroutine-pitfall  the tests of its claims
 package main
@@ -14,7 +15,6 @@ import (
 	"flag"
 	"fmt"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -29,45 +29,40 @@ func main() {
 	if playRole() { // a child process of this program: see roles.go
 		return
 	}
-	addr := flag.String("addr", "", "instead of the lesson, serve both handlers at this `host:port`, such as localhost:8080,\nwith a mail server that hangs; it prints what to try, and Ctrl-C shuts it down")
+	addr := flag.String("addr", "", addrUsage)
 	l := &lesson{
 		folder: "04-handler-goroutine-pitfall",
 		title:  "04 · The pitfall: a handler that starts a goroutine and forgets it",
 		about:  "Shows what follows when a handler starts a goroutine and forgets it.",
 		next:   "go run ./05-worker-pool",
 		ask:    quizzes,
-		before: func() {
-			fmt.Printf("     leaky.go starts a goroutine for each email. fixed.go has %d goroutines and a\n"+
-				"     bounded queue. Both respond with 202 Accepted before the email is sent.\n", senders)
-		},
+		before: func() { fmt.Printf(introduction, senders) },
 		sections: []section{
 			{"4.1", "Goroutine leak: a call without a deadline can block forever.",
 				code{"(l *Leaky) ServeHTTP", "go l.sendWelcome", 3}, leak},
 			{"4.2", "Unmonitored failure: errors are lost, and a panic ends the server.",
 				code{"(f *Fixed) send", "if v := recover()", 3}, failure},
 			{"4.3", "Coupled scaling: background work grows with the traffic, without bound.",
-				code{"(f *Fixed) accept", "default:", 2}, scaling},
+				code{"(f *Fixed) accept", "if f.pending", 3}, scaling},
 			{"4.4", "No control: no timeout, no retry, no progress, no graceful shutdown.",
-				code{"(f *Fixed) Shutdown", "stopWatching :=", 3}, control},
+				code{"(f *Fixed) Shutdown", "stop :=", 3}, control},
 			{"4.5", "r.Context() is canceled when the handler returns.",
 				code{"(f *Fixed) accept", "// The request's context", 3}, requestContext},
 			{"4.6", "Writing to the ResponseWriter after the handler has returned is a bug.",
 				code{"(h *LateWrite) answer", "h.Wait()", 2}, lateWrite},
 			{"4.7", "After SIGKILL the accepted emails are gone, with the fixed handler too.",
 				code{"NewFixed", "queue:", 1}, killed},
+			{"4.8", "A response body that is not closed keeps a connection and two goroutines.",
+				code{"Verify", "defer resp.Body.Close", 2}, outgoing},
+		},
+		further: []section{
+			{"4.9", "The goroutine profile names the line where goroutines are blocked.",
+				code{"Blocked", "p := pprof.Lookup", 1}, profiles},
 		},
 	}
 	l.parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "addr" })
-	if given {
-		if _, _, err := net.SplitHostPort(*addr); err != nil {
-			l.usageError("-addr must be host:port, such as localhost:8080, got %q", *addr)
-		}
-		if l.chosen != nil || l.asking || l.traceTo != "" {
-			l.usageError("-addr runs a server instead of the lesson, so it takes no sections, no -ask and no -trace")
-		}
-		check(Playground(*addr))
+	if isSet("addr") {
+		runPlayground(l, *addr)
 		return
 	}
 	l.teach(context.Background())
@@ -76,8 +71,7 @@ func main() {
 // leak lets the mail server hang and counts the goroutines that remain.
 func leak(context.Context) string {
 	const requests, timeout = 10, 100 * time.Millisecond
-	leaky, fixed := newPair(timeout)
-	leaky.mail.Hangs, fixed.mail.Hangs = true, true
+	leaky, fixed := newPair(hanging, timeout)
 	leaky.post(requests)
 	fixed.post(requests)
 	leaky.mail.WaitFor(requests, 0)
@@ -102,9 +96,8 @@ func leak(context.Context) string {
 
 // failure lets the mail server refuse emails, and then a sign-up panics.
 func failure(context.Context) string {
-	leaky, fixed := newPair(time.Second)
-	leaky.mail.Refuses, fixed.mail.Refuses = "RCPT", "RCPT"
-	log.SetOutput(leaky) // whatever the leaky handler may log
+	leaky, fixed := newPair(refusing, time.Second)
+	log.SetOutput(leaky) // or what the leaky handler logs would be missed
 	leaky.post(3)
 	fixed.post(3)
 	until(func() bool { return fixed.handler.(*Fixed).Failed.Load() == 3 })
@@ -116,24 +109,17 @@ func failure(context.Context) string {
 	row("errors logged", leaky.lines(), fixed.lines())
 
 	const blank = `{"name":"  ","email":"blank@example.com"}` // welcome panics on it
-	child, err := StartChild("leaky", leaky.mailAddr)
-	check(err)
-	if resp, err := http.Post(child.URL, "application/json", strings.NewReader(blank)); err == nil {
-		resp.Body.Close()
-	}
-	status, stderr := child.Wait()
-	logged, panicked, _ := strings.Cut(stderr, "panic: ")
-	panicked, _, _ = strings.Cut(panicked, "\n")
+	status, logged, panicked := panicInChild("leaky", leaky.mailAddr, blank)
 	fixed.postOne(blank)
 	until(func() bool { return fixed.lines() == 4 })
 	lines := fixed.lines()
 	fixed.post(1)
 	row("a fourth panics, and then the server", fmt.Sprint("ends, status ", status), fmt.Sprint("answers ", fixed.last))
-	row("errors logged by then", strings.Count(logged, "\n"), lines)
-	fmt.Printf("\n     leaky's stderr  panic: %s\n", panicked)
+	row("errors logged by then", logged, lines)
+	fmt.Printf("\n     standard error  panic: %s\n", panicked)
 	head, rest, _ := strings.Cut(fixed.firstLog(), " to=") // which email comes first varies
 	_, why, _ := strings.Cut(rest, " ")
-	fmt.Printf("     fixed's log     %s\n                     %s\n", head, why)
+	fmt.Printf("     log of fixed    %s\n                     %s\n", head, why)
 	takeaway("net/http recovers a panic only in the goroutine that it started for the",
 		"handler. A bare goroutine has no caller to return an error to, so its",
 		"errors are lost. Recover in it, and log and count what fails, as above.")
@@ -148,8 +134,7 @@ func failure(context.Context) string {
 // scaling sends more sign-ups than the fixed handler accepts.
 func scaling(context.Context) string {
 	const requests = 60
-	leaky, fixed := newPair(time.Minute)
-	leaky.mail.Hangs, fixed.mail.Hangs = true, true
+	leaky, fixed := newPair(hanging, time.Minute)
 	leaky.post(requests)
 	fixed.post(requests)
 	leaky.mail.WaitFor(requests, 0)
@@ -163,7 +148,7 @@ func scaling(context.Context) string {
 	row("503, Retry-After: 1", leaky.answers[503], fixed.answers[503])
 	takeaway("Without a limit the work grows until something breaks: memory, file",
 		"descriptors, or the mail server. A 503 with Retry-After is load shedding:",
-		"the client learns in time that it must come back later.")
+		"the client learns immediately that it must retry later.")
 	leaky.end()
 	fixed.end()
 	if sending == requests {
@@ -175,37 +160,22 @@ func scaling(context.Context) string {
 // control stops the web server while emails are in flight.
 func control(context.Context) string {
 	const requests = 6
-	stop := func(recovers bool, atMost time.Duration) (running, delivered int, fixed *site, undone []string) {
-		leaky, fixed := newPair(time.Minute)
-		leaky.mail.Hangs, fixed.mail.Hangs = true, true
-		leaky.post(requests)
-		fixed.post(requests)
-		leaky.mail.WaitFor(requests, 0)
-		check(leaky.web.Shutdown(context.Background()))
-		running, delivered = Inside("(*Leaky).sendWelcome"), len(leaky.mail.Delivered())
-		leaky.end() // its mail server recovers, but too late
-		if recovers {
-			time.AfterFunc(50*time.Millisecond, fixed.mail.Recover)
-		}
-		undone = fixed.shutdown(atMost)
-		return running, delivered, fixed, undone
-	}
-	running, _, fixed, undone := stop(false, 100*time.Millisecond)
+	running, _, fixed, undone := stopDuring(requests, false, 100*time.Millisecond)
 	fmt.Printf("     %d sign-ups; the web server is shut down while the mail server hangs\n\n", requests)
 	header()
 	row("emails in flight when Shutdown returned", running, Inside("(*Fixed).send"))
 	row("reported as not sent", "—", len(undone))
 	fixed.end()
 
-	_, delivered, fixed, undone := stop(true, 10*time.Second)
+	_, delivered, fixed, undone := stopDuring(requests, true, time.Minute)
 	fmt.Print("\n     the same, and the mail server recovers a moment later\n\n")
 	row("delivered when Shutdown returned", delivered, len(fixed.mail.Delivered()))
 	row("reported as not sent", "—", len(undone))
 	takeaway("http.Server.Shutdown waits for requests only. When main returns after it,",
-		"leaky's emails are lost. Fixed has a Shutdown of its own, called next: it",
-		"drains the queue and returns the emails it abandoned. Retrying needs a",
-		"durable queue outside the process.")
-	fixed.mail.Close()
+		"the leaky handler's emails are lost. The fixed handler has a Shutdown of",
+		"its own: it drains the queue and returns the emails that it abandoned.",
+		"Retrying needs a durable queue outside the process.")
+	fixed.end()
 	if running == requests {
 		return "b"
 	}
@@ -215,13 +185,11 @@ func control(context.Context) string {
 // requestContext gives background work the context of its request.
 func requestContext(context.Context) string {
 	done := make(chan error, 1)
-	wrongSite := newSite(func(m Mailer, _ *site) http.Handler { return &RequestContext{m, func(err error) { done <- err }} })
-	wrongSite.mail.Hangs = true
+	wrongSite := newSite(hanging(), func(m Mailer, _ *site) http.Handler { return &RequestContext{m, func(err error) { done <- err }} })
 	wrongSite.post(1)
 	err := <-done
 
-	fixed := newSite(fixedHandler(time.Minute))
-	fixed.mail.Hangs = true
+	fixed := newSite(hanging(), fixedHandler(time.Minute))
 	fixed.post(1)
 	fixed.mail.WaitFor(1, 0) // the client has its response, and the email is still being sent
 	fixed.mail.Recover()
@@ -230,13 +198,11 @@ func requestContext(context.Context) string {
 	const format = "     %-41s  %s\n"
 	fmt.Printf(format, wrong("an email with r.Context() (wrong)"), measured(fmt.Sprint(err)))
 	fmt.Printf(format, "an email with WithoutCancel and a timeout", measured("delivered, after the response"))
-	takeaway("A request's values may outlive the request, but its cancellation must not",
-		"reach background work (it also comes when the client disconnects). Use",
+	takeaway("Context values may outlive the request, but its cancellation must not",
+		"reach background work. (A client that disconnects also cancels it.) Use",
 		"context.WithoutCancel, then add a timeout.")
 	wrongSite.end()
-	fixed.handler.(*Fixed).Shutdown(context.Background())
-	fixed.web.Close()
-	fixed.mail.Close()
+	fixed.end()
 	if errors.Is(err, context.Canceled) {
 		return "c"
 	}
@@ -257,10 +223,9 @@ func lateWrite(context.Context) string {
 	fmt.Printf(format, "the client gets", measured(body))
 	fmt.Printf(format, "the goroutine gets", measured(written))
 	fmt.Printf(format, "over HTTP/2", measured(fmt.Sprint(over2, ", status ", status)))
-	takeaway("When the handler returns, the response is complete, and net/http has sent",
-		"its length. net/http uses the buffers again for other requests, so a late",
-		"write is a data race, too. Over HTTP/2 it panics, which ends the server,",
-		"as in 4.2.")
+	takeaway("When the handler returns, the response is complete. net/http reuses its",
+		"buffers for other requests, so a late write is also a data race. Over",
+		"HTTP/2 it panics, which ends the server, as in 4.2.")
 	if body == "one moment," {
 		return "b"
 	}
@@ -270,29 +235,65 @@ func lateWrite(context.Context) string {
 // killed kills web processes that have accepted emails.
 func killed(context.Context) string {
 	const requests = 5
-	var responses, delivered [2]string
+	var responses [2]string
+	var delivered [2]int
 	for i, role := range []string{"leaky", "fixed"} {
-		mail := NewMailServer()
-		mail.Hangs = true
-		addr, err := mail.Listen()
-		check(err)
-		child, err := StartChild(role, addr)
-		check(err)
-		site := &site{url: child.URL, answers: make(map[int]int)}
-		site.post(requests)
-		child.Kill()
-		mail.Recover()
-		mail.Close()
-		responses[i], delivered[i] = site.responses(), fmt.Sprint(len(mail.Delivered()))
+		responses[i], delivered[i] = killAfter(role, requests)
 	}
 	fmt.Printf("     %d sign-ups; then the process is killed, and the mail server recovers\n\n", requests)
 	header()
 	row("responses", responses[0], responses[1])
 	row("emails delivered", delivered[0], delivered[1])
-	takeaway("The accepted emails were in memory only. To survive, an email must be",
+	takeaway("The accepted emails were only in memory. To survive, an email must be",
 		"stored outside the process before the 202. Chapter 07 does that.")
-	if delivered[1] == "0" {
+	if delivered[1] == 0 {
 		return "a"
 	}
 	return ""
+}
+
+// outgoing calls another service, with the body closed and not closed, and then
+// one that never answers.
+func outgoing(context.Context) string {
+	const calls, timeout = 10, 100 * time.Millisecond
+	open, left := callTenTimes(func(client *http.Client, url string) { VerifyUnclosed(client, url) })
+	reused, none := callTenTimes(func(client *http.Client, url string) { Verify(context.Background(), client, url) })
+	const format = "     %-29s %13v %12v %18v\n"
+	fmt.Print("     10 calls of another service, one at a time\n\n")
+	fmt.Printf(format, "", "connections", "goroutines", "after a clean-up")
+	fmt.Printf(format, wrong("body not closed (wrong)"), number(open), number(left[0]), number(left[1]))
+	fmt.Printf(format, "body read to its end, closed", number(reused), number(none[0]), number(none[1]))
+
+	byTimeout, byRequest, still := callSilentService(timeout)
+	fmt.Print("\n     the service accepts the call and never answers\n\n")
+	fmt.Printf("     %-26s %s\n", wrong("without a timeout (wrong)"), measured(fmt.Sprint(plural(still, "call"), " still blocked")))
+	fmt.Printf("     %-26s %s\n", "with a timeout", measured(byTimeout))
+	fmt.Printf("     %-26s %s\n", "with the request's context", measured(byRequest))
+	takeaway("The clean-up is CloseIdleConnections. A connection whose body is open is",
+		"not idle: it stays, with its two goroutines. Read the body to its end and",
+		"close it, set a timeout, and pass r.Context() on.")
+	if left[1] == 2*calls {
+		return "c"
+	}
+	return "a"
+}
+
+// profiles asks two profiles for goroutines that leak in two ways, in a child process.
+func profiles(context.Context) string {
+	out, _, err := runRole("leaks", "")
+	check(err)
+	fmt.Print("     10 goroutines are blocked on the network, 10 in a send\n\n")
+	fmt.Printf("     %-15s  %-11s  %-18s %10s\n", "profile", "blocked", "line", "goroutines")
+	for line := range strings.Lines(out) {
+		var profile, where, at, n string
+		fmt.Sscan(line, &profile, &where, &at, &n)
+		fmt.Printf("     %-15s  %-11s  %-18s %10s\n", profile, where, at, measured(n))
+	}
+	takeaway("goroutineleak lists only goroutines that nothing can unblock. On the",
+		"network, data may still arrive. It needs Go 1.27, or a build by Go 1.26",
+		"with GOEXPERIMENT=goroutineleakprofile.")
+	if strings.Contains(out, "goroutineleak network leaky.go") {
+		return "a"
+	}
+	return "" // as expected, or this Go does not have the profile
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,11 +14,23 @@ import (
 	"time"
 )
 
+const addrUsage = "instead of the lesson, serve both handlers at this `host:port`, such as localhost:8080,\nwith a mail server that hangs; it prints what to try, and Ctrl-C shuts it down"
+
+// runPlayground checks the flags and runs the playground.
+func runPlayground(l *lesson, addr string) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		l.usageError("-addr must be host:port, such as localhost:8080, got %q", addr)
+	}
+	if l.chosen != nil || l.asking || l.traceTo != "" {
+		l.usageError("-addr runs a server instead of the lesson, so it takes no sections, no -ask and no -trace")
+	}
+	check(Playground(addr))
+}
+
 // Playground serves both handlers at addr, with a mail server that hangs, until
-// Ctrl-C; then it drains fixed and reports.
+// Ctrl-C. Then it drains the fixed handler and reports.
 func Playground(addr string) error {
-	mail := NewMailServer()
-	mail.Hangs = true
+	mail := hanging()
 	mailAddr, err := mail.Listen()
 	if err != nil {
 		return err
@@ -28,15 +41,8 @@ func Playground(addr string) error {
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	fixed := NewFixed(Mailer{DialTo(mailAddr)}, senders, capacity, 10*time.Second, logger)
-
-	mux := http.NewServeMux()
-	mux.Handle("POST /leaky/signups", &Leaky{Mailer{DialTo(mailAddr)}})
-	mux.Handle("POST /fixed/signups", fixed)
-	// Stacks and memory profiles reveal a lot, so only this machine may read them.
 	local := ln.Addr().(*net.TCPAddr).IP.IsLoopback()
-	if local {
-		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	} else {
+	if !local {
 		fmt.Fprintln(os.Stderr, "not a loopback address: without /debug/pprof")
 	}
 
@@ -49,11 +55,11 @@ func Playground(addr string) error {
 		fmt.Print("before the @ is the number of goroutines with that stack.\n\n")
 		fmt.Printf("  %s/debug/pprof/goroutine?debug=1\n\n", base)
 	}
-	fmt.Println("Ctrl-C shuts the server down, drains fixed for up to 5 s and reports the rest.")
+	fmt.Println("Ctrl-C shuts the server down, drains the fixed handler for up to 5 s and reports the rest.")
 
 	ctx, interrupted := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer interrupted()
-	web := NewServer(mux)
+	web := NewServer(playgroundHandler(&Leaky{Mailer{DialTo(mailAddr)}}, fixed, local))
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(ln) }()
 	select {
@@ -67,17 +73,34 @@ func Playground(addr string) error {
 	defer cancel()
 	err = web.Shutdown(drain)
 	undone := fixed.Shutdown(drain)
-	fmt.Printf("fixed: %d sent, %d failed; abandoned at shutdown: %q\n", fixed.Sent.Load(), fixed.Failed.Load(), undone)
-	fmt.Printf("leaky: %d goroutines were still sending; they end with this process, unreported\n", Inside("(*Leaky).sendWelcome"))
+	fmt.Printf("the fixed handler: %d sent, %d failed; abandoned at shutdown: %q\n", fixed.Sent.Load(), fixed.Failed.Load(), undone)
+	fmt.Printf("the leaky handler: %d goroutines were still sending; they end with this process, unreported\n", Inside("(*Leaky).sendWelcome"))
 	return err
 }
 
-// signUp returns the command that sends a sign-up to url. Windows PowerShell 5.1 takes the double
-// quotes out of what it passes to a program such as curl, but not out of what it sends itself.
+// playgroundHandler routes to both handlers. Stacks and memory profiles reveal a
+// lot, so only a server that no other machine can reach has them.
+func playgroundHandler(leaky, fixed http.Handler, local bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/leaky/signups", leaky)
+	mux.Handle("/fixed/signups", fixed)
+	if local {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	}
+	return mux
+}
+
+// signUp returns the command that sends a sign-up to url. Windows PowerShell 5.1 removes the double
+// quotes from what it passes to a program such as curl, but not from what it sends itself.
 func signUp(url, goos string) string {
 	const body = `'{"name":"Ada","email":"ada@example.com"}'`
 	if goos == "windows" {
 		return "Invoke-WebRequest -UseBasicParsing -Method Post " + url + " -Body " + body
 	}
 	return "curl -i " + url + " -d " + body
+}
+
+func isSet(name string) (set bool) {
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
 }

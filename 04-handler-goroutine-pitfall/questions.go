@@ -37,4 +37,14 @@ var quizzes = map[string]quiz{
 		"those that were being sent",
 		"all, after a restart",
 	}, ""},
+	"4.8": {"10 calls of a service, and resp.Body is never closed. What is left?", []string{
+		"nothing: the garbage collector closes it",
+		"one connection, used again for each call",
+		"10 connections and 20 goroutines",
+	}, ""},
+	"4.9": {"10 goroutines block in a send, 10 in a read. What does goroutineleak list?", []string{
+		"all 20",
+		"the 10 in a send",
+		"none",
+	}, "b"},
 }

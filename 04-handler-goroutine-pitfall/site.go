@@ -14,7 +14,10 @@ import (
 	"time"
 )
 
-// A site is one of the handlers on a web server of its own, with a mail server of its own.
+const introduction = "     leaky.go starts a goroutine for each email. fixed.go has %d goroutines and a\n" +
+	"     bounded queue. Both respond with 202 Accepted before the email is sent.\n"
+
+// A site is one of the handlers on a web server, with a mail server of its own.
 type site struct {
 	handler  http.Handler
 	web      *http.Server
@@ -28,9 +31,9 @@ type site struct {
 	log bytes.Buffer // guarded by mu
 }
 
-// newSite starts a mail server, and a web server for the handler that newHandler returns.
-func newSite(newHandler func(Mailer, *site) http.Handler) *site {
-	s := &site{mail: NewMailServer(), answers: make(map[int]int)}
+// newSite starts the mail server, and a web server for the handler that newHandler returns.
+func newSite(mail *MailServer, newHandler func(Mailer, *site) http.Handler) *site {
+	s := &site{mail: mail, answers: make(map[int]int)}
 	var err error
 	s.mailAddr, err = s.mail.Listen()
 	check(err)
@@ -41,16 +44,30 @@ func newSite(newHandler func(Mailer, *site) http.Handler) *site {
 	return s
 }
 
-// newPair returns a site for each handler; fixed gives each email the timeout.
-func newPair(timeout time.Duration) (leaky, fixed *site) {
-	leaky = newSite(func(m Mailer, _ *site) http.Handler { return &Leaky{m} })
-	return leaky, newSite(fixedHandler(timeout))
+// newPair returns a site for each handler, with a mail server of its own. The
+// fixed handler gives each email the timeout.
+func newPair(mail func() *MailServer, timeout time.Duration) (leaky, fixed *site) {
+	return newSite(mail(), leakyHandler), newSite(mail(), fixedHandler(timeout))
 }
+
+func leakyHandler(m Mailer, _ *site) http.Handler { return &Leaky{m} }
 
 func fixedHandler(timeout time.Duration) func(Mailer, *site) http.Handler {
 	return func(m Mailer, s *site) http.Handler {
 		return NewFixed(m, senders, capacity, timeout, slog.New(slog.NewTextHandler(s, nil)))
 	}
+}
+
+func hanging() *MailServer {
+	m := NewMailServer()
+	m.Hangs = true
+	return m
+}
+
+func refusing() *MailServer {
+	m := NewMailServer()
+	m.Refuses = "RCPT"
+	return m
 }
 
 // Write makes the site an output for a logger.
@@ -104,7 +121,7 @@ func (s *site) responses() string {
 	return ""
 }
 
-// shutdown shuts down the web server and then fixed, within d.
+// shutdown shuts down the web server and then the fixed handler, within d.
 func (s *site) shutdown(d time.Duration) (undone []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
@@ -112,11 +129,9 @@ func (s *site) shutdown(d time.Duration) (undone []string) {
 	return s.handler.(*Fixed).Shutdown(ctx)
 }
 
-// end lets the mail server recover, so that every goroutine can end, and waits for them.
+// end lets the mail server recover, so that every goroutine can end, and waits for them all.
 func (s *site) end() {
-	if s.mail.Hangs {
-		s.mail.Recover()
-	}
+	s.mail.Recover()
 	s.web.Close()
 	if f, ok := s.handler.(*Fixed); ok {
 		f.Shutdown(context.Background())
@@ -125,17 +140,39 @@ func (s *site) end() {
 	s.mail.Close()
 }
 
-// until returns when something has happened, and ends the program if that takes 20 s.
+// stopDuring shuts down both web servers while n emails are in flight. With
+// recovers, the mail servers recover a moment later. It returns the emails of the
+// leaky handler that were in flight and delivered when Shutdown returned, and the
+// site and the abandoned emails of the fixed handler.
+func stopDuring(n int, recovers bool, atMost time.Duration) (inFlight, delivered int, fixed *site, undone []string) {
+	leaky, fixed := newPair(hanging, time.Minute)
+	leaky.post(n)
+	fixed.post(n)
+	leaky.mail.WaitFor(n, 0)
+	check(leaky.web.Shutdown(context.Background()))
+	inFlight, delivered = Inside("(*Leaky).sendWelcome"), len(leaky.mail.Delivered())
+	leaky.end() // its mail server recovers, but too late
+	if recovers {
+		time.AfterFunc(50*time.Millisecond, fixed.mail.Recover)
+	}
+	undone = fixed.shutdown(atMost)
+	return inFlight, delivered, fixed, undone
+}
+
+// until polls until something has happened, and ends the program after a minute.
 func until(happened func() bool) {
 	for began := time.Now(); !happened(); time.Sleep(time.Millisecond) {
-		if time.Since(began) > 20*time.Second {
-			check(errors.New("waited 20 s for something that takes moments"))
+		if time.Since(began) > time.Minute {
+			check(errors.New("waited a minute for something that takes milliseconds"))
 		}
 	}
 }
 
-// header and row print the table of leaky and fixed.
+// header prints the head of a table of the two handlers, and row a row of it.
 func header() { row("", wrong("leaky (wrong)"), painted{text: "fixed"}) }
+
+// number is a measured number.
+func number[N int | int64](n N) painted { return measured(fmt.Sprint(n)) }
 
 func row(what string, leaky, fixed any) {
 	color := func(v any) painted {
@@ -147,7 +184,7 @@ func row(what string, leaky, fixed any) {
 	fmt.Printf("     %-38s %15s %15s\n", what, color(leaky), color(fixed))
 }
 
-// check ends the program where this machine does not let it do its work.
+// check ends the program with an error that is not part of the demo.
 func check(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "04-handler-goroutine-pitfall:", err)

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const calls = 10
+
+// inBubble runs f in fake time with a service and a client that needs no network.
+func inBubble(t *testing.T, service *Service, f func(t *testing.T, client *http.Client)) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, pipes := service.Server(), listen()
+		go srv.Serve(pipes)
+		transport := NewLeftovers(&http.Transport{DialContext: pipes.Dial})
+		f(t, &http.Client{Transport: transport})
+		srv.Close()
+		transport.Close()
+	})
+}
+
+// goroutinesInBubble counts the goroutines of a bubble that serve the connections of HTTP clients.
+func goroutinesInBubble() (n int) {
+	stacks := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		head, _, _ := strings.Cut(stack, "\n")
+		if strings.Contains(head, "synctest bubble") && (strings.Contains(stack, "(*persistConn).readLoop(") || strings.Contains(stack, "(*persistConn).writeLoop(")) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestUnclosedBodyKeepsItsConnection calls a service ten times and looks a day
+// later (negative control of 4.8).
+func TestUnclosedBodyKeepsItsConnection(t *testing.T) {
+	var service Service
+	inBubble(t, &service, func(t *testing.T, client *http.Client) {
+		for range calls {
+			if known, err := VerifyUnclosed(client, "http://service/"); !known || err != nil {
+				t.Fatal(known, err)
+			}
+		}
+		time.Sleep(24 * time.Hour)
+		client.CloseIdleConnections() // they are not idle
+		synctest.Wait()
+		if conns, left := service.Connections.Load(), goroutinesInBubble(); conns != calls || left != 2*calls {
+			t.Errorf("%d calls that do not close the body opened %d connections, and %d goroutines are left after a day; want %d and %d",
+				calls, conns, left, calls, 2*calls)
+		}
+	})
+}
+
+// TestClosedBodyFreesItsConnection makes the same calls with the body read and
+// closed (claim 4.8).
+func TestClosedBodyFreesItsConnection(t *testing.T) {
+	var service Service
+	inBubble(t, &service, func(t *testing.T, client *http.Client) {
+		for range calls {
+			if known, err := Verify(t.Context(), client, "http://service/"); !known || err != nil {
+				t.Fatal(known, err)
+			}
+		}
+		if conns := service.Connections.Load(); conns != 1 {
+			t.Errorf("%d calls, one at a time, opened %d connections, want 1", calls, conns)
+		}
+		client.CloseIdleConnections()
+		synctest.Wait()
+		if left := goroutinesInBubble(); left != 0 {
+			t.Errorf("%d goroutines are left after all calls, want none", left)
+		}
+	})
+}
+
+// TestCallWithoutATimeoutBlocksForever calls a service that never answers, and
+// looks a day later (negative control of 4.8).
+func TestCallWithoutATimeoutBlocksForever(t *testing.T) {
+	if http.DefaultClient.Timeout != 0 {
+		t.Errorf("http.DefaultClient has a timeout: %v", http.DefaultClient.Timeout)
+	}
+	inBubble(t, &Service{Hangs: true}, func(t *testing.T, client *http.Client) {
+		returned := make(chan error, 1)
+		go func() {
+			_, err := VerifyUnclosed(client, "http://service/")
+			returned <- err
+		}()
+		select {
+		case err := <-returned:
+			t.Errorf("the call must block forever, but it returned %v", err)
+		case <-time.After(24 * time.Hour):
+		}
+	})
+}
+
+// TestCallEndsWithItsRequestOrItsTimeout calls a service that never answers: the
+// first of the two deadlines ends the call (claim 4.8).
+func TestCallEndsWithItsRequestOrItsTimeout(t *testing.T) {
+	for _, c := range []struct {
+		disconnects, timeout, want time.Duration
+		err                        error
+	}{
+		{time.Second, time.Minute, time.Second, context.Canceled},
+		{time.Hour, time.Minute, time.Minute, context.DeadlineExceeded},
+	} {
+		inBubble(t, &Service{Hangs: true}, func(t *testing.T, client *http.Client) {
+			client.Timeout = c.timeout
+			request, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(c.disconnects, cancel)
+			began := time.Now()
+			_, err := Verify(request, client, "http://service/")
+			if took := time.Since(began); took != c.want || !errors.Is(err, c.err) {
+				t.Errorf("the client disconnects after %v, the timeout is %v: the call returned %v after %v, want %q after %v", c.disconnects, c.timeout, err, took, c.err, c.want)
+			}
+			cancel()
+		})
+	}
+}

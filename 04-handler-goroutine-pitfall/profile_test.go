@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"runtime/pprof"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// leaks runs the child process that leaks goroutines in two ways, and returns
+// the rows that it prints: what each profile says of them.
+func leaks(t *testing.T) string {
+	t.Helper()
+	out, status, err := runRole("leaks", "")
+	if status != 0 || err != nil {
+		t.Fatalf("status %d, %v\n%s", status, err, out)
+	}
+	return out
+}
+
+// TestGoroutineProfileNamesTheLineAndTheNumber finds both leaks (claim 4.9).
+func TestGoroutineProfileNamesTheLineAndTheNumber(t *testing.T) {
+	out := leaks(t)
+	for _, want := range []string{"goroutine network leaky.go:28 10", "goroutine channel abandoned.go:11 10"} {
+		if !strings.Contains(out, want+"\n") {
+			t.Errorf("the goroutine profile must have %q, got:\n%s", want, out)
+		}
+	}
+}
+
+// TestGoroutineLeakProfileFindsBlockedSenders (claim 4.9).
+func TestGoroutineLeakProfileFindsBlockedSenders(t *testing.T) {
+	needsLeakProfile(t)
+	if out := leaks(t); !strings.Contains(out, "goroutineleak channel abandoned.go:11 10\n") {
+		t.Errorf("the goroutineleak profile must list the 10 blocked senders, got:\n%s", out)
+	}
+}
+
+// TestGoroutineLeakProfileMissesTheNetwork has goroutines that are blocked on a
+// connection (negative control of 4.9). Data may still arrive, so the runtime
+// cannot know that they leak.
+func TestGoroutineLeakProfileMissesTheNetwork(t *testing.T) {
+	needsLeakProfile(t)
+	if out := leaks(t); !strings.Contains(out, "goroutineleak network - 0\n") {
+		t.Errorf("the goroutineleak profile must not list goroutines blocked on the network, got:\n%s", out)
+	}
+}
+
+func needsLeakProfile(t *testing.T) {
+	t.Helper()
+	if pprof.Lookup("goroutineleak") == nil {
+		t.Skip("needs Go 1.27, or Go 1.26 with GOEXPERIMENT=goroutineleakprofile")
+	}
+}
+
+// TestAskLeavesNoGoroutine cancels the context first. A goroutine that blocked
+// in its send would end this test with a deadlock (claim 4.9).
+func TestAskLeavesNoGoroutine(t *testing.T) {
+	for _, canceled := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			slow := make(chan struct{})
+			if canceled {
+				cancel()
+			} else {
+				close(slow)
+			}
+			answer, err := Ask(ctx, func() string { <-slow; return "yes" })
+			if canceled && err != context.Canceled || !canceled && answer != "yes" {
+				t.Errorf("canceled: %t: got %q, %v", canceled, answer, err)
+			}
+			if canceled {
+				close(slow)
+			}
+		})
+	}
+}

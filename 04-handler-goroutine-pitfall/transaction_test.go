@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A Store is a database/sql driver: it counts transactions and stores nothing.
+type Store struct {
+	mu                          sync.Mutex
+	open, committed, rolledBack int // guarded by mu: transactions
+}
+
+func (s *Store) Connect(context.Context) (driver.Conn, error) { return storeConn{s}, nil }
+func (s *Store) Driver() driver.Driver                        { return nil }
+
+// count changes the numbers under the lock.
+func (s *Store) count(change func()) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+	return nil
+}
+
+type storeConn struct{ s *Store }
+
+func (c storeConn) Begin() (driver.Tx, error) { return storeTx{c.s}, c.s.count(func() { c.s.open++ }) }
+func (c storeConn) Close() error              { return nil }
+func (c storeConn) Prepare(string) (driver.Stmt, error) {
+	return nil, errors.New("the store has no prepared statements")
+}
+func (c storeConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	return driver.ResultNoRows, nil
+}
+
+type storeTx struct{ s *Store }
+
+func (tx storeTx) Commit() error {
+	return tx.s.count(func() { tx.s.open--; tx.s.committed++ })
+}
+func (tx storeTx) Rollback() error {
+	return tx.s.count(func() { tx.s.open--; tx.s.rolledBack++ })
+}
+
+// register calls Register, lets the client disconnect while confirm is running,
+// and looks at the store a day later; then confirm returns.
+func register(t *testing.T, contextOf func(request context.Context) context.Context) (store *Store, openAfterADay int, err error) {
+	store = new(Store)
+	db := sql.OpenDB(store)
+	defer db.Close()
+	request, disconnect := context.WithCancel(t.Context())
+	confirmed, returned := make(chan struct{}), make(chan error, 1)
+	go func() {
+		returned <- Register(contextOf(request), db, adaSignup, func() error { <-confirmed; return nil })
+	}()
+	synctest.Wait() // until confirm is running
+	disconnect()
+	time.Sleep(24 * time.Hour)
+	store.count(func() { openAfterADay = store.open })
+	close(confirmed)
+	return store, openAfterADay, <-returned
+}
+
+// TestTransactionEndsWhenTheClientDisconnects passes the request's context on (claim 4.5).
+func TestTransactionEndsWhenTheClientDisconnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, open, err := register(t, func(request context.Context) context.Context { return request })
+		if open != 0 || store.rolledBack != 1 || store.committed != 0 || err == nil {
+			t.Errorf("the client disconnected: %d transactions open, %d rolled back, %d committed, error %v; want one rolled back and an error",
+				open, store.rolledBack, store.committed, err)
+		}
+	})
+}
+
+// TestTransactionWithBackgroundStaysOpen passes context.Background(): a day
+// after the client disconnected, the transaction still holds its connection and
+// its locks (negative control of 4.5).
+func TestTransactionWithBackgroundStaysOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, open, err := register(t, func(context.Context) context.Context { return context.Background() })
+		if open != 1 || store.committed != 1 || err != nil {
+			t.Errorf("with Background %d transactions were open a day after the client disconnected, %d were committed, error %v; the one must stay open until it is committed",
+				open, store.committed, err)
+		}
+	})
+}
