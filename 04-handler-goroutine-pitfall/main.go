@@ -39,15 +39,15 @@ func main() {
 		before: func() { fmt.Printf(introduction, senders) },
 		sections: []section{
 			{"4.1", "Goroutine leak: a call without a deadline can block forever.",
-				code{"(l *Leaky) ServeHTTP", "go l.sendWelcome", 3}, leak},
+				code{"(l *Leaky) ServeHTTP", "go l.sendWelcome", 1}, leak},
 			{"4.2", "Unmonitored failure: errors are lost, and a panic ends the server.",
 				code{"(f *Fixed) send", "if v := recover()", 3}, failure},
 			{"4.3", "Coupled scaling: background work grows with the traffic, without bound.",
 				code{"(f *Fixed) accept", "if f.pending", 3}, scaling},
 			{"4.4", "No control: no timeout, no retry, no progress, no graceful shutdown.",
-				code{"(f *Fixed) Shutdown", "stop :=", 3}, control},
+				code{"(f *Fixed) Shutdown", "f.senders.Wait", 1}, control},
 			{"4.5", "r.Context() is canceled when the handler returns.",
-				code{"(f *Fixed) accept", "// The request's context", 3}, requestContext},
+				code{"(f *Fixed) accept", "f.queue <-", 1}, requestContext},
 			{"4.6", "Writing to the ResponseWriter after the handler has returned is a bug.",
 				code{"(h *LateWrite) answer", "h.Wait()", 2}, lateWrite},
 			{"4.7", "After SIGKILL the accepted emails are gone, with the fixed handler too.",
@@ -79,7 +79,7 @@ func leak(context.Context) string {
 	until(func() bool { return Inside("(*Fixed).send") == 0 })
 	left, none := Inside("(*Leaky).sendWelcome"), Inside("(*Fixed).send")
 
-	fmt.Printf("     %d sign-ups; the mail server accepts connections and sends nothing\n\n", requests)
+	fmt.Printf("     %d sign-ups; the mail server accepts connections and sends nothing\n", requests)
 	header()
 	row("responses", leaky.responses(), fixed.responses())
 	row("time limit for an email", painted{text: "none"}, painted{text: short(timeout)})
@@ -103,7 +103,7 @@ func failure(context.Context) string {
 	until(func() bool { return fixed.handler.(*Fixed).Failed.Load() == 3 })
 	until(func() bool { return Inside("(*Leaky).sendWelcome") == 0 })
 	log.SetOutput(os.Stderr)
-	fmt.Print("     3 sign-ups; the mail server refuses all emails\n\n")
+	fmt.Print("     3 sign-ups; the mail server refuses all emails\n")
 	header()
 	row("responses", leaky.responses(), fixed.responses())
 	row("errors logged", leaky.lines(), fixed.lines())
@@ -116,13 +116,12 @@ func failure(context.Context) string {
 	fixed.post(1)
 	row("a fourth panics, and then the server", fmt.Sprint("ends, status ", status), fmt.Sprint("answers ", fixed.last))
 	row("errors logged by then", logged, lines)
-	fmt.Printf("\n     standard error  panic: %s\n", panicked)
+	fmt.Printf("     standard error  panic: %s\n", panicked)
 	head, rest, _ := strings.Cut(fixed.firstLog(), " to=") // which email comes first varies
 	_, why, _ := strings.Cut(rest, " ")
 	fmt.Printf("     log of fixed    %s\n                     %s\n", head, why)
-	takeaway("net/http recovers a panic only in the goroutine that it started for the",
-		"handler. A bare goroutine has no caller to return an error to, so its",
-		"errors are lost. Recover in it, and log and count what fails, as above.")
+	takeaway("A bare goroutine has no caller to return an error to, and net/http",
+		"recovers only in its own goroutine. Recover in yours; log and count errors.")
 	leaky.end()
 	fixed.end()
 	if status != 0 {
@@ -141,14 +140,13 @@ func scaling(context.Context) string {
 	fixed.mail.WaitFor(senders, 0)
 	sending := Inside("(*Leaky).sendWelcome")
 
-	fmt.Printf("     %d sign-ups while the mail server hangs; fixed accepts up to %d emails\n\n", requests, capacity)
+	fmt.Printf("     %d sign-ups while the mail server hangs; fixed accepts up to %d emails\n", requests, capacity)
 	header()
 	row("goroutines sending emails", sending, Inside("(*Fixed).send"))
 	row("202 Accepted", leaky.answers[202], fixed.answers[202])
 	row("503, Retry-After: 1", leaky.answers[503], fixed.answers[503])
-	takeaway("Without a limit the work grows until something breaks: memory, file",
-		"descriptors, or the mail server. A 503 with Retry-After is load shedding:",
-		"the client learns immediately that it must retry later.")
+	takeaway("Without a limit the work grows until memory, file descriptors or the mail",
+		"server fail. To refuse early, with 503 and Retry-After, is load shedding.")
 	leaky.end()
 	fixed.end()
 	if sending == requests {
@@ -161,20 +159,19 @@ func scaling(context.Context) string {
 func control(context.Context) string {
 	const requests = 6
 	running, _, fixed, undone := stopDuring(requests, false, 100*time.Millisecond)
-	fmt.Printf("     %d sign-ups; the web server is shut down while the mail server hangs\n\n", requests)
+	fmt.Printf("     %d sign-ups; the web server is shut down while the mail server hangs\n", requests)
 	header()
 	row("emails in flight when Shutdown returned", running, Inside("(*Fixed).send"))
 	row("reported as not sent", "—", len(undone))
 	fixed.end()
 
 	_, delivered, fixed, undone := stopDuring(requests, true, time.Minute)
-	fmt.Print("\n     the same, and the mail server recovers a moment later\n\n")
+	fmt.Print("     the same, and the mail server recovers a moment later\n")
 	row("delivered when Shutdown returned", delivered, len(fixed.mail.Delivered()))
 	row("reported as not sent", "—", len(undone))
-	takeaway("http.Server.Shutdown waits for requests only. When main returns after it,",
-		"the leaky handler's emails are lost. The fixed handler has a Shutdown of",
-		"its own: it drains the queue and returns the emails that it abandoned.",
-		"Retrying needs a durable queue outside the process.")
+	takeaway("http.Server.Shutdown waits for requests only. The fixed handler has a",
+		"Shutdown of its own: it drains the queue and returns the emails that it",
+		"abandoned. Retrying needs a durable queue outside the process.")
 	fixed.end()
 	if running == requests {
 		return "b"
@@ -199,8 +196,7 @@ func requestContext(context.Context) string {
 	fmt.Printf(format, wrong("an email with r.Context() (wrong)"), measured(fmt.Sprint(err)))
 	fmt.Printf(format, "an email with WithoutCancel and a timeout", measured("delivered, after the response"))
 	takeaway("Context values may outlive the request, but its cancellation must not",
-		"reach background work. (A client that disconnects also cancels it.) Use",
-		"context.WithoutCancel, then add a timeout.")
+		"reach background work. Use context.WithoutCancel, then add a timeout.")
 	wrongSite.end()
 	fixed.end()
 	if errors.Is(err, context.Canceled) {
@@ -223,9 +219,8 @@ func lateWrite(context.Context) string {
 	fmt.Printf(format, "the client gets", measured(body))
 	fmt.Printf(format, "the goroutine gets", measured(written))
 	fmt.Printf(format, "over HTTP/2", measured(fmt.Sprint(over2, ", status ", status)))
-	takeaway("When the handler returns, the response is complete. net/http reuses its",
-		"buffers for other requests, so a late write is also a data race. Over",
-		"HTTP/2 it panics, which ends the server, as in 4.2.")
+	takeaway("net/http reuses the buffers for other requests, so a late write is also a",
+		"data race. Over HTTP/2 it panics, which ends the server, as in 4.2.")
 	if body == "one moment," {
 		return "b"
 	}
@@ -240,7 +235,7 @@ func killed(context.Context) string {
 	for i, role := range []string{"leaky", "fixed"} {
 		responses[i], delivered[i] = killAfter(role, requests)
 	}
-	fmt.Printf("     %d sign-ups; then the process is killed, and the mail server recovers\n\n", requests)
+	fmt.Printf("     %d sign-ups; then the process is killed, and the mail server recovers\n", requests)
 	header()
 	row("responses", responses[0], responses[1])
 	row("emails delivered", delivered[0], delivered[1])
@@ -259,19 +254,18 @@ func outgoing(context.Context) string {
 	open, left := callTenTimes(func(client *http.Client, url string) { VerifyUnclosed(client, url) })
 	reused, none := callTenTimes(func(client *http.Client, url string) { Verify(context.Background(), client, url) })
 	const format = "     %-29s %13v %12v %18v\n"
-	fmt.Print("     10 calls of another service, one at a time\n\n")
-	fmt.Printf(format, "", "connections", "goroutines", "after a clean-up")
+	fmt.Print("     10 calls of another service, one at a time\n")
+	fmt.Printf(format, "", "connections", "goroutines", "after closing idle")
 	fmt.Printf(format, wrong("body not closed (wrong)"), number(open), number(left[0]), number(left[1]))
 	fmt.Printf(format, "body read to its end, closed", number(reused), number(none[0]), number(none[1]))
 
 	byTimeout, byRequest, still := callSilentService(timeout)
-	fmt.Print("\n     the service accepts the call and never answers\n\n")
-	fmt.Printf("     %-26s %s\n", wrong("without a timeout (wrong)"), measured(fmt.Sprint(plural(still, "call"), " still blocked")))
-	fmt.Printf("     %-26s %s\n", "with a timeout", measured(byTimeout))
-	fmt.Printf("     %-26s %s\n", "with the request's context", measured(byRequest))
-	takeaway("The clean-up is CloseIdleConnections. A connection whose body is open is",
-		"not idle: it stays, with its two goroutines. Read the body to its end and",
-		"close it, set a timeout, and pass r.Context() on.")
+	fmt.Print("\n     the service accepts the call and never answers\n")
+	fmt.Printf("     %-26s  %s\n", wrong("without a timeout (wrong)"), measured(fmt.Sprint(plural(still, "call"), " still blocked")))
+	fmt.Printf("     %-26s  %s\n", "with a timeout", measured(byTimeout))
+	fmt.Printf("     %-26s  %s\n", "with r.Context()", measured(byRequest))
+	takeaway("CloseIdleConnections does not close a connection whose body is open. Read",
+		"the body to its end and close it, set a timeout, and pass r.Context() on.")
 	if left[1] == 2*calls {
 		return "c"
 	}
@@ -282,7 +276,7 @@ func outgoing(context.Context) string {
 func profiles(context.Context) string {
 	out, _, err := runRole("leaks", "")
 	check(err)
-	fmt.Print("     10 goroutines are blocked on the network, 10 in a send\n\n")
+	fmt.Print("     10 goroutines are blocked on the network, 10 in a send\n")
 	fmt.Printf("     %-15s  %-11s  %-18s %10s\n", "profile", "blocked", "line", "goroutines")
 	for line := range strings.Lines(out) {
 		var profile, where, at, n string
