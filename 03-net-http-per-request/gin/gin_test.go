@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,20 +18,32 @@ import (
 
 const role = "GIN_ROLE"
 
-// TestMain plays the racy version, which must not run in the test process itself.
+// TestMain plays the roles that must not run in the test process itself.
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
+	gin.DefaultErrorWriter = os.Stderr
 	switch os.Getenv(role) {
 	case "late":
 		serveMany(Late)
 	case "copied":
 		serveMany(Copied)
+	case "panic":
+		serveOnce(func(*gin.Context) { panic("in the handler") })
+		select {} // until the panic ends this process
+	case "timeout":
+		wrote := make(chan struct{})
+		serveOnce(func(c *gin.Context) {
+			c.String(http.StatusOK, "nothing orders this write and the middleware's")
+			close(wrote)
+			select {} // the middleware waits no longer than its timeout
+		})
+		<-wrote
 	default:
 		os.Exit(m.Run())
 	}
 }
 
-// serveMany serves requests one after the other, each of which starts a goroutine.
+// serveMany serves requests one at a time, each of which starts a goroutine.
 func serveMany(handler func(wait func(), then func(string)) gin.HandlerFunc) {
 	const requests = 50
 	read := make(chan string, requests)
@@ -44,9 +57,17 @@ func serveMany(handler func(wait func(), then func(string)) gin.HandlerFunc) {
 	}
 }
 
-// TestFastRequestIsNotHeldUpBySlowOne, whatever the router (claim 3.1): the slow
-// one goes on only when the fast one is answered.
-func TestFastRequestIsNotHeldUpBySlowOne(t *testing.T) {
+// serveOnce serves one request behind Recovery and the wrong middleware.
+func serveOnce(handler gin.HandlerFunc) {
+	engine := gin.New()
+	engine.Use(gin.Recovery(), TimeoutInGoroutine(10*time.Millisecond))
+	engine.GET("/", handler)
+	engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+}
+
+// TestFastRequestIsNotDelayedBySlowOne holds for every router (claim 3.1): the
+// slow handler blocks until the fast request is answered.
+func TestFastRequestIsNotDelayedBySlowOne(t *testing.T) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			began, goOn := make(chan struct{}), make(chan struct{})
@@ -61,12 +82,8 @@ func TestFastRequestIsNotHeldUpBySlowOne(t *testing.T) {
 			slow := make(chan error, 1)
 			go func() { slow <- get(url + "/slow") }()
 			<-began
-			client := http.Client{Timeout: 20 * time.Second}
-			response, err := client.Get(url + "/fast")
-			if err != nil {
-				t.Errorf("the fast request was held up by the slow one: %v", err)
-			} else {
-				response.Body.Close()
+			if err := get(url + "/fast"); err != nil {
+				t.Errorf("the fast request failed: %v", err)
 			}
 			close(goOn)
 			if err := <-slow; err != nil {
@@ -76,9 +93,9 @@ func TestFastRequestIsNotHeldUpBySlowOne(t *testing.T) {
 	}
 }
 
-// TestHandlersGoroutineIsNetHTTPsWhateverTheRouter compares the line that started
-// it (claims 3.2 and 3.5), and looks for the frameworks in the stack.
-func TestHandlersGoroutineIsNetHTTPsWhateverTheRouter(t *testing.T) {
+// TestNetHTTPStartsTheHandlersGoroutine compares the line that started it for
+// every router (claims 3.2 and 3.5), and looks for the frameworks in the stack.
+func TestNetHTTPStartsTheHandlersGoroutine(t *testing.T) {
 	var plain Origin
 	for _, name := range names {
 		found := make(chan Origin, 1)
@@ -93,23 +110,23 @@ func TestHandlersGoroutineIsNetHTTPsWhateverTheRouter(t *testing.T) {
 		o := <-found
 		if name == "net/http" {
 			plain = o
-			if !strings.HasSuffix(place(o), "server.go:"+strings.Split(place(o), ":")[1]) || !strings.HasPrefix(place(o), "net/http/") {
-				t.Fatalf("without a framework the goroutine was started at %s, not in net/http", place(o))
+			if !strings.HasPrefix(place(o), "net/http/server.go:") {
+				t.Fatalf("without a framework the goroutine was started at %s, not in net/http/server.go", place(o))
 			}
 			continue
 		}
 		if o.File != plain.File || o.Line != plain.Line {
-			t.Errorf("%s: the goroutine was started at %s, and without a framework at %s", name, place(o), place(plain))
+			t.Errorf("%s: the goroutine was started at %s, but without a framework at %s", name, place(o), place(plain))
 		}
 		serve := slices.Index(o.Calls, "net/http.(*conn).serve")
 		framework := slices.IndexFunc(o.Calls, func(call string) bool { return strings.Contains(call, "/"+strings.ToLower(name)) })
 		if serve < 0 || framework < 0 || framework > serve {
-			t.Errorf("%s: want its functions above net/http.(*conn).serve: %q", name, o.Calls)
+			t.Errorf("%s: net/http.(*conn).serve must call its functions: %q", name, o.Calls)
 		}
 	}
 }
 
-// TestRequestsOnOneConnectionShareAGoroutine, with Gin as without (claim 3.2).
+// TestRequestsOnOneConnectionShareAGoroutine holds with Gin, too (claim 3.2).
 func TestRequestsOnOneConnectionShareAGoroutine(t *testing.T) {
 	found := make(chan Origin, 2)
 	srv, url, err := Start(Routers["Gin"](Routes{"/": WhoAmI(found)}))
@@ -135,36 +152,144 @@ func TestRequestsOnOneConnectionShareAGoroutine(t *testing.T) {
 func TestRunEndsInNetHTTPsListenAndServe(t *testing.T) {
 	where, line, err := RunEndsIn((*gin.Engine).Run)
 	if err != nil || !strings.Contains(line, "ListenAndServe(") || !strings.Contains(where, "gin.go:") {
-		t.Errorf("Run was said to end in %q at %s, %v", line, where, err)
+		t.Errorf("Run must end in a call of ListenAndServe, got %q at %s, %v", line, where, err)
 	}
 }
 
-// raceReport runs a role in a child process.
-func raceReport(t *testing.T, which string) (raced bool, output string) {
+// child runs a role in a child process and returns its exit status and output.
+func child(t *testing.T, which string) (status int, output string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, os.Args[0])
+	c.Env = append(os.Environ(), role+"="+which, "GORACE=exitcode=66 halt_on_error=0 atexit_sleep_ms=0", "GODEBUG=", "GOTRACEBACK=")
+	out, _ := c.CombinedOutput()
+	return c.ProcessState.ExitCode(), string(out)
+}
+
+func needsRaceDetector(t *testing.T) {
 	t.Helper()
 	info, _ := debug.ReadBuildInfo()
 	if !slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" }) {
-		t.Skip("needs the race detector: go test -race . (on Linux and Windows with a C compiler, e.g. apt-get install gcc)")
+		t.Skip("needs the race detector: go test -race . (on Linux and Windows with a C compiler, such as gcc)")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	child := exec.CommandContext(ctx, os.Args[0])
-	child.Env = append(os.Environ(), role+"="+which, "GORACE=exitcode=66 halt_on_error=0 atexit_sleep_ms=0", "GODEBUG=")
-	out, _ := child.CombinedOutput()
-	return child.ProcessState.ExitCode() == 66 && strings.Contains(string(out), "WARNING: DATA RACE"), string(out)
 }
 
-// TestContextAfterTheHandlerIsADataRace is Gin's own pitfall (counter-proof).
+// TestContextAfterTheHandlerIsADataRace uses c itself in a goroutine (negative control of 3.5).
 func TestContextAfterTheHandlerIsADataRace(t *testing.T) {
-	raced, out := raceReport(t, "late")
-	if !raced || !strings.Contains(out, "gin.(*Engine).ServeHTTP") && !strings.Contains(out, "gin.(*Context).reset") && !strings.Contains(out, "gin.(*Engine).handleHTTPRequest") {
-		t.Errorf("want the race report of a context that is used again, got:\n%s", out)
+	needsRaceDetector(t)
+	status, out := child(t, "late")
+	if status != 66 || !strings.Contains(out, "WARNING: DATA RACE") || !strings.Contains(out, "gin.(*") {
+		t.Errorf("the race detector must report that Gin uses the context again, got status %d:\n%s", status, out)
 	}
 }
 
-// TestCopiedContextIsTheGoroutinesOwn is the mend.
-func TestCopiedContextIsTheGoroutinesOwn(t *testing.T) {
-	if raced, out := raceReport(t, "copied"); raced {
-		t.Errorf("c.Copy() is said to be the goroutine's own, and there is a race:\n%s", out)
+// TestCopiedContextBelongsToTheGoroutine uses c.Copy() (claim 3.5).
+func TestCopiedContextBelongsToTheGoroutine(t *testing.T) {
+	needsRaceDetector(t)
+	if status, out := child(t, "copied"); status != 0 {
+		t.Errorf("a copy must be free of data races, got status %d:\n%s", status, out)
+	}
+}
+
+// TestCopyDoesNotOutliveItsRequest uses a copy when net/http has finished its
+// request (negative control of 3.5). Parameters and keys are copied. The
+// request's context, its body and the connection are not.
+func TestCopyDoesNotOutliveItsRequest(t *testing.T) {
+	r, err := InspectCopy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Param != "ada" || r.Key != "admin" {
+		t.Errorf("the copy must have its own parameters and keys, got %q and %q", r.Param, r.Key)
+	}
+	if !errors.Is(r.Context, context.Canceled) {
+		t.Errorf("the copy's request must have a canceled context, got %v", r.Context)
+	}
+	if !errors.Is(r.Body, http.ErrBodyReadAfterClose) {
+		t.Errorf("reading the body must fail with %q, got %v", http.ErrBodyReadAfterClose, r.Body)
+	}
+	if r.Write == nil {
+		t.Error("writing to the copy must panic")
+	}
+}
+
+// TestAuditOutlivesItsRequest reads first and detaches the context (claim 3.5).
+func TestAuditOutlivesItsRequest(t *testing.T) {
+	type key struct{}
+	finished, found := make(chan struct{}), make(chan error, 1)
+	engine := gin.New()
+	engine.Use(func(c *gin.Context) {
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), key{}, "trace 7"))
+	})
+	engine.POST("/hello/:user", Audit(func(ctx context.Context, user, body string) {
+		<-finished
+		_, limited := ctx.Deadline()
+		if user != "ada" || body != "a body" || ctx.Value(key{}) != "trace 7" || !limited {
+			t.Errorf("the work must have the request's data, its values and a deadline, got %q, %q, %v, %t", user, body, ctx.Value(key{}), limited)
+		}
+		found <- ctx.Err()
+	}))
+	if err := twoRequests(engine, func() { close(finished) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-found; err != nil {
+		t.Errorf("the request has ended, but its work must not be canceled: %v", err)
+	}
+}
+
+// TestContextWithFallbackIsTheRequests passes c as a context.Context. Only with
+// ContextWithFallback is it canceled with the request (claim 3.6).
+func TestContextWithFallbackIsTheRequests(t *testing.T) {
+	for _, fallback := range []bool{false, true} {
+		request, cancel := context.WithCancel(t.Context())
+		engine := gin.New()
+		engine.ContextWithFallback = fallback
+		engine.GET("/", func(c *gin.Context) {
+			var ctx context.Context = c
+			cancel() // the client disconnects
+			if canceled := ctx.Err() != nil; canceled != fallback || (ctx.Done() != nil) != fallback {
+				t.Errorf("ContextWithFallback %t: c is canceled with its request: %t", fallback, canceled)
+			}
+		})
+		engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil).WithContext(request))
+	}
+}
+
+// TestMiddlewareGoroutinePanicEndsTheServer has gin.Recovery before the
+// middleware (negative control of 3.7).
+func TestMiddlewareGoroutinePanicEndsTheServer(t *testing.T) {
+	status, out := child(t, "panic")
+	if status != 2 || !strings.Contains(out, "panic: in the handler") || !strings.Contains(out, "TimeoutInGoroutine") {
+		t.Errorf("the panic in the middleware's goroutine must end the process with status 2, got status %d:\n%s", status, out)
+	}
+}
+
+// TestMiddlewareGoroutineIsADataRace lets the handler write after the timeout
+// (negative control of 3.5).
+func TestMiddlewareGoroutineIsADataRace(t *testing.T) {
+	needsRaceDetector(t)
+	status, out := child(t, "timeout")
+	if status != 66 || !strings.Contains(out, "WARNING: DATA RACE") || !strings.Contains(out, "gin.(*Context)") {
+		t.Errorf("the race detector must report that handler and middleware use c at the same time, got status %d:\n%s", status, out)
+	}
+}
+
+// TestTimeoutEndsTheHandlerInItsOwnGoroutine has a handler that observes its
+// context, and one that panics (claim 3.7).
+func TestTimeoutEndsTheHandlerInItsOwnGoroutine(t *testing.T) {
+	engine := gin.New()
+	engine.Use(gin.RecoveryWithWriter(nil), Timeout(time.Millisecond))
+	engine.GET("/slow", func(c *gin.Context) {
+		<-c.Request.Context().Done()
+		c.String(http.StatusGatewayTimeout, "too late")
+	})
+	engine.GET("/panic", func(*gin.Context) { panic("in the handler") })
+	for path, want := range map[string]int{"/slow": http.StatusGatewayTimeout, "/panic": http.StatusInternalServerError} {
+		w := httptest.NewRecorder()
+		engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want {
+			t.Errorf("%s: got status %d, want %d", path, w.Code, want)
+		}
 	}
 }

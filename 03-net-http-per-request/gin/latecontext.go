@@ -2,9 +2,10 @@ package main
 
 import "github.com/gin-gonic/gin"
 
-// Late is the WRONG way to use a *gin.Context in a goroutine: Gin uses it again for
-// another request as soon as the handler has returned. What the goroutine reads
-// then is somebody else's, and it is a data race. wait stands for work that takes a while.
+// Late is the wrong way to use a *gin.Context in a goroutine. Gin uses the context
+// for another request as soon as the handler has returned, so the goroutine may
+// read the data of that request, and it is a data race. wait returns when the
+// goroutine's work is done.
 func Late(wait func(), then func(user string)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		go func() {
@@ -14,8 +15,8 @@ func Late(wait func(), then func(user string)) gin.HandlerFunc {
 	}
 }
 
-// Copied is the right way: c.Copy() is the goroutine's own. (That nobody waits
-// for the goroutine is another matter: chapter 04.)
+// Copied passes c.Copy() to the goroutine. No other request uses the copy. (No
+// code waits for the goroutine: that is the subject of chapter 04.)
 func Copied(wait func(), then func(user string)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		mine := c.Copy()

@@ -1,11 +1,13 @@
-// Command gin shows chapter 03 on the real Gin: it is an http.Handler, so
-// net/http's goroutines run it. chi, another framework, is there for comparison.
+// Command gin shows the claims of chapter 03 with the real Gin: it is an
+// http.Handler, so goroutines of net/http run it. chi, another framework, is
+// there for comparison.
 //
-//	go run .            the demonstration
-//	go test -race -v .  its proofs
+//	go run .            the demo
+//	go test -race -v .  its tests
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"net/http"
@@ -19,7 +21,7 @@ import (
 
 func main() {
 	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "Usage: go run .\n\nShows chapter 03 on the real Gin. It has no flags.\n")
+		fmt.Fprint(flag.CommandLine.Output(), "Usage: go run .\n\nShows the claims of chapter 03 with the real Gin. It has no flags.\n")
 	}
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -33,12 +35,15 @@ func main() {
 	whoseGoroutine()
 	run()
 	lateContext()
-	fmt.Print("\nProof:  go test -race -v .\nNext:   back in the course, go run ./04-handler-goroutine-pitfall\n")
+	copied()
+	fallback()
+	middleware()
+	fmt.Print("\nTests:  go test -race -v .\nNext:   in the folder of the course, go run ./04-handler-goroutine-pitfall\n")
 }
 
-// overlap sends a slow request, and then fast ones.
+// overlap sends a slow request, and fast ones while it runs.
 func overlap() {
-	claim("3.1", "A slow request holds up nobody, and no handler had to ask for that.")
+	claim("3.1", "Handlers run concurrently; a slow request does not delay the others.")
 	const slow, fasts = 300 * time.Millisecond, 5
 	fmt.Printf("     %-10s %14s %34s\n", "router", "slow request", "5 fast ones, sent while it runs")
 	for _, name := range names {
@@ -63,12 +68,12 @@ func overlap() {
 		fmt.Printf("     %-10s %14s %34s\n", name, (<-ended).Round(time.Millisecond), took.Round(10*time.Microsecond))
 		check(srv.Close())
 	}
-	read("The fast ones do not wait for the slow one, whatever router is between.")
+	takeaway("The fast requests do not wait for the slow one, with any router.")
 }
 
-// whoseGoroutine shows who started the goroutine of a handler, and what is between.
+// whoseGoroutine prints the line that started the handler's goroutine, and the calls in between.
 func whoseGoroutine() {
-	claim("3.2", "A handler's goroutine is net/http's, in a framework too.")
+	claim("3.2", "net/http starts the handler's goroutine, with a framework, too.")
 	var last Origin
 	for _, name := range names {
 		found := make(chan Origin, 1)
@@ -82,15 +87,15 @@ func whoseGoroutine() {
 		}
 		check(srv.Close())
 	}
-	fmt.Print("\n     Gin's handler was called by, innermost first:\n\n")
+	fmt.Print("\n     The calls that lead to Gin's handler, innermost first:\n\n")
 	for _, call := range last.Calls[1:] {
 		fmt.Println("       " + call)
 		if strings.HasSuffix(call, "(*conn).serve") {
 			break
 		}
 	}
-	read("The same line of net/http for all. Gin's functions are calls in the middle",
-		"of the goroutine that the server started for the connection.")
+	takeaway("The same line of net/http for all. Gin's functions are calls in the",
+		"goroutine that the server started for the connection.")
 }
 
 func place(o Origin) string {
@@ -101,34 +106,34 @@ func place(o Origin) string {
 	return fmt.Sprintf("%s:%d", file, o.Line)
 }
 
-// run shows what Gin's Run calls, in the version that is installed.
+// run prints what Run calls in the installed version of Gin.
 func run() {
-	claim("3.5", "A framework is an http.Handler, so it inherits all this.")
-	var _ http.Handler = gin.New() // the compiler's own proof
+	claim("3.5", "A framework built on net/http inherits all this: Gin too.")
+	var _ http.Handler = gin.New() // the compiler checks it
 	where, line, err := RunEndsIn((*gin.Engine).Run)
 	check(err)
 	fmt.Printf("     (*gin.Engine).Run    %s\n                          %s\n", where, line)
-	read("That is net/http's. It sets no timeouts: in production make an http.Server",
-		"of your own, with gin's engine as its Handler.")
+	takeaway("ListenAndServe is net/http's. Run sets no timeouts: in production make an",
+		"http.Server of your own, with Gin's engine as its Handler.")
 }
 
-// lateContext lets a goroutine read the context of a request that has been answered.
+// lateContext lets a goroutine read a *gin.Context after its handler has returned.
 func lateContext() {
-	fmt.Print("\nA pitfall of its own: the *gin.Context after the handler\n\n")
+	heading("Gin: a *gin.Context is used for other requests after its handler has returned.")
 	for _, way := range []struct {
 		name    string
 		handler func(wait func(), then func(string)) gin.HandlerFunc
 	}{{"c itself (wrong)", Late}, {"c.Copy()", Copied}} {
-		read := "ada"
-		for range 1000 { // until Gin takes the same context for both, which is nearly always
-			if read = readLate(way.handler); read != "ada" {
+		got := "ada"
+		for range 1000 { // until Gin uses the same context for both, which is nearly always
+			if got = readLate(way.handler); got != "ada" {
 				break
 			}
 		}
-		fmt.Printf("     ada's goroutine reads %-18s and finds  %s\n", way.name, read)
+		fmt.Printf("     the goroutine of ada's request reads %-17s  and gets %s\n", way.name, got)
 	}
-	read("Gin keeps used contexts for the next requests. Here bob's came before",
-		"ada's goroutine had read its name.")
+	takeaway("Here bob's request came before the goroutine read the name. It is a data",
+		"race, too. Pass c.Copy(), or better the values that the work needs.")
 }
 
 // readLate serves a request of ada, then one of bob, and returns the name that ada's goroutine reads after that.
@@ -146,11 +151,62 @@ func readLate(handler func(wait func(), then func(string)) gin.HandlerFunc) stri
 	return <-found
 }
 
-func claim(id, sentence string) { fmt.Printf("\n%s  %s\n\n", id, sentence) }
+// copied prints what works of a copy after the handler has returned.
+func copied() {
+	heading("Gin: c.Copy() copies parameters and keys, but the request stays the request's.")
+	r, err := InspectCopy()
+	check(err)
+	const format = "     %-24s %v\n"
+	fmt.Print("     the copy, when its handler has returned\n\n")
+	fmt.Printf(format, `c.Param("user")`, r.Param)
+	fmt.Printf(format, `c.GetString("role")`, r.Key)
+	fmt.Printf(format, "c.Request.Context()", r.Context)
+	fmt.Printf(format, "reading c.Request.Body", r.Body)
+	fmt.Printf(format, "writing with c.String", "panic: … "+strings.TrimPrefix(fmt.Sprint(r.Write), "runtime error: invalid memory address or "))
+	takeaway("Work that outlives the request needs its input before the handler returns,",
+		"and a context of its own: context.WithoutCancel(c.Request.Context()) with a",
+		"timeout. See Audit in afterwards.go.")
+}
 
-func read(how ...string) { fmt.Printf("\n     → %s\n", strings.Join(how, "\n       ")) }
+// fallback passes c as a context.Context when the client has disconnected.
+func fallback() {
+	heading("Gin: as a context.Context, c is canceled only with ContextWithFallback.")
+	fmt.Print("     the client has disconnected: c.Request.Context() is canceled\n\n")
+	for _, on := range []bool{false, true} {
+		request, cancel := context.WithCancel(context.Background())
+		engine := gin.New()
+		engine.ContextWithFallback = on
+		engine.GET("/", func(c *gin.Context) {
+			cancel()
+			fmt.Printf("     ContextWithFallback = %-5t   c.Err() is %v\n", on, c.Err())
+		})
+		engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil).WithContext(request))
+	}
+	takeaway("db.QueryContext(c, …) is not canceled by default. Pass c.Request.Context().")
+}
 
-// check ends the program when the machine does not let it do its work.
+// middleware shows a handler that panics, behind two middlewares with a timeout.
+func middleware() {
+	heading("Gin: middleware that starts a goroutine takes the handler out of Recovery.")
+	fmt.Println("     a handler that panics, behind gin.Recovery and")
+	engine := gin.New()
+	engine.Use(gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, _ any) { c.AbortWithStatus(http.StatusInternalServerError) }), Timeout(time.Minute))
+	engine.GET("/", func(*gin.Context) { panic("in the handler") })
+	w := httptest.NewRecorder()
+	engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	fmt.Printf("     %-28s status %d, and the server goes on\n", "Timeout", w.Code)
+	fmt.Printf("     %-28s the process ends (a test shows it)\n", "TimeoutInGoroutine (wrong)")
+	takeaway("Set a deadline on the request's context and call c.Next() in the handler's",
+		"own goroutine, as Timeout in middleware.go does.")
+}
+
+func claim(id, sentence string) { heading(id + "  " + sentence) }
+
+func heading(text string) { fmt.Printf("\n%s\n\n", text) }
+
+func takeaway(lines ...string) { fmt.Printf("\n     → %s\n", strings.Join(lines, "\n       ")) }
+
+// check ends the program with an error that is not part of the demo.
 func check(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gin:", err)

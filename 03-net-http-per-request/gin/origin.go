@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// An Origin is what a goroutine's own stack says of it, as in the chapter's creator.go.
+// An Origin is what the stack of a goroutine says about it, as in the chapter's creator.go.
 type Origin struct {
 	Goroutine string   // its number
 	Calls     []string // the functions it is in, innermost first
@@ -20,7 +20,7 @@ type Origin struct {
 	Line      int
 }
 
-// WhoAmI hands the origin of the goroutine it runs in to found, and answers.
+// WhoAmI sends the origin of the handler's goroutine to found.
 func WhoAmI(found chan<- Origin) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		stack := make([]byte, 64<<10)
@@ -32,7 +32,7 @@ func WhoAmI(found chan<- Origin) http.HandlerFunc {
 func parse(stack string) (o Origin) {
 	lines := strings.Split(strings.TrimSpace(stack), "\n")
 	o.Goroutine = strings.Fields(lines[0])[1]
-	for i := 1; i+1 < len(lines); i += 2 { // a call, and the line below it says where
+	for i := 1; i+1 < len(lines); i += 2 { // a call; the next line is its place
 		if !strings.HasPrefix(lines[i], "created by ") {
 			o.Calls = append(o.Calls, lines[i][:max(strings.LastIndex(lines[i], "("), 0)])
 			continue
@@ -45,8 +45,8 @@ func parse(stack string) (o Origin) {
 	return o
 }
 
-// RunEndsIn looks into the source of the framework that is installed here for
-// the call to net/http in which its Run ends, and returns the place and the line.
+// RunEndsIn reads the source of the installed framework. It returns the place and
+// the text of the call of ListenAndServe in its Run.
 func RunEndsIn(run any) (place, line string, err error) {
 	f := runtime.FuncForPC(reflect.ValueOf(run).Pointer())
 	file, first := f.FileLine(f.Entry())
@@ -69,5 +69,5 @@ func RunEndsIn(run any) (place, line string, err error) {
 			return filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file) + ":" + strconv.Itoa(first+i), strings.TrimSpace(line), nil
 		}
 	}
-	return "", "", errors.New("it calls no ListenAndServe")
+	return "", "", errors.New("Run does not call ListenAndServe")
 }

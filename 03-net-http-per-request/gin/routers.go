@@ -11,13 +11,12 @@ import (
 type Routes map[string]http.HandlerFunc
 
 // A ginHandler is a handler of net/http as Gin calls it. gin.WrapF does the same with a closure, but
-// the stack is shown here, and what an inlined closure is called there depends on the release of Go.
+// the demo prints the stack, and the name of an inlined closure depends on the release of Go.
 type ginHandler http.HandlerFunc
 
 func (h ginHandler) Serve(c *gin.Context) { h(c.Writer, c.Request) }
 
-// Routers are ways to serve the same routes. Each is an http.Handler, and that
-// is all that net/http knows of it.
+// Routers are ways to serve the same routes. For net/http each is an http.Handler.
 var Routers = map[string]func(Routes) http.Handler{
 	"net/http": func(routes Routes) http.Handler {
 		mux := http.NewServeMux()
@@ -43,5 +42,5 @@ var Routers = map[string]func(Routes) http.Handler{
 	},
 }
 
-// In the order in which they are shown.
+// names are the routers in the order of the demo.
 var names = []string{"net/http", "Gin", "chi"}

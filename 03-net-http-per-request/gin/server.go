@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// limitBody is how the chapter limits what a client can send with one request.
+// limitBody limits what a client can send with one request.
 type limitBody struct{ next http.Handler }
 
 func (l *limitBody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -14,7 +14,7 @@ func (l *limitBody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.next.ServeHTTP(w, r)
 }
 
-// Start serves h on a free port of this computer, until srv.Close.
+// Start serves h on a free port of the loopback interface, until srv.Close.
 func Start(h http.Handler) (srv *http.Server, url string, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -31,7 +31,7 @@ func Start(h http.Handler) (srv *http.Server, url string, err error) {
 	return srv, "http://" + listener.Addr().String(), nil
 }
 
-// get sends a request and returns when it is answered.
+// get sends a request and returns when the response has arrived.
 func get(url string) error {
 	response, err := http.Get(url)
 	if err != nil {

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// TimeoutInGoroutine is wrong twice: it runs the handlers after it in a goroutine
+// of its own. gin.Recovery does not recover a panic there, so the panic ends the
+// server. And after the timeout the middleware and the handler use c at the same
+// time: a data race.
+func TimeoutInGoroutine(d time.Duration) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			c.Next()
+		}()
+		select {
+		case <-done:
+		case <-time.After(d):
+			c.AbortWithStatus(http.StatusGatewayTimeout)
+		}
+	}
+}
+
+// Timeout is right: it starts no goroutine. It gives the request's context a
+// deadline, which the handlers after it observe.
+func Timeout(d time.Duration) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), d)
+		defer cancel()
+		c.Request = c.Request.WithContext(ctx)
+		c.Next()
+	}
+}
