@@ -163,9 +163,9 @@ func copied() {
 	fmt.Printf(format, "c.Request.Context()", r.Context)
 	fmt.Printf(format, "reading c.Request.Body", r.Body)
 	fmt.Printf(format, "writing with c.String", "panic: … "+strings.TrimPrefix(fmt.Sprint(r.Write), "runtime error: invalid memory address or "))
-	takeaway("Work that outlives the request needs its input before the handler returns,",
-		"and a context of its own: context.WithoutCancel(c.Request.Context()) with a",
-		"timeout. See Audit in afterwards.go.")
+	takeaway("Work that outlives the request must read its input before the handler",
+		"returns. It needs context.WithoutCancel(c.Request.Context()) with a timeout.",
+		"See Audit in afterwards.go.")
 }
 
 // fallback passes c as a context.Context when the client has disconnected.
@@ -182,7 +182,8 @@ func fallback() {
 		})
 		engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil).WithContext(request))
 	}
-	takeaway("db.QueryContext(c, …) is not canceled by default. Pass c.Request.Context().")
+	takeaway("By default db.QueryContext(c, …) is never canceled. Pass",
+		"c.Request.Context().")
 }
 
 // middleware shows a handler that panics, behind two middlewares with a timeout.
@@ -196,8 +197,8 @@ func middleware() {
 	engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	fmt.Printf("     %-28s status %d, and the server goes on\n", "Timeout", w.Code)
 	fmt.Printf("     %-28s the process ends (a test shows it)\n", "TimeoutInGoroutine (wrong)")
-	takeaway("Set a deadline on the request's context and call c.Next() in the handler's",
-		"own goroutine, as Timeout in middleware.go does.")
+	takeaway("Set a deadline on the request's context and call c.Next() in the same",
+		"goroutine, as Timeout in middleware.go does.")
 }
 
 func claim(id, sentence string) { heading(id + "  " + sentence) }
