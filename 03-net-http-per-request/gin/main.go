@@ -164,8 +164,8 @@ func copied() {
 	fmt.Printf(format, "reading c.Request.Body", r.Body)
 	fmt.Printf(format, "writing with c.String", "panic: … "+strings.TrimPrefix(fmt.Sprint(r.Write), "runtime error: invalid memory address or "))
 	takeaway("Work that outlives the request must read its input before the handler",
-		"returns. It needs context.WithoutCancel(c.Request.Context()) with a timeout.",
-		"See Audit in afterwards.go.")
+		"returns. Its context is context.WithoutCancel(c.Request.Context()) with a",
+		"timeout: see Audit in afterwards.go.")
 }
 
 // fallback passes c as a context.Context when the client has disconnected.
