@@ -1,0 +1,79 @@
+package exercise
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// page is fetched in d, whether the context is done or not.
+func page(d time.Duration, title string, err error) func(context.Context, string) (string, error) {
+	return func(context.Context, string) (string, error) {
+		time.Sleep(d)
+		return title, err
+	}
+}
+
+func TestPreviewReturnsTheTitleOrTheError(t *testing.T) {
+	alone(t, "section 4.9, abandoned.go: the send must neither block forever nor be skipped", func(t *testing.T) {
+		notFound := errors.New("not found")
+		for _, d := range []time.Duration{0, time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				if title, err := Preview(t.Context(), "http://page.test/", page(d, "A page", nil)); title != "A page" || err != nil {
+					t.Errorf("the title arrives after %v: Preview returned %q, %v", d, title, err)
+				}
+			})
+			synctest.Test(t, func(t *testing.T) {
+				if _, err := Preview(t.Context(), "http://page.test/", page(d, "", notFound)); !errors.Is(err, notFound) {
+					t.Errorf("fetch fails after %v: Preview returned the error %v, want %q", d, err, notFound)
+				}
+			})
+		}
+	})
+}
+
+func TestPreviewLeavesNoGoroutineBehind(t *testing.T) {
+	alone(t, "section 4.9, abandoned.go: no goroutine receives after Preview has returned. Which of the sends can then block?", func(t *testing.T) {
+		left := errors.New("the client disconnected")
+		for _, fetch := range []func(context.Context, string) (string, error){
+			page(time.Hour, "A page", nil),
+			page(time.Hour, "", errors.New("not found")),
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				time.AfterFunc(time.Second, func() { cancel(left) })
+				began := time.Now()
+				_, err := Preview(ctx, "http://page.test/", fetch)
+				if took := time.Since(began); took != time.Second || !errors.Is(err, left) {
+					t.Errorf("the client disconnects after 1s, fetch takes an hour: Preview returned %v after %v, want the cause %q after 1s", err, took, left)
+				}
+				time.Sleep(time.Hour) // now fetch has returned, and its goroutine must end
+			})
+		}
+	})
+}
+
+func TestPreviewPassesTheContextOn(t *testing.T) {
+	alone(t, "section 4.5: this work is for the request, so it gets the request's context", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel)
+			var canceled time.Duration
+			began := time.Now()
+			Preview(ctx, "http://page.test/", func(ctx context.Context, _ string) (string, error) {
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Hour):
+				}
+				canceled = time.Since(began)
+				return "", ctx.Err()
+			})
+			synctest.Wait()
+			if canceled != time.Second {
+				t.Errorf("the client disconnects after 1s, but the context of fetch was done after %v (0s: not yet)", canceled)
+			}
+		})
+	})
+}
