@@ -20,7 +20,7 @@ var limitSource string
 var tasks = []task{{
 	file: "limit.go", source: limitSource, untouched: 0xe02a6a53,
 	solution:   "SOLUTION.md",
-	learned:    "LEARNED.",
+	learned:    "Checking a limit and counting against it must be one step, in one critical section. A deferred release also runs when the handler panics.",
 	interleave: true,
 }}
 

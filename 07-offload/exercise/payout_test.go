@@ -22,7 +22,7 @@ var payoutSource string
 var tasks = []task{{
 	file: "payout.go", source: payoutSource, untouched: 0x516d5984,
 	solution: "SOLUTION.md",
-	learned:  "LEARNED.",
+	learned:  "A job can be delivered twice, so its ID must be the idempotency key of its side effect. Retry with exponential backoff and full jitter, apply the cap before the random part, and stop after a limit.",
 }}
 
 // A bank keeps its accounts, and may be told to fail.
