@@ -121,21 +121,24 @@ func TestErrorsAreInTheOrderOfTheServices(t *testing.T) {
 			if len(got) != len(errs) {
 				t.Fatalf("CheckAll returned %d errors for %d services, want one per service, nil for a service that is up", len(got), len(errs))
 			}
+			wrong := ""
 			for i := range got {
 				other := slices.IndexFunc(errs, func(err error) bool { return err != nil && errors.Is(got[i], err) })
 				switch {
 				case errs[i] == nil && got[i] == nil, other == i:
 					continue
-				case other >= 0:
-					t.Errorf("errs[%d] is the error of service %d, %q: the order must be that of the services, not that in which the checks end", i, other, got[i])
+				case other >= 0: // says more than the other cases
+					t.Fatalf("errs[%d] is the error of service %d, %q: the order must be that of the services, not that in which the checks end", i, other, got[i])
 				case errs[i] == nil:
-					t.Errorf("errs[%d] is %q, want nil: service %d is up", i, got[i], i)
+					wrong = fmt.Sprintf("errs[%d] is %q, want nil: service %d is up", i, got[i], i)
 				case got[i] == nil:
-					t.Errorf("errs[%d] is nil, want %q", i, errs[i])
+					wrong = fmt.Sprintf("errs[%d] is nil, want %q", i, errs[i])
 				default:
-					t.Errorf("errs[%d] is %q, which does not wrap the error of the check, %q (to add text to an error, use fmt.Errorf with %%w)", i, got[i], errs[i])
+					wrong = fmt.Sprintf("errs[%d] is %q, which does not wrap the error of the check, %q (to add text to an error, use fmt.Errorf with %%w)", i, got[i], errs[i])
 				}
-				return // one is enough: the others have the same cause
+			}
+			if wrong != "" { // one is enough
+				t.Error(wrong)
 			}
 		})
 	})
@@ -166,15 +169,15 @@ func TestPanicBecomesTheErrorOfItsService(t *testing.T) {
 			if len(got) != 5 {
 				t.Fatalf("3 of 5 checks panicked, and CheckAll returned %d errors, want 5", len(got))
 			}
+			for _, i := range []int{0, 4} {
+				if !errors.Is(got[i], errs[i]) {
+					t.Fatalf("other checks panicked, and check %d then failed with %q, but errs[%d] is %v: a panic must not affect the other checks", i, errs[i], i, got[i])
+				}
+			}
 			for i, value := range []string{1: "no route to host", 2: "nil map", 3: "no license"} {
 				if value != "" && (got[i] == nil || !strings.Contains(got[i].Error(), value)) {
 					t.Errorf("check %d panicked with %q, but errs[%d] is %v: the error must contain the value of the panic", i, value, i, got[i])
 					return
-				}
-			}
-			for _, i := range []int{0, 4} {
-				if !errors.Is(got[i], errs[i]) {
-					t.Errorf("other checks panicked, and check %d then failed with %q, but errs[%d] is %v: a panic must not affect the other checks", i, errs[i], i, got[i])
 				}
 			}
 		})
