@@ -304,7 +304,6 @@ func eachAnswer(t *testing.T, pattern string, atLeast int, prefix string, try fu
 // README.md, hints and solutions that are collapsed.
 func TestFoldersHaveTheSameParts(t *testing.T) {
 	all := packages(t)
-	minutes := regexp.MustCompile(`(?mi)^(?:\*\*Minutes:\*\* \d+\.$|.*\b\d+ minutes\b)`)
 	for _, p := range all {
 		if read(t, filepath.Join(p.Dir, "check_test.go")) != read(t, filepath.Join(all[0].Dir, "check_test.go")) {
 			t.Errorf("%s/check_test.go differs from that of %s", p.Dir, all[0].Name())
@@ -327,8 +326,14 @@ func TestFoldersHaveTheSameParts(t *testing.T) {
 				t.Errorf("%s/README.md lacks %q", p.Dir, text)
 			}
 		}
-		if !minutes.MatchString(readme) {
-			t.Errorf("%s/README.md does not say how many minutes it takes", p.Dir)
+		for _, task := range p.Tasks { // .workshop/progress reads them
+			minutes := `(?m)^\*\*Minutes:\*\* \d+\.$`
+			if task.Name != "" {
+				minutes = `(?m)^\|.*\| *\d+ *\|.*-run ` + task.Name + "`"
+			}
+			if !regexp.MustCompile(minutes).MatchString(readme) {
+				t.Errorf("%s/README.md does not say how many minutes %s takes", p.Dir, task.File)
+			}
 		}
 		if n := strings.Count(readme, "<summary>Hint"); n < hints || strings.Count(readme, "<details>") != strings.Count(readme, "</details>") {
 			t.Errorf("%s/README.md has %d collapsed hints, want at least %d", p.Dir, n, hints)

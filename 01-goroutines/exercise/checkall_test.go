@@ -145,9 +145,6 @@ func TestErrorsAreInTheOrderOfTheServices(t *testing.T) {
 }
 
 func TestResultsAreWrittenWithoutDataRace(t *testing.T) {
-	if !raceDetector() {
-		t.Skip(noDetector)
-	}
 	alone(t, "section 1.5", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			services, _, _ := failing(slices.Repeat([]time.Duration{time.Second}, 100)...)

@@ -139,9 +139,6 @@ func TestBankHearsOfTheEnd(t *testing.T) {
 }
 
 func TestTwoWorkersAtTheSameTime(t *testing.T) {
-	if !raceDetector() {
-		t.Skip(noDetector)
-	}
 	alone(t, "7.5 in the program", func(t *testing.T) {
 		b := &bank{}
 		start := make(chan struct{})
