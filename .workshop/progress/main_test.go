@@ -13,8 +13,8 @@ import (
 
 const root = "../.."
 
-// copyOf returns a copy of the course with the tasks of chapter 01 only, and those of
-// chapter 02 untouched.
+// copyOf returns a copy of the course with the tasks of chapter 01 and the exercise of
+// chapter 02.
 func copyOf(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -67,6 +67,8 @@ var (
 	rounds   int
 	failed   = make(map[string]bool) // by file
 	passed   = make(map[string]bool) // by test
+
+	temporary string // folder of the interleaved copy
 )
 
 func TestMain(m *testing.M) {
@@ -110,6 +112,9 @@ func TestMain(m *testing.M) {
 	if status == 0 && !raceDetector() {
 		fmt.Println("but data races were not checked: the check\n" + noDetector)
 		status = 1 // otherwise go test prints "ok" and hides this message
+	}
+	if temporary != "" {
+		os.RemoveAll(temporary)
 	}
 	os.Exit(status)
 }
@@ -322,6 +327,7 @@ var interleavedCopy = sync.OnceValues(func() (binary string, err error) {
 	if err != nil {
 		return "", err
 	}
+	temporary = dir
 	replace := make(map[string]string)
 	for _, of := range tasks {
 		if !of.interleave || of.open() {
@@ -389,7 +395,7 @@ func interleave(source string) (string, error) {
 // In a child process: what watches a check, and what a check may use.
 
 const (
-	cpuLimit = 4 * time.Second // a check needs a tenth of it
+	cpuLimit = 3 * time.Second // no check needs more than a sixth of it
 	stuck    = "check: no goroutine can proceed"
 	busy     = "check: still running"
 )
