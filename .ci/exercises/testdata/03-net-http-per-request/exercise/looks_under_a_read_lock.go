@@ -1,4 +1,4 @@
-// Fails with: were let in where there are 2 places
+// Fails with: were let in; the limit is 2
 
 // Package exercise keeps one user from taking a server away from all others. The
 // task is in README.md; this is the one file to change.

@@ -1,4 +1,4 @@
-// Fails with: two goroutines used the same memory at the same time
+// Fails with: data race: two goroutines access the same memory concurrently
 
 // Package exercise keeps one user from taking a server away from all others. The
 // task is in README.md; this is the one file to change.

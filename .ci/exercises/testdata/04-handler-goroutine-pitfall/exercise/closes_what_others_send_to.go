@@ -1,4 +1,4 @@
-// Fails with: the whole program ended: send on closed channel
+// Fails with: an unrecovered panic ended the whole program: send on closed channel
 
 // Package exercise asks several mirrors of a search and answers with the first one
 // that knows. The task is in README.md; this is the one file to change.

@@ -1,4 +1,4 @@
-// Fails with: two goroutines used the same memory at the same time
+// Fails with: data race: two goroutines access the same memory concurrently
 
 // Package exercise asks several mirrors of a search and answers with the first one
 // that knows. The task is in README.md; this is the one file to change.

@@ -1,4 +1,4 @@
-// Fails with: a goroutine goes round and round
+// Fails with: a goroutine is still running
 
 // Package exercise checks the links of a site. The task is in README.md; this is
 // the one file to change.

@@ -1,4 +1,4 @@
-// Fails with: it never ends
+// Fails with: deadlock: no goroutine can proceed
 
 // Package exercise checks the links of a site. The task is in README.md; this is
 // the one file to change.

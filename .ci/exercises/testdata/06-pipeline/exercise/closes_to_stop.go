@@ -1,4 +1,4 @@
-// Fails with: one goroutine closes a channel on which another one sends
+// Fails with: one goroutine closes a channel while another goroutine sends on it
 
 package exercise
 

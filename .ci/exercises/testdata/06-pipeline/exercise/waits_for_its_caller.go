@@ -1,4 +1,4 @@
-// Fails with: it has returned, and has left goroutines behind that wait
+// Fails with: the function returned, but goroutines that it started are still blocked
 
 package exercise
 
