@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 func main() {
@@ -41,7 +42,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	print(os.Stdout, tasks)
+	show(os.Stdout, tasks)
 }
 
 // A Status is how far a task is.
@@ -56,11 +57,14 @@ const (
 
 // A Task is one file to change.
 type Task struct {
-	Package string // such as 01-goroutines/fixes
-	Name    string // of a fix; empty for an exercise
-	File    string
-	Minutes int
-	Status  Status
+	Package  string // such as 01-goroutines/fixes
+	Name     string // of a fix; empty for an exercise
+	File     string
+	Modified time.Time
+	Minutes  int
+	Status   Status
+
+	Learned, Solution string
 }
 
 // Command returns the command that checks the task.
@@ -107,11 +111,15 @@ func find(root string) (all []*Task, err error) {
 				return nil, err
 			}
 			for _, fields := range declared {
-				t := &Task{Package: filepath.Base(chapter) + "/" + kind, Name: fields["name"], File: fields["file"], Status: failing}
+				t := &Task{Package: filepath.Base(chapter) + "/" + kind, Name: fields["name"], File: fields["file"],
+					Status: failing, Learned: fields["learned"], Solution: fields["solution"]}
 				t.Minutes = minutes(string(readme), t.Name)
 				text, err := os.ReadFile(filepath.Join(dir, t.File))
 				if err != nil {
 					return nil, err
+				}
+				if info, err := os.Stat(filepath.Join(dir, t.File)); err == nil {
+					t.Modified = info.ModTime()
 				}
 				sum, err := strconv.ParseUint(fields["untouched"], 0, 32)
 				if err != nil {
@@ -228,17 +236,20 @@ func goTest(root string, args []string) ([]byte, error) {
 	return out, err
 }
 
-// print writes the table, the total and the next command.
-func print(w io.Writer, tasks []*Task) {
+// show writes the table, the total, what the last solved task teaches and the next command.
+func show(w io.Writer, tasks []*Task) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FOLDER\tTASK\tMINUTES\tSTATUS")
 	count := make(map[Status]int)
 	left := 0
-	var next *Task
+	var next, last *Task
 	for _, t := range tasks {
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", t.Package, cmp.Or(t.Name, t.File), t.Minutes, t.Status)
 		count[t.Status]++
 		if t.Status == done || t.Status == noRace {
+			if last == nil || t.Modified.After(last.Modified) {
+				last = t
+			}
 			continue
 		}
 		left += t.Minutes
@@ -249,6 +260,9 @@ func print(w io.Writer, tasks []*Task) {
 	table.Flush()
 	fmt.Fprintf(w, "\n%d of %d done, %d failing, %d open: about %s left\n",
 		count[done]+count[noRace], len(tasks), count[failing], count[open], hours(left))
+	if last != nil {
+		fmt.Fprintf(w, "Last solved: %s/%s. %s\nCompare your solution with %s/%s.\n", last.Package, last.File, last.Learned, last.Package, last.Solution)
+	}
 	if next == nil {
 		fmt.Fprintln(w, "Next: nothing. You have solved all of them.")
 		return

@@ -50,7 +50,7 @@ func table(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	print(&b, tasks)
+	show(&b, tasks)
 	return b.String()
 }
 
@@ -85,6 +85,9 @@ func TestModifiedTasksAreFailingOrDone(t *testing.T) {
 	out := table(t, dir)
 	if !hasRow(out, "01-goroutines/exercise", "done") || !hasRow(out, "02-channels/exercise", "failing") {
 		t.Errorf("want the solved task done and the touched one failing:\n%s", out)
+	}
+	if !strings.Contains(out, "Last solved: 01-goroutines/exercise/checkall.go. Give each goroutine") || !strings.Contains(out, "01-goroutines/exercise/SOLUTION.md") {
+		t.Errorf("the table does not say what the solved task teaches:\n%s", out)
 	}
 	if !strings.Contains(out, "    go test -race ./02-channels/exercise\n") || !strings.Contains(out, "1 of ") || !strings.Contains(out, "1 failing") {
 		t.Errorf("the failing task should be the next one:\n%s", out)
