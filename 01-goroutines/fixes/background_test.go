@@ -1,4 +1,4 @@
-package fixes
+package exercise
 
 import (
 	"sync/atomic"
@@ -8,7 +8,7 @@ import (
 )
 
 func TestBackgroundTaskThatPanicsIsCounted(t *testing.T) {
-	alone(t, "1.7: recover works only in a deferred function of the goroutine that panics", func(t *testing.T) {
+	alone(t, "section 1.7: recover works only in a deferred function of the goroutine that panics", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var b Background
 			var sent atomic.Int32
@@ -34,8 +34,20 @@ func TestBackgroundTaskThatPanicsIsCounted(t *testing.T) {
 	})
 }
 
+func TestBackgroundWaitReturnsAfterThePanicIsCounted(t *testing.T) {
+	alone(t, "section 1.5: Wait may return as soon as Done is called, so Done is the last thing that a goroutine does", func(t *testing.T) {
+		for range 20 {
+			var b Background
+			b.Run(func() { panic("template: welcome.html is not found") })
+			if failed := b.Wait(); failed != 1 {
+				t.Fatalf("the only task panics: Wait returned %d, want 1", failed)
+			}
+		}
+	})
+}
+
 func TestBackgroundRunDoesNotBlock(t *testing.T) {
-	alone(t, "1.5: start the goroutine, go on, and wait at the end", func(t *testing.T) {
+	alone(t, "section 1.5: start the goroutine, go on, and wait at the end", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var b Background
 			began := time.Now()

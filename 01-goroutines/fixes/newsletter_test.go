@@ -1,4 +1,4 @@
-package fixes
+package exercise
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 )
 
 func TestNewsletterCloseBlocksUntilAllEmailsAreSent(t *testing.T) {
-	alone(t, "1.5: Wait waits only for the goroutines that were counted before", func(t *testing.T) {
+	alone(t, "section 1.5: Wait waits only for the goroutines that were counted before", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var sent atomic.Int32
 			n := Newsletter{Send: func(string) error {
@@ -33,7 +33,7 @@ func TestNewsletterCloseBlocksUntilAllEmailsAreSent(t *testing.T) {
 }
 
 func TestNewsletterDeliverDoesNotBlock(t *testing.T) {
-	alone(t, "1.5: start the goroutine, go on, and wait at the end", func(t *testing.T) {
+	alone(t, "section 1.5: start the goroutine, go on, and wait at the end", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n := Newsletter{Send: func(string) error { time.Sleep(time.Second); return nil }}
 			began := time.Now()
@@ -49,7 +49,7 @@ func TestNewsletterDeliverDoesNotBlock(t *testing.T) {
 }
 
 func TestNewsletterCountsEmailsBeforeTheyAreSent(t *testing.T) {
-	alone(t, "1.5: count a goroutine before it starts; after that it may end first", func(t *testing.T) {
+	alone(t, "section 1.5: count a goroutine before it starts; after that it may end first", func(t *testing.T) {
 		for range 100 {
 			n := Newsletter{Send: func(string) error { return nil }} // so quick that the goroutine can end before Deliver
 			n.Deliver("ada")

@@ -1,4 +1,4 @@
-package fixes
+package exercise
 
 import (
 	"errors"
@@ -36,7 +36,7 @@ func (s store) Reviews(int) ([]string, error) {
 }
 
 func TestProfileReturnsTheErrorOfEveryPart(t *testing.T) {
-	alone(t, "1.8: goroutines share the variables that they capture, and the last write stays", func(t *testing.T) {
+	alone(t, "section 1.8: goroutines share the variables that they capture, and the last write stays", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			down := errors.New("the database is down")
 			failed, slow := answer{time.Second, down}, answer{2 * time.Second, nil}
@@ -64,7 +64,7 @@ func TestProfileReturnsTheErrorOfEveryPart(t *testing.T) {
 }
 
 func TestProfileLoadsOrdersAndReviewsAtTheSameTime(t *testing.T) {
-	alone(t, "1.6: blocked goroutines wait concurrently", func(t *testing.T) {
+	alone(t, "section 1.6: blocked goroutines wait concurrently", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			second := answer{time.Second, nil}
 			began := time.Now()

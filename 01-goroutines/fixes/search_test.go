@@ -1,4 +1,4 @@
-package fixes
+package exercise
 
 import (
 	"fmt"
@@ -23,7 +23,7 @@ func shops(n int) (all []Shop) {
 }
 
 func TestSearchReturnsEveryOfferOnce(t *testing.T) {
-	alone(t, "1.8: goroutines share the variables that they capture", func(t *testing.T) {
+	alone(t, "section 1.8: goroutines share the variables that they capture", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			for _, n := range []int{10, 0} {
 				var want []string
@@ -38,8 +38,11 @@ func TestSearchReturnsEveryOfferOnce(t *testing.T) {
 				}
 				slices.Sort(want)
 				slices.Sort(got)
+				if len(got) != len(want) {
+					t.Fatalf("%d shops have %d offers, and Search returned %d", n, len(want), len(got))
+				}
 				if !slices.Equal(got, want) {
-					t.Fatalf("%d shops have %d offers; Search returned %d, or not these: %q", n, len(want), len(got), got)
+					t.Fatalf("Search returned %d offers, but not those of the shops: got %q, want %q", len(got), got, want)
 				}
 			}
 		})
@@ -47,7 +50,7 @@ func TestSearchReturnsEveryOfferOnce(t *testing.T) {
 }
 
 func TestSearchAsksAllShopsAtTheSameTime(t *testing.T) {
-	alone(t, "1.6: blocked goroutines wait concurrently, so the sum is as long as the longest", func(t *testing.T) {
+	alone(t, "section 1.6: blocked goroutines wait concurrently, so the sum is as long as the longest", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			Search("tea", shops(5))

@@ -1,4 +1,4 @@
-package fixes
+package exercise
 
 // Broadcast passes every price on to n subscribers and returns their channels.
 // Each subscriber ranges over its channel, as a handler does that streams the

@@ -1,4 +1,4 @@
-package fixes
+package exercise
 
 import (
 	"slices"
@@ -48,7 +48,7 @@ func broadcast(t *testing.T, prices ...int) (received [3][]int, ended [3]bool) {
 }
 
 func TestBroadcastEndsWhenPricesAreClosed(t *testing.T) {
-	alone(t, "2.3: what a receive from a closed channel does, and who closes a channel", func(t *testing.T) {
+	alone(t, "section 2.3: what a receive from a closed channel does, and who closes a channel", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			for _, prices := range [][]int{{100, 101, 102}, {}} {
 				_, ended := broadcast(t, prices...)
@@ -64,7 +64,7 @@ func TestBroadcastEndsWhenPricesAreClosed(t *testing.T) {
 }
 
 func TestBroadcastPassesEveryPriceOnInOrder(t *testing.T) {
-	alone(t, "2.1: a send blocks until the subscriber receives, so no price is lost and none overtakes another", func(t *testing.T) {
+	alone(t, "section 2.1: a send blocks until the subscriber receives, so no price is lost and none overtakes another", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			prices := []int{100, 101, 102, 103, 104}
 			received, _ := broadcast(t, prices...)

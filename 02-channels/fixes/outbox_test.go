@@ -1,4 +1,4 @@
-package fixes
+package exercise
 
 import (
 	"context"
@@ -17,7 +17,7 @@ func queued(n int) chan string {
 }
 
 func TestOutboxSendsNothingAfterShutdown(t *testing.T) {
-	alone(t, "2.5: of several cases that are ready, select takes one at random", func(t *testing.T) {
+	alone(t, "section 2.5: of several cases that are ready, select takes one at random", func(t *testing.T) {
 		for range 200 { // a random choice goes right by luck, but not 200 times
 			ctx, cancel := context.WithCancel(t.Context())
 			queue := queued(10)
@@ -40,7 +40,7 @@ func TestOutboxSendsNothingAfterShutdown(t *testing.T) {
 }
 
 func TestOutboxReturnsWhenShutDownWhileIdle(t *testing.T) {
-	alone(t, "2.5: a receive alone blocks until a value arrives; a select can also observe ctx.Done()", func(t *testing.T) {
+	alone(t, "section 2.5: a receive alone blocks until a value arrives; a select can also observe ctx.Done()", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			queue, ended := make(chan string), false
@@ -63,7 +63,7 @@ func TestOutboxReturnsWhenShutDownWhileIdle(t *testing.T) {
 }
 
 func TestOutboxSendsAllUntilQueueIsClosed(t *testing.T) {
-	alone(t, "2.3: what a receive from a closed channel returns", func(t *testing.T) {
+	alone(t, "section 2.3: what a receive from a closed channel returns", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			queue := make(chan string, 3)
 			for _, email := range []string{"ada", "bob", "eve"} {

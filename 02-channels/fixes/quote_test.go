@@ -1,4 +1,4 @@
-package fixes
+package exercise
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ func supplier(d time.Duration, cents int, err error) func(string) (int, error) {
 }
 
 func TestQuoteReturnsTheAnswer(t *testing.T) {
-	alone(t, "2.5: select takes the case that is ready first", func(t *testing.T) {
+	alone(t, "section 2.5: select takes the case that is ready first", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			unknown := errors.New("unknown item")
 			for _, d := range []time.Duration{0, time.Second - time.Nanosecond} {
@@ -32,7 +32,7 @@ func TestQuoteReturnsTheAnswer(t *testing.T) {
 }
 
 func TestQuoteTimesOutAndLeavesNoGoroutineBehind(t *testing.T) {
-	alone(t, "2.1 and 2.2: when a send blocks, and what a buffer changes", func(t *testing.T) {
+	alone(t, "sections 2.1 and 2.2: when a send blocks, and what a buffer changes", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			_, err := Quote("tea", supplier(time.Hour, 499, nil))

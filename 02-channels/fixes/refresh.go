@@ -1,4 +1,4 @@
-package fixes
+package exercise
 
 import (
 	"context"
@@ -7,20 +7,25 @@ import (
 )
 
 // Refresh keeps a cache of prices fresh for as long as the server runs. For each
-// item it calls fetch with one second to answer, and stores the price. An item
-// that fails keeps its old price. Refresh returns when items is closed.
-func Refresh(ctx context.Context, items <-chan string,
+// item that is due it calls fetch with one second to answer, and stores the price.
+// An item that fails keeps its old price. Refresh returns when ctx is done.
+func Refresh(ctx context.Context, due <-chan string,
 	fetch func(ctx context.Context, item string) (cents int, err error),
 	store func(item string, cents int)) {
-	for item := range items {
-		// TODO: the server's memory grows with every item: contexts that are no longer needed stay.
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		cents, err := fetch(ctx, item)
-		if err != nil {
-			log.Printf("price of %s: %v", item, err)
-			continue
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case item := <-due:
+			// TODO: the server's memory grows with every item, by a context and its timer.
+			fetchCtx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			cents, err := fetch(fetchCtx, item)
+			if err != nil {
+				log.Printf("price of %s: %v", item, err)
+				continue
+			}
+			store(item, cents)
 		}
-		store(item, cents)
 	}
 }

@@ -1,4 +1,4 @@
-package fixes
+package exercise
 
 import (
 	"context"
@@ -9,35 +9,34 @@ import (
 	"time"
 )
 
+var errUnknown = errors.New("unknown item")
+
 func TestRefreshReleasesEachContext(t *testing.T) {
-	alone(t, "2.9: cancel must be called when the work is done, and when a deferred call runs", func(t *testing.T) {
+	alone(t, "section 2.9: cancel must be called. When does a deferred call run?", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			items := make(chan string)
+			due := make(chan string)
 			var contexts []context.Context // one for each call of fetch
-			live := func() (n int) {
-				for _, ctx := range contexts {
-					if ctx.Err() == nil {
-						n++
-					}
-				}
-				return n
-			}
-			go Refresh(t.Context(), items, func(ctx context.Context, item string) (int, error) {
+			go Refresh(t.Context(), due, func(ctx context.Context, item string) (int, error) {
 				contexts = append(contexts, ctx)
 				if item == "unknown" {
-					return 0, errors.New("unknown item")
+					return 0, errUnknown
 				}
 				return 100, nil
 			}, func(string, int) {})
-			defer close(items)
 			for _, item := range []string{"tea", "coffee", "unknown", "milk"} {
-				items <- item
-				synctest.Wait() // Refresh has ended with this item
-				if n := live(); n > 0 && item == "unknown" {
-					t.Fatalf("fetch failed, and %d of %d contexts are not canceled: each keeps a timer", n, len(contexts))
-				} else if n > 0 {
-					t.Fatalf("Refresh has ended with item %d and waits for the next: %d of %d contexts are not canceled, and each keeps a timer",
-						len(contexts), n, len(contexts))
+				due <- item
+				synctest.Wait() // Refresh has finished this item
+				live := 0
+				for _, ctx := range contexts {
+					if ctx.Err() == nil {
+						live++
+					}
+				}
+				switch {
+				case live > 0 && item == "unknown":
+					t.Fatalf("fetch failed, and the contexts of %d of %d finished items are not canceled: each keeps its timer", live, len(contexts))
+				case live > 0:
+					t.Fatalf("the contexts of %d of %d finished items are not canceled: each keeps its timer", live, len(contexts))
 				}
 			}
 		})
@@ -45,17 +44,16 @@ func TestRefreshReleasesEachContext(t *testing.T) {
 }
 
 func TestRefreshGivesEachItemOneSecond(t *testing.T) {
-	alone(t, "2.9: a context carries a deadline and cancellation down to the calls that get it", func(t *testing.T) {
+	alone(t, "section 2.9: a context carries a deadline and cancellation down the tree of calls", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			shutdown, cancel := context.WithCancel(t.Context())
-			items := make(chan string, 3)
+			server, shutdown := context.WithCancel(t.Context())
+			due := make(chan string, 3)
 			for _, item := range []string{"tea", "coffee", "milk"} {
-				items <- item
+				due <- item
 			}
-			close(items)
 			calls := 0
 			var stored []string
-			Refresh(shutdown, items, func(ctx context.Context, item string) (int, error) {
+			Refresh(server, due, func(ctx context.Context, item string) (int, error) {
 				calls++
 				deadline, ok := ctx.Deadline()
 				switch left := time.Until(deadline); {
@@ -67,11 +65,8 @@ func TestRefreshGivesEachItemOneSecond(t *testing.T) {
 					t.Errorf("fetch of item %d has %v until its deadline, want 1s", calls, left)
 				}
 				time.Sleep(600 * time.Millisecond)
-				if err := ctx.Err(); err != nil {
-					return 0, err
-				}
 				if calls == 3 {
-					cancel()
+					shutdown()
 					if ctx.Err() == nil {
 						t.Error("the server shuts down, and the context of fetch is not canceled: it is not derived from ctx")
 					}
@@ -86,20 +81,26 @@ func TestRefreshGivesEachItemOneSecond(t *testing.T) {
 }
 
 func TestRefreshKeepsTheOldPriceOfAnItemThatFails(t *testing.T) {
-	alone(t, "2.9: an error of one item ends this item, not the loop", func(t *testing.T) {
-		items := make(chan string, 2)
-		items <- "unknown"
-		items <- "tea"
-		close(items)
-		var stored []string
-		Refresh(t.Context(), items, func(_ context.Context, item string) (int, error) {
-			if item == "unknown" {
-				return 0, errors.New("unknown item")
+	alone(t, "section 2.9: the error of one item must not end the loop", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			due := make(chan string, 2)
+			due <- "unknown"
+			due <- "tea"
+			var stored []string
+			Refresh(ctx, due, func(_ context.Context, item string) (int, error) {
+				if item == "unknown" {
+					return 0, errUnknown
+				}
+				return 100, nil
+			}, func(item string, _ int) { stored = append(stored, item) })
+			if len(stored) != 1 || stored[0] != "tea" {
+				t.Errorf("the first item fails, the second is tea: Refresh stored %q, want only tea", stored)
 			}
-			return 100, nil
-		}, func(item string, cents int) { stored = append(stored, item) })
-		if len(stored) != 1 || stored[0] != "tea" {
-			t.Errorf("the first item fails, the second is tea: Refresh stored %q, want only tea", stored)
-		}
+			if ctx.Err() == nil {
+				t.Error("Refresh returned, and ctx is not done: want it to block until the next item is due")
+			}
+		})
 	})
 }

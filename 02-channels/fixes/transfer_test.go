@@ -1,74 +1,60 @@
-package fixes
+package exercise
 
 import (
 	"errors"
-	"regexp"
 	"runtime"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 )
 
-// locking finds a goroutine of Transfer that blocks on a mutex, and its line.
-var locking = regexp.MustCompile(`^goroutine \d+ \[sync\.(?:RW)?Mutex\.R?Lock[^\]]*\]:\n(?:.*\n)*?.*[/\\](transfer\.go:\d+)`)
-
-// blocked returns the lines at which goroutines block on a mutex in transfer.go.
-// The snapshot of the stacks stops all goroutines, so it is consistent.
-func blocked() (lines []string) {
-	stacks := make([]byte, 1<<20)
-	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
-		if m := locking.FindStringSubmatch(stack); m != nil {
-			lines = append(lines, m[1])
-		}
-	}
-	return lines
-}
-
 func TestTransferInBothDirectionsDoesNotDeadlock(t *testing.T) {
-	alone(t, "2.11: lock ordering", func(t *testing.T) {
+	alone(t, "section 2.11: lock ordering", func(t *testing.T) {
 		ada, bob := NewAccount(1, 100), NewAccount(2, 100)
-		// The audit of a withdrawal is a meeting point: it blocks until both transfers
-		// have withdrawn, or one of them blocks on a lock that the other holds. Only an
-		// answer with TryLock does neither, and goes on after three seconds.
-		var withdrawn, ended atomic.Int32
-		began := time.Now()
+		// The audit of a withdrawal is a meeting point. It blocks until the other transfer
+		// has withdrawn as well, or cannot proceed because it waits for a lock.
+		met := make(chan struct{})
 		audit := func(_, change int) {
-			if change > 0 {
-				return
-			}
-			withdrawn.Add(1)
-			for withdrawn.Load() < 2 && ended.Load() == 0 && len(blocked()) == 0 && time.Since(began) < 3*time.Second {
-				runtime.Gosched()
+			if change < 0 {
+				<-met
 			}
 		}
-		for _, pay := range []func() error{
-			func() error { return Transfer(ada, bob, 10, audit) },
-			func() error { return Transfer(bob, ada, 20, audit) },
-		} {
-			go func() {
-				if err := pay(); err != nil {
-					t.Errorf("a transfer between two accounts of 100 cents fails: %v", err)
-				}
-				ended.Add(1)
-			}()
-		}
-		for ended.Load() < 2 {
-			if lines := blocked(); len(lines) == 2 { // no other goroutine can unlock
-				t.Fatalf("Ada pays Bob while Bob pays Ada: both transfers block forever (%s), each on a lock that the other one holds",
-					strings.Join(lines, ", "))
-			}
+		var transfers sync.WaitGroup
+		var err1, err2 error
+		transfers.Go(func() { err1 = Transfer(ada, bob, 10, audit) })
+		transfers.Go(func() { err2 = Transfer(bob, ada, 20, audit) })
+		// The limit is for an answer that tries a lock again and again, and never blocks.
+		for n := 0; n < 5000 && !blocked(stacks()); n++ {
 			runtime.Gosched()
 		}
+		close(met)
+		transfers.Wait()
+		if err := errors.Join(err1, err2); err != nil {
+			t.Errorf("Ada and Bob have 100 cents each; Ada pays 10 and Bob pays 20: got the error %v", err)
+		}
 		if a, b := ada.Balance(), bob.Balance(); a != 110 || b != 90 {
-			t.Errorf("Ada and Bob have 100 each; Ada pays 10 and Bob pays 20: got %d and %d, want 110 and 90", a, b)
+			t.Errorf("Ada and Bob have 100 cents each; Ada pays 10 and Bob pays 20: got %d and %d, want 110 and 90", a, b)
+		}
+	})
+}
+
+func TestTransferNeverOverdraws(t *testing.T) {
+	alone(t, "section 2.8: check and change the balance in one critical section", func(t *testing.T) {
+		for range 20 {
+			ada, bob := NewAccount(1, 100), NewAccount(2, 0)
+			var transfers sync.WaitGroup
+			for range 2 {
+				transfers.Go(func() { Transfer(ada, bob, 70, func(int, int) {}) })
+			}
+			transfers.Wait()
+			if a, b := ada.Balance(), bob.Balance(); a != 30 || b != 70 {
+				t.Fatalf("Ada has 100 cents and pays 70 twice at the same time: her balance is %d and Bob's is %d, want 30 and 70", a, b)
+			}
 		}
 	})
 }
 
 func TestTransferMovesTheMoneyOnce(t *testing.T) {
-	alone(t, "2.8: a mutex protects the balance in every method that uses it", func(t *testing.T) {
+	alone(t, "section 2.8: a mutex protects the balance in every method that uses it", func(t *testing.T) {
 		for _, ids := range [][2]int{{1, 2}, {2, 1}} {
 			from, to := NewAccount(ids[0], 100), NewAccount(ids[1], 0)
 			changes := map[int]int{}
@@ -90,7 +76,7 @@ func TestTransferMovesTheMoneyOnce(t *testing.T) {
 }
 
 func TestTransferMayBeCalledConcurrently(t *testing.T) {
-	alone(t, "2.8: a mutex protects the balance in every method that uses it", func(t *testing.T) {
+	alone(t, "section 2.8: a mutex protects the balance in every method that uses it", func(t *testing.T) {
 		ada, bob, eve := NewAccount(3, 1000), NewAccount(1, 1000), NewAccount(2, 1000)
 		none := func(int, int) {}
 		var clients sync.WaitGroup

@@ -1,0 +1,21 @@
+// Fails with: a goroutine is still running after 4s of CPU time
+
+package exercise
+
+import "context"
+
+// RunOutbox sends the emails in queue, one at a time, until queue is closed or
+// ctx is done. Once ctx is done it sends no further email: those that are left
+// stay in queue for the next start of the server.
+func RunOutbox(ctx context.Context, queue <-chan string, send func(email string)) {
+	for ctx.Err() == nil {
+		select {
+		case email, ok := <-queue:
+			if !ok {
+				return
+			}
+			send(email)
+		default: // nothing to send
+		}
+	}
+}
