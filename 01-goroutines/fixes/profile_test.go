@@ -64,7 +64,7 @@ func TestProfileReturnsTheErrorOfEveryPart(t *testing.T) {
 }
 
 func TestProfileLoadsOrdersAndReviewsAtTheSameTime(t *testing.T) {
-	alone(t, "section 1.6: blocked goroutines wait concurrently", func(t *testing.T) {
+	alone(t, "section 1.6: goroutines block concurrently", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			second := answer{time.Second, nil}
 			began := time.Now()

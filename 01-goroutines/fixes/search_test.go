@@ -50,7 +50,7 @@ func TestSearchReturnsEveryOfferOnce(t *testing.T) {
 }
 
 func TestSearchAsksAllShopsAtTheSameTime(t *testing.T) {
-	alone(t, "section 1.6: blocked goroutines wait concurrently, so the sum is as long as the longest", func(t *testing.T) {
+	alone(t, "section 1.6: goroutines block concurrently, so together they take as long as the slowest", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			Search("tea", shops(5))
