@@ -67,6 +67,8 @@ var (
 	rounds   int
 	failed   = make(map[string]bool) // by file
 	passed   = make(map[string]bool) // by test
+
+	temporary string // folder of the interleaved copy
 )
 
 func TestMain(m *testing.M) {
@@ -97,16 +99,22 @@ func TestMain(m *testing.M) {
 	if status == 0 && len(findings) > 0 {
 		status = 1
 	}
+	for _, one := range tasks {
+		incomplete := func(test string) bool { return taskOf(test).file == one.file && !passed[test] }
+		switch {
+		case one.open() || failed[one.file] || slices.ContainsFunc(all, incomplete):
+		case raceDetector():
+			fmt.Printf("done: %s\nWhat you learned: %s\nCompare your solution with %s.\n", one.file, one.learned, one.solution)
+		default:
+			fmt.Printf("no failure found in %s\n", one.file)
+		}
+	}
 	if status == 0 && !raceDetector() {
-		fmt.Println("no failure found, but data races were not checked: the check\n" + noDetector)
+		fmt.Println("but data races were not checked: the check\n" + noDetector)
 		status = 1 // otherwise go test prints "ok" and hides this message
 	}
-	for _, one := range tasks {
-		its := slices.DeleteFunc(slices.Clone(all), func(test string) bool { return taskOf(test).file != one.file })
-		complete := !slices.ContainsFunc(its, func(test string) bool { return !passed[test] })
-		if !one.open() && complete && !failed[one.file] && len(findings) == 0 && raceDetector() {
-			fmt.Printf("done: %s\nWhat you learned: %s\nCompare your solution with %s.\n", one.file, one.learned, one.solution)
-		}
+	if temporary != "" {
+		os.RemoveAll(temporary)
 	}
 	os.Exit(status)
 }
@@ -163,6 +171,7 @@ const lookAt = "look at: "
 // first round. Then it knows which failure to report as the likely cause.
 func runAll() {
 	rounds++
+	progress("%d checks, each in a process of its own, and go vet", len(names))
 	var vetted sync.WaitGroup
 	if rounds == 1 {
 		vetted.Go(func() { findings = vet() })
@@ -173,6 +182,7 @@ func runAll() {
 	})
 	vetted.Wait()
 	if len(again) > 0 && len(findings) == 0 && !slices.ContainsFunc(names, func(name string) bool { return results[name] != nil }) {
+		progress("again, on a copy of the file with runtime.Gosched() between its statements")
 		binary, err := interleavedCopy()
 		for name, f := range runChecks(binary, again) {
 			if err != nil {
@@ -185,6 +195,13 @@ func runAll() {
 		}
 	}
 	report()
+}
+
+// progress says what takes time. Only go test -v shows it before the end.
+func progress(format string, args ...any) {
+	if testing.Verbose() && rounds == 1 {
+		fmt.Printf(format+" …\n", args...)
+	}
 }
 
 // report writes the text of each failure, and puts the most likely cause first.
@@ -310,6 +327,7 @@ var interleavedCopy = sync.OnceValues(func() (binary string, err error) {
 	if err != nil {
 		return "", err
 	}
+	temporary = dir
 	replace := make(map[string]string)
 	for _, of := range tasks {
 		if !of.interleave || of.open() {
@@ -382,31 +400,39 @@ const (
 	busy     = "check: still running"
 )
 
-// watch ends a check that will not end by itself, without a limit on its time, which
-// a loaded machine could miss. A synctest bubble reports its own deadlocks, but not
-// those with a mutex: there every goroutine is blocked, seen in several snapshots.
-// And a check that uses the CPU for too long is still running. (Where the CPU
-// time cannot be read, it is the time that passes, and the limit is higher.)
+// watch ends a check that will not end by itself. It has no limit on the time, which
+// a loaded machine could miss, but looks at snapshots of all goroutines. A synctest
+// bubble reports its own deadlocks, but not those with a mutex: then every goroutine
+// is blocked, ten times in a row. And a check that uses too much CPU time is still
+// running. (Where the CPU time cannot be read, the limit is on the time, and higher.)
 func watch() {
 	began := time.Now()
 	for idle := 0; ; {
-		time.Sleep(50 * time.Millisecond)
+		asked := false // by settle
+		select {
+		case asked = <-settling:
+		case <-time.After(50 * time.Millisecond):
+		}
 		all := stacks()
-		if idle++; !blocked(all) {
+		for pause := 20 * time.Microsecond; asked && !blocked(all) && !tooBusy(began); pause = min(2*pause, 5*time.Millisecond) {
+			time.Sleep(pause)
+			all = stacks()
+		}
+		if idle++; asked || !blocked(all) {
 			idle = 0
 		}
-		why := ""
-		if idle == 10 {
-			why = stuck
-		} else if used, ok := cpuTime(); ok && used > cpuLimit || !ok && time.Since(began) > 5*cpuLimit {
-			why = busy
-		}
-		if why != "" {
-			if text := expected.Load(); text != nil && why == stuck {
+		switch {
+		case tooBusy(began):
+			fmt.Printf("%s\n\n%s", busy, all)
+			os.Exit(2)
+		case idle == 10:
+			if text := expected.Load(); text != nil {
 				fmt.Printf("    check_test.go:0: %s\n", strings.ReplaceAll(*text, "\n", "\n        "))
 			}
-			fmt.Printf("%s\n\n%s", why, all)
+			fmt.Printf("%s\n\n%s", stuck, all)
 			os.Exit(2)
+		case asked:
+			settled <- true
 		}
 	}
 }
@@ -422,10 +448,13 @@ var expected atomic.Pointer[string]
 // settle returns when all other goroutines are blocked. Unlike synctest.Wait it
 // also counts those that wait for a mutex, and it works outside a bubble.
 func settle() {
-	for !blocked(stacks()) {
-		runtime.Gosched()
-	}
+	settling <- true
+	<-settled
 }
+
+// To watch and back. They are made outside any bubble: a goroutine that blocks on
+// them stops the clock of its bubble.
+var settling, settled = make(chan bool), make(chan bool)
 
 func stacks() string {
 	for size := 1 << 16; ; size *= 2 {
@@ -436,35 +465,32 @@ func stacks() string {
 	}
 }
 
-// blocked reports whether all goroutines but the caller and watch are blocked.
-// All of them were stopped for the snapshot, so that it is exact.
+// blocked reports whether all goroutines are blocked, but for the caller, which comes
+// first. All of them were stopped for the snapshot, so that it is exact.
 func blocked(all string) bool {
-	for i, m := range goroutine.FindAllStringSubmatch(all, -1) {
-		if i == 0 || strings.Contains(m[3], ".watch()") { // the first is the caller
-			continue
-		}
-		if !blocking.MatchString(m[1]) {
+	for _, one := range strings.Split(all, "\n\n")[1:] {
+		_, state, _ := strings.Cut(one, "[")
+		state, _, _ = strings.Cut(state, "]")
+		if state != "" && !strings.HasPrefix(state, "chan ") && !strings.HasPrefix(state, "select") && !strings.HasPrefix(state, "sync") &&
+			!(strings.HasPrefix(state, "sleep") && strings.Contains(state, "bubble")) {
 			return false
 		}
 	}
 	return true
 }
 
-var (
-	goroutine = regexp.MustCompile(`(?m)^goroutine \d+ .*\[(([^],]*)[^]]*)\]:\n((?:.+\n)+)`)
-	blocking  = regexp.MustCompile(`^(chan|select|sync|semacquire|sleep.*bubble)`)
-)
+var goroutine = regexp.MustCompile(`(?m)^goroutine \d+ .*\[(([^],]*)[^]]*)\]:\n((?:.+\n)+)`)
 
-// cpuTime returns the CPU time that this process has used, on Linux.
-func cpuTime() (time.Duration, bool) {
-	stat, err := os.ReadFile("/proc/self/stat")
+// tooBusy reports whether this process has used up its CPU time.
+func tooBusy(began time.Time) bool {
+	stat, err := os.ReadFile("/proc/self/stat") // on Linux
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if err != nil || len(fields) < 13 {
-		return 0, false
+		return time.Since(began) > 5*cpuLimit
 	}
-	user, err1 := strconv.Atoi(string(fields[11]))
-	system, err2 := strconv.Atoi(string(fields[12]))
-	return time.Duration(user+system) * 10 * time.Millisecond, err1 == nil && err2 == nil
+	user, _ := strconv.Atoi(string(fields[11]))
+	system, _ := strconv.Atoi(string(fields[12]))
+	return time.Duration(user+system)*10*time.Millisecond > cpuLimit
 }
 
 // In the parent: what the output of a child means.
@@ -516,11 +542,8 @@ func explain(out string, of task) *failure {
 	const whatFor = "these lines: what does each of them wait for, and which goroutine should make it happen?"
 	switch {
 	case strings.Contains(out, busy):
-		if runs := atLines(func(g frame) bool { return g.runs }); runs != "" {
-			waits = runs
-		}
-		return &failure{what: tooLong + " after " + cpuLimit.String() + " of CPU time" + waits,
-			look: "these lines: does a loop check a condition again and again (busy-wait)? Block on a channel or a WaitGroup instead"}
+		return &failure{what: tooLong + " after " + cpuLimit.String() + " of CPU time" + atLines(func(g frame) bool { return g.runs || strings.Contains(g.line, "(sleep)") }),
+			look: "these lines: does a loop check a condition again and again (busy-wait, polling)? Block on a channel or a WaitGroup instead"}
 	case strings.Contains(out, stuck) && strings.Contains(waits, "Mutex."):
 		f := &failure{what: "no goroutine can proceed: " + strings.TrimPrefix(waits, ", at ")}
 		held := ""

@@ -1,4 +1,4 @@
-// Fails with: data race: two goroutines access the same memory concurrently
+// Fails with: , at newsletter.go:18
 
 package exercise
 

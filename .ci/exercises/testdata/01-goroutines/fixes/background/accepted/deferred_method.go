@@ -1,3 +1,5 @@
+// Accepted: the deferred function is a method, and Add and Done instead of Go
+
 package exercise
 
 import (

@@ -1,3 +1,5 @@
+// Accepted: Add before the go statement
+
 package exercise
 
 import (

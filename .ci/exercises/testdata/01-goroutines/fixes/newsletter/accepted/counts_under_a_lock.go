@@ -1,3 +1,5 @@
+// Accepted: a list of channels under a mutex instead of a WaitGroup
+
 package exercise
 
 import (

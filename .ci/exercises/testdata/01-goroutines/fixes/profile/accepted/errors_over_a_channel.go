@@ -1,3 +1,5 @@
+// Accepted: the errors arrive over a buffered channel
+
 package exercise
 
 // A Profile is what the account page of a web shop shows about a customer.

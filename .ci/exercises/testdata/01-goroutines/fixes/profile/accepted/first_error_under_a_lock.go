@@ -1,3 +1,5 @@
+// Accepted: a mutex guards err, which keeps the first error
+
 package exercise
 
 import "sync"

@@ -1,3 +1,5 @@
+// Accepted: one receive for each shop
+
 package exercise
 
 // An Offer is what one shop asks for a product.

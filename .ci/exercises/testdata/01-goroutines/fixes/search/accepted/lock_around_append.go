@@ -1,3 +1,5 @@
+// Accepted: a mutex around the append only
+
 package exercise
 
 import "sync"

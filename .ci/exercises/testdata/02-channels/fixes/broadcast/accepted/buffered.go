@@ -1,3 +1,5 @@
+// Accepted: buffered channels
+
 package exercise
 
 // Broadcast passes every price on to n subscribers and returns their channels.

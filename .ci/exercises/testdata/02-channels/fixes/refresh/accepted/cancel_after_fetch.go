@@ -1,3 +1,5 @@
+// Accepted: cancel is called right after fetch
+
 package exercise
 
 import (

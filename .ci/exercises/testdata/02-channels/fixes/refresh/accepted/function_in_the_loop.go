@@ -1,3 +1,5 @@
+// Accepted: a function literal in the loop
+
 package exercise
 
 import (

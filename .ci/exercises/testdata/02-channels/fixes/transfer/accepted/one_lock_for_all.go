@@ -1,3 +1,5 @@
+// Accepted: one lock for all transfers
+
 package exercise
 
 import (
