@@ -61,9 +61,9 @@ const asChild = "EXERCISE_CHECK"
 
 // Shared by TestMain and alone, which run sequentially.
 var (
-	names    []string            // of the selected tests whose file was changed, in their order
-	findings []string            // of go vet
-	results  map[string]*failure // of the current round; nil: passed. A test removes its own.
+	names    []string                    // of the selected tests whose file was changed, in their order
+	findings = make(map[string][]string) // of go vet, by file
+	results  map[string]*failure         // of the current round; nil: passed. A test removes its own.
 	rounds   int
 	failed   = make(map[string]bool) // by file
 	passed   = make(map[string]bool) // by test
@@ -102,7 +102,7 @@ func TestMain(m *testing.M) {
 	for _, one := range tasks {
 		incomplete := func(test string) bool { return taskOf(test).file == one.file && !passed[test] }
 		switch {
-		case one.open() || failed[one.file] || slices.ContainsFunc(all, incomplete):
+		case one.open() || failed[one.file] || len(findings[one.file]) > 0 || slices.ContainsFunc(all, incomplete):
 		case raceDetector():
 			fmt.Printf("done: %s\nWhat you learned: %s\nCompare your solution with %s.\n", one.file, one.learned, one.solution)
 		default:
@@ -168,20 +168,21 @@ func alone(t *testing.T, look string, check func(t *testing.T)) {
 const lookAt = "look at: "
 
 // runAll runs the selected checks, a few at a time, and go vet beside them in the
-// first round. Then it knows which failure to report as the likely cause.
+// first round; then, for a task that passes, its checks on an interleaved copy.
 func runAll() {
 	rounds++
 	progress("%d checks, each in a process of its own, and go vet", len(names))
 	var vetted sync.WaitGroup
 	if rounds == 1 {
-		vetted.Go(func() { findings = vet() })
+		vetted.Go(vet)
 	}
 	results = runChecks(os.Args[0], names)
-	again := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		return !taskOf(name).interleave || results[name] != nil
-	})
 	vetted.Wait()
-	if len(again) > 0 && len(findings) == 0 && !slices.ContainsFunc(names, func(name string) bool { return results[name] != nil }) {
+	again := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		of := taskOf(name)
+		return !of.interleave || len(findings[of.file]) > 0 || len(failuresOf(of)) > 0
+	})
+	if len(again) > 0 {
 		progress("again, on a copy of the file with runtime.Gosched() between its statements")
 		binary, err := interleavedCopy()
 		for name, f := range runChecks(binary, again) {
@@ -194,7 +195,19 @@ func runAll() {
 			results[name] = f
 		}
 	}
-	report()
+	for _, of := range tasks {
+		report(of)
+	}
+}
+
+// failuresOf returns the failures of a task, in the order of its tests.
+func failuresOf(of task) (all []*failure) {
+	for _, name := range names {
+		if f := results[name]; f != nil && taskOf(name).file == of.file {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // progress says what takes time. Only go test -v shows it before the end.
@@ -204,30 +217,28 @@ func progress(format string, args ...any) {
 	}
 }
 
-// report writes the text of each failure, and puts the most likely cause first.
-func report() {
-	var all []*failure
-	for _, name := range names {
-		if f := results[name]; f != nil && !f.canceled {
-			all = append(all, f)
-		}
+// report prints the most likely cause first, if there are several failures of a task:
+// what go vet found, or a data race, or the first failure. It writes their texts.
+func report(of task) {
+	found := findings[of.file]
+	if len(found) > 0 && rounds == 1 {
+		fmt.Printf("Fix this first. go vet reports:\n    %s\n", strings.Join(found, "\n    "))
 	}
-	if len(findings) > 0 && rounds == 1 {
-		fmt.Printf("Fix this first. go vet reports:\n    %s\n", strings.Join(findings, "\n    "))
-	}
+	all := slices.DeleteFunc(failuresOf(of), func(f *failure) bool { return f.canceled })
 	if len(all) == 0 {
 		return
 	}
-	first := max(0, slices.IndexFunc(all, func(f *failure) bool { return f.race }))
-	headline := len(all) > 1 && len(findings) == 0
+	first := all[max(0, slices.IndexFunc(all, func(f *failure) bool { return f.race }))]
+	headline := len(all) > 1 && len(found) == 0
 	if headline {
-		fmt.Printf("%d of %d checks fail. Fix this first:\n    %s\n", len(all), len(names), strings.ReplaceAll(all[first].String(), "\n", "\n    "))
+		fmt.Printf("%s: %d checks fail. Fix this first:\n    %s\n", of.file, len(all), strings.ReplaceAll(first.String(), "\n", "\n    "))
 	}
 	seen := make(map[string]bool)
 	for _, f := range all {
-		same := f.race && all[first].race || f.what == all[first].what
 		switch {
-		case headline && same:
+		case len(found) > 0:
+			f.text = f.what // without an arrow: what go vet found is probably the cause
+		case headline && (f.what == first.what || f.race && first.race):
 			f.text = "here too: the failure above"
 		case seen[f.what]:
 			f.text, _, _ = strings.Cut("here too: "+f.what, "\n")
@@ -255,10 +266,14 @@ func (f *failure) String() string {
 }
 
 // runChecks runs each test in a process of its own, as many at a time as there are
-// CPUs. After one that ran too long it abandons the rest: they would, too.
+// CPUs. After one that ran too long it abandons those of the same task: they would, too.
 func runChecks(binary string, tests []string) map[string]*failure {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	tooLongIn := make(map[string]context.CancelFunc) // by file
+	contexts := make(map[string]context.Context)
+	for _, of := range tasks {
+		contexts[of.file], tooLongIn[of.file] = context.WithCancel(context.Background())
+		defer tooLongIn[of.file]()
+	}
 	all := make(map[string]*failure)
 	var mu sync.Mutex // guards all
 	var next atomic.Int64
@@ -266,9 +281,10 @@ func runChecks(binary string, tests []string) map[string]*failure {
 	for range runtime.NumCPU() {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(tests)); i = next.Add(1) - 1 {
-				f := runCheck(ctx, binary, tests[i])
+				file := taskOf(tests[i]).file
+				f := runCheck(contexts[file], binary, tests[i])
 				if f != nil && strings.HasPrefix(f.what, tooLong) {
-					cancel()
+					tooLongIn[file]()
 				}
 				mu.Lock()
 				all[tests[i]] = f
@@ -285,6 +301,9 @@ func runCheck(ctx context.Context, binary, test string) *failure {
 	if binary != os.Args[0] {
 		procs = 1 // there Gosched passes the CPU to the other goroutines in turn
 	}
+	if ctx.Err() != nil {
+		return &failure{canceled: true}
+	}
 	cmd := exec.CommandContext(ctx, binary, "-test.run=^"+test+"$", "-test.timeout=2m")
 	cmd.Env = append(os.Environ(), asChild+"=1", "GOTRACEBACK=", "GODEBUG=", "GORACE=atexit_sleep_ms=0", fmt.Sprint("GOMAXPROCS=", procs))
 	out, err := cmd.CombinedOutput()
@@ -297,9 +316,9 @@ func runCheck(ctx context.Context, binary, test string) *failure {
 	return explain(string(out), taskOf(test))
 }
 
-// vet returns what go vet says of the changed files. Only its checks for concurrency
-// run, those that go test leaves out.
-func vet() (found []string) {
+// vet sets findings to what go vet reports for the changed files. Only its checks for
+// concurrency run, which go test leaves out.
+func vet() {
 	args := []string{"vet", "-copylocks", "-lostcancel", "-waitgroup", "-defers", "-loopclosure"}
 	if raceDetector() {
 		args = append(args, "-race") // the packages are compiled already
@@ -307,14 +326,11 @@ func vet() (found []string) {
 	out, _ := exec.Command("go", append(args, ".")...).CombinedOutput() // without the go command: none
 	for _, m := range vetLine.FindAllStringSubmatch(string(out), -1) {
 		finding := m[1] + ":" + m[2] + ": " + m[3]
-		for _, name := range names {
-			if taskOf(name).file == m[1] && !slices.Contains(found, finding) {
-				found = append(found, finding)
-				failed[m[1]] = true
-			}
+		changed := slices.ContainsFunc(names, func(name string) bool { return taskOf(name).file == m[1] })
+		if changed && !slices.Contains(findings[m[1]], finding) { // go vet reports for the package and for its test
+			findings[m[1]] = append(findings[m[1]], finding)
 		}
 	}
-	return found
 }
 
 var vetLine = regexp.MustCompile(`(?m)^(?:vet: )?(?:.*[/\\])?(\w+\.go):(\d+):\d+: (.*)`)
@@ -395,7 +411,7 @@ func interleave(source string) (string, error) {
 // In a child process: what watches a check, and what a check may use.
 
 const (
-	cpuLimit = 4 * time.Second // a check needs a tenth of it
+	cpuLimit = 3 * time.Second // no check needs more than a sixth of it
 	stuck    = "check: no goroutine can proceed"
 	busy     = "check: still running"
 )
