@@ -167,7 +167,7 @@ func alone(t *testing.T, look string, check func(t *testing.T)) {
 
 const lookAt = "look at: "
 
-// runAll runs the selected checks, a few at a time, and go vet beside them in the
+// runAll runs the selected checks, a few at a time, and go vet with them in the
 // first round; then, for a task that passes, its checks on an interleaved copy.
 func runAll() {
 	rounds++
