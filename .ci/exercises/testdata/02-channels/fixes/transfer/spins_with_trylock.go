@@ -1,4 +1,4 @@
-// Fails with: a goroutine is still running after 4s of CPU time
+// Fails with: a goroutine is still running after
 
 package exercise
 
