@@ -97,7 +97,7 @@ func TestEachOfManyInputsIsReadWhileTheOthersAreSilent(t *testing.T) {
 			i = len(inputs) - 1 - i
 			otherwise("input %d of %d has a value and the others are silent, but Merge does not receive it", i+1, len(inputs))
 			inputs[i] <- "news"
-			otherwise("Merge received a value of input %d of %d and the others are silent, but Merge does not deliver it\n→ look at section 2.1: a send blocks until the value is received. Does Merge drop a value for which no goroutine waits yet?", i+1, len(inputs))
+			otherwise("Merge received a value of input %d of %d and the others are silent, but Merge does not deliver it\n→ section 2.1: a send blocks until the value is received. Does Merge drop a value for which no goroutine waits yet?", i+1, len(inputs))
 			if v := <-out; v != "news" {
 				t.Fatal(zeroValue)
 			}

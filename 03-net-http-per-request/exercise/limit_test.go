@@ -92,8 +92,8 @@ func (s *site) sends(t *testing.T, user, path, which, right string) (a answer) {
 }
 
 const (
-	aLock   = "\n→ look at hint 2: is a lock held while next works or an answer is written (onelock.go), or not given back on some way out?"
-	noPlace = "\n→ look at point 1 of the task: does it wait for a place, where it should say no? Or is a lock held, or not given back (hint 2)?"
+	aLock   = "\n→ hint 2: is a lock held while next works or an answer is written (onelock.go), or not given back on some way out?"
+	noPlace = "\n→ point 1 of the task: does it wait for a place, where it should say no? Or is a lock held, or not given back (hint 2)?"
 )
 
 // oneEnds lets one of the requests in next end.

@@ -534,8 +534,11 @@ func explain(out string, of task) *failure {
 			look: "these lines: give each goroutine a variable of its own, or guard the shared one with a lock, or pass it over a channel. Read it after the writer has finished"}
 	}
 	if own := saidBy(out); own != "" {
-		if strings.Contains(own, "→ ") { // the check knows better
-			look = ""
+		if what, better, ok := strings.Cut(own, "\n→ "); ok { // the check knows better
+			own, look = what, better
+		}
+		if strings.Contains(out, stuck) {
+			own += holders(goroutines(out, of))
 		}
 		return &failure{what: own, look: look}
 	}
@@ -562,12 +565,7 @@ func explain(out string, of task) *failure {
 			look: "these lines: does a loop check a condition again and again (busy-wait, polling)? Block on a channel or a WaitGroup instead"}
 	case strings.Contains(out, stuck) && strings.Contains(waits, "Mutex."):
 		f := &failure{what: "no goroutine can proceed: " + strings.TrimPrefix(waits, ", at ")}
-		held := ""
-		for _, g := range all {
-			for _, line := range g.holds {
-				held += fmt.Sprintf("\n  a lock is held since %s, by the goroutine at %s", line, g.line)
-			}
-		}
+		held := holders(all)
 		if held == "" {
 			f.what += "\n  no goroutine at these lines holds the lock: one has returned, or panicked, without Unlock"
 			f.look = "each way out of the function that locks: does it unlock there? (defer covers all of them)"
@@ -596,6 +594,18 @@ func explain(out string, of task) *failure {
 		return f
 	}
 	return &failure{what: out, look: look}
+}
+
+// holders says at which line each lock was taken that a goroutine still holds.
+func holders(all []frame) (held string) {
+	for _, g := range all {
+		for _, line := range g.holds {
+			if one := fmt.Sprintf("\n  a lock is held since %s, by the goroutine at %s", line, g.line); !strings.Contains(held, one) {
+				held += one
+			}
+		}
+	}
+	return held
 }
 
 func in(lines []string) string {
