@@ -2,6 +2,8 @@
 // own and explains a failure. What is checked is in the other test file.
 package exercise
 
+//lint:file-ignore U1000 a folder may leave settle and otherwise unused
+
 import (
 	"bytes"
 	"cmp"
@@ -130,7 +132,7 @@ func raceDetector() bool {
 // list returns the names of the tests that match, in the order in which they run.
 func list(match string) []string {
 	cmd := exec.Command(os.Args[0], "-test.list="+match)
-	cmd.Env = append(os.Environ(), asChild+"=1")
+	cmd.Env = append(os.Environ(), asChild+"=1", "GORACE=atexit_sleep_ms=0")
 	out, _ := cmd.Output()
 	return slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool { return !strings.HasPrefix(name, "Test") })
 }
@@ -380,11 +382,17 @@ func interleave(source string) (string, error) {
 	}
 	inserts := map[int]string{fset.Position(file.Name.End()).Offset: `; import interleaving "runtime"`}
 	before := func(list []ast.Stmt) {
-		for _, s := range list {
+		for i, s := range list {
+			call := "interleaving.Gosched(); "
+			if i > 0 {
+				if _, ok := list[i-1].(*ast.GoStmt); ok { // the new goroutine gets some steps ahead
+					call = "for range 20 { interleaving.Gosched() }; "
+				}
+			}
 			switch s.(type) {
 			case *ast.CaseClause, *ast.CommClause: // not statements, though a block lists them
 			default:
-				inserts[fset.Position(s.Pos()).Offset] = "interleaving.Gosched(); "
+				inserts[fset.Position(s.Pos()).Offset] = call
 			}
 		}
 	}
@@ -530,12 +538,19 @@ func explain(out string, of task) *failure {
 			return &failure{race: true, what: "one goroutine closes a channel while another goroutine sends on it" + where,
 				look: "section 2.3 in chapter 02: close it only after the last send. Which goroutine knows that all senders have returned?"}
 		}
+		if strings.Contains(report, "runtime.raceread()") && strings.Contains(report, "runtime.racewrite()") { // only WaitGroup reports so
+			return &failure{race: true, what: "a goroutine calls Add of a WaitGroup while another goroutine calls Wait" + where,
+				look: "section 1.5 in chapter 01: count a goroutine before it starts, with WaitGroup.Go, or with Add before the go statement"}
+		}
 		return &failure{race: true, what: "data race: two goroutines access the same memory concurrently, and one of them writes it" + where,
 			look: "these lines: give each goroutine a variable of its own, or guard the shared one with a lock, or pass it over a channel. Read it after the writer has finished"}
 	}
 	if own := saidBy(out); own != "" {
-		if strings.Contains(own, "→ ") { // the check knows better
-			look = ""
+		if what, better, ok := strings.Cut(own, "\n→ "); ok { // the check knows better
+			own, look = what, better
+		}
+		if strings.Contains(out, stuck) {
+			own += holders(goroutines(out, of))
 		}
 		return &failure{what: own, look: look}
 	}
@@ -562,12 +577,7 @@ func explain(out string, of task) *failure {
 			look: "these lines: does a loop check a condition again and again (busy-wait, polling)? Block on a channel or a WaitGroup instead"}
 	case strings.Contains(out, stuck) && strings.Contains(waits, "Mutex."):
 		f := &failure{what: "no goroutine can proceed: " + strings.TrimPrefix(waits, ", at ")}
-		held := ""
-		for _, g := range all {
-			for _, line := range g.holds {
-				held += fmt.Sprintf("\n  a lock is held since %s, by the goroutine at %s", line, g.line)
-			}
-		}
+		held := holders(all)
 		if held == "" {
 			f.what += "\n  no goroutine at these lines holds the lock: one has returned, or panicked, without Unlock"
 			f.look = "each way out of the function that locks: does it unlock there? (defer covers all of them)"
@@ -596,6 +606,18 @@ func explain(out string, of task) *failure {
 		return f
 	}
 	return &failure{what: out, look: look}
+}
+
+// holders says at which line each lock was taken that a goroutine still holds.
+func holders(all []frame) (held string) {
+	for _, g := range all {
+		for _, line := range g.holds {
+			if one := fmt.Sprintf("\n  a lock is held since %s, by the goroutine at %s", line, g.line); !strings.Contains(held, one) {
+				held += one
+			}
+		}
+	}
+	return held
 }
 
 func in(lines []string) string {
@@ -683,6 +705,11 @@ func held(of task, at string) (lines []string) {
 		switch n := n.(type) {
 		case *ast.FuncLit, *ast.DeferStmt: // runs elsewhere, or at the end
 			return false
+		case *ast.BlockStmt:
+			if len(n.List) > 0 && (line < lineOf(n.Pos()) || lineOf(n.End()) < line) {
+				_, returns := n.List[len(n.List)-1].(*ast.ReturnStmt) // an Unlock there is on another way out
+				return !returns
+			}
 		case *ast.CallExpr:
 			method, ok := n.Fun.(*ast.SelectorExpr)
 			if !ok || lineOf(n.Pos()) >= line {

@@ -2,6 +2,8 @@
 // own and explains a failure. What is checked is in the other test file.
 package exercise
 
+//lint:file-ignore U1000 a folder may leave settle and otherwise unused
+
 import (
 	"bytes"
 	"cmp"
@@ -130,7 +132,7 @@ func raceDetector() bool {
 // list returns the names of the tests that match, in the order in which they run.
 func list(match string) []string {
 	cmd := exec.Command(os.Args[0], "-test.list="+match)
-	cmd.Env = append(os.Environ(), asChild+"=1")
+	cmd.Env = append(os.Environ(), asChild+"=1", "GORACE=atexit_sleep_ms=0")
 	out, _ := cmd.Output()
 	return slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool { return !strings.HasPrefix(name, "Test") })
 }
@@ -380,11 +382,17 @@ func interleave(source string) (string, error) {
 	}
 	inserts := map[int]string{fset.Position(file.Name.End()).Offset: `; import interleaving "runtime"`}
 	before := func(list []ast.Stmt) {
-		for _, s := range list {
+		for i, s := range list {
+			call := "interleaving.Gosched(); "
+			if i > 0 {
+				if _, ok := list[i-1].(*ast.GoStmt); ok { // the new goroutine gets some steps ahead
+					call = "for range 20 { interleaving.Gosched() }; "
+				}
+			}
 			switch s.(type) {
 			case *ast.CaseClause, *ast.CommClause: // not statements, though a block lists them
 			default:
-				inserts[fset.Position(s.Pos()).Offset] = "interleaving.Gosched(); "
+				inserts[fset.Position(s.Pos()).Offset] = call
 			}
 		}
 	}
@@ -529,6 +537,10 @@ func explain(out string, of task) *failure {
 		if strings.Contains(report, "runtime.closechan()") {
 			return &failure{race: true, what: "one goroutine closes a channel while another goroutine sends on it" + where,
 				look: "section 2.3 in chapter 02: close it only after the last send. Which goroutine knows that all senders have returned?"}
+		}
+		if strings.Contains(report, "runtime.raceread()") && strings.Contains(report, "runtime.racewrite()") { // only WaitGroup reports so
+			return &failure{race: true, what: "a goroutine calls Add of a WaitGroup while another goroutine calls Wait" + where,
+				look: "section 1.5 in chapter 01: count a goroutine before it starts, with WaitGroup.Go, or with Add before the go statement"}
 		}
 		return &failure{race: true, what: "data race: two goroutines access the same memory concurrently, and one of them writes it" + where,
 			look: "these lines: give each goroutine a variable of its own, or guard the shared one with a lock, or pass it over a channel. Read it after the writer has finished"}
@@ -693,6 +705,11 @@ func held(of task, at string) (lines []string) {
 		switch n := n.(type) {
 		case *ast.FuncLit, *ast.DeferStmt: // runs elsewhere, or at the end
 			return false
+		case *ast.BlockStmt:
+			if len(n.List) > 0 && (line < lineOf(n.Pos()) || lineOf(n.End()) < line) {
+				_, returns := n.List[len(n.List)-1].(*ast.ReturnStmt) // an Unlock there is on another way out
+				return !returns
+			}
 		case *ast.CallExpr:
 			method, ok := n.Fun.(*ast.SelectorExpr)
 			if !ok || lineOf(n.Pos()) >= line {
