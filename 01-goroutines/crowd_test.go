@@ -40,12 +40,17 @@ func TestBlockedGoroutineTakesAFewKilobytes(t *testing.T) {
 }
 
 // TestThreadTakesManyTimesLongerToStart compares the time to start a thousand
-// goroutines, the shortest of ten, with that of a thousand threads (claim 1.1).
+// goroutines with that of a thousand threads, each the shortest of several
+// times: other programs can only make it longer (claim 1.1).
 func TestThreadTakesManyTimesLongerToStart(t *testing.T) {
 	const n = 1000
-	_, threads, err := threadEach(n)
-	if err != nil {
-		t.Skipf("%d threads in one process: %v", n, err)
+	threads := time.Hour
+	for range 5 {
+		_, took, err := threadEach(n)
+		if err != nil {
+			t.Skipf("%d threads in one process: %v", n, err)
+		}
+		threads = min(threads, took)
 	}
 	out, status, err := runRoleOf(withoutRaceDetector(t), "start", fmt.Sprint(n))
 	var goroutines time.Duration
@@ -131,9 +136,13 @@ func TestMemoryCountsLiveObjectsAndStacks(t *testing.T) {
 	if grown := memory() - before; grown < megabytes || grown > 2*megabytes {
 		t.Errorf("an object of %d bytes adds %d to memory()", megabytes, grown)
 	}
+	with := memory()
 	runtime.KeepAlive(object)
 	object = nil
-	before = memory() // the object is garbage now
+	before = memory()
+	if before > with-megabytes/2 {
+		t.Errorf("memory() is %d while an object of %d bytes is alive, and %d after that: it counts garbage", with, megabytes, before)
+	}
 	var deep func(n int, leave chan struct{}) byte
 	deep = func(n int, leave chan struct{}) byte { // needs a stack of n KB
 		var frame [1 << 10]byte
