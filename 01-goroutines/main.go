@@ -109,7 +109,7 @@ func fewThreads(context.Context) string {
 	crowd.Leave()
 	fmt.Printf(row, "goroutines", "OS threads", "time to start one")
 	fmt.Printf(row, count(*crowdSize)+", blocked", measured(fmt.Sprint(blocked, " threads")), measured(short(took/time.Duration(*crowdSize))))
-	if used, took, err := threadEach(locked); err != nil {
+	if used, took, err := threadEach(locked, runRole); err != nil {
 		fmt.Printf("     %s, each locked to a thread: %v\n", count(locked), err)
 	} else {
 		fmt.Printf(row, count(locked)+", each locked to a thread", measured(fmt.Sprint(used, " threads")), measured(short(took/locked)))
