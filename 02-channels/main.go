@@ -122,8 +122,9 @@ func ownership(context.Context) string {
 		logs[i] = slices.Repeat([]int{512}, 1000)
 	}
 	total := CountOwned(logs...)
-	fmt.Println("     A data race: two goroutines access the same memory, one of them writes,")
-	fmt.Println("     and nothing orders the accesses. Here each goroutine owns its total.")
+	fmt.Print("     A data race: two goroutines access the same memory, one of them writes, and\n" +
+		"     nothing orders the accesses. A mutex orders them: only one goroutine at a\n" +
+		"     time is in the critical section (2.8). Here each goroutine owns its total.\n")
 	fmt.Printf("     4 goroutines counted %s requests, %s bytes\n", measured(count(total.Requests)), measured(count(total.Bytes)))
 	takeaway("With one total for all, n++ (load, add, store) sometimes loses an update:",
 		"too rarely for a test of the total. The race detector reports it:",

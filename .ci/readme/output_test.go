@@ -59,6 +59,31 @@ func TestShownOutputIsThePrograms(t *testing.T) {
 	}
 }
 
+// TestShownRaceReportIsReal compares the lines of the shortened report in the root
+// README with what the race detector prints, but for addresses and the numbers of
+// goroutines.
+func TestShownRaceReportIsReal(t *testing.T) {
+	_, report, _ := strings.Cut(read(t, filepath.Join(root, "README.md")), "```\nRead at ")
+	report, _, _ = strings.Cut(report, "```")
+	varies := regexp.MustCompile(`0x[0-9a-f]+|\+0x[0-9a-f]+|goroutine \d+|Goroutine \d+`)
+	command := goCommand(t.Context(), "test", "-race", "-trimpath", "-v", "-run", "PlainCounter", "./03-net-http-per-request")
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Skipf("needs the race detector: %v\n%s", err, out)
+	}
+	printed := varies.ReplaceAllString(strings.ReplaceAll(string(out), "Write at", "Read at"), "#") // whichever comes first
+	lines := strings.Split("Read at "+strings.TrimSpace(report), "\n")
+	for _, line := range lines {
+		line = strings.TrimSpace(varies.ReplaceAllString(strings.ReplaceAll(line, "write at", "read at"), "#"))
+		if !strings.Contains(strings.ReplaceAll(printed, "write at", "read at"), line) {
+			t.Errorf("README.md shows %q in the race report, which is not in\n%s", line, out)
+		}
+	}
+	if len(lines) != 8 {
+		t.Errorf("the report in README.md has %d lines, want 8", len(lines))
+	}
+}
+
 // claimLine is how a program heads a section.
 var claimLine = regexp.MustCompile(`(?m)^(\d+\.\d+)  (\S.*)$`)
 
