@@ -600,6 +600,8 @@ func explain(out string, of task) *failure {
 			f.look = "section 2.3 in chapter 02: a second close panics. Which goroutine closes the channel, and how often?"
 		case strings.Contains(end, "closed channel"):
 			f.look = "section 2.3 in chapter 02: a send on a closed channel panics. Which goroutine knows that all senders have returned?"
+		case strings.Contains(end, "negative WaitGroup counter"):
+			f.look = "section 1.5 in chapter 01: Done was called more often than Add. Count each goroutine once, before it starts"
 		case strings.HasPrefix(end, "runtime error:"), strings.HasPrefix(end, "sync:"), strings.HasPrefix(end, "assignment to"):
 			f.look = cmp.Or(look, "this line") // it may be the check's own panic, which look explains
 		}

@@ -3,8 +3,8 @@ package exercise
 import "context"
 
 // RunOutbox sends the emails in queue, one at a time, until queue is closed or
-// ctx is done. Once ctx is done it sends no further email: those that are left
-// stay in queue for the next start of the server.
+// ctx is done. It takes no email from queue after it has found ctx done: those
+// that are left stay in queue for the next start of the server.
 func RunOutbox(ctx context.Context, queue <-chan string, send func(email string)) {
 	for {
 		// TODO: after Ctrl-C the server still sends some emails, sometimes many.

