@@ -272,7 +272,7 @@ func capturedVariables(context.Context) string {
 	}
 	takeaway("A function literal captures variables, not values. Since Go 1.22 each",
 		"iteration has its own; before, all shared one. One err that several",
-		"goroutines assign is a data race (chapter 02) and keeps one error at most.")
+		"goroutines assign is a data race (chapter 02), and loses errors.")
 	switch {
 	case slices.Equal(values, []int{0, 1, 2}):
 		return "a"

@@ -178,7 +178,7 @@ func deadlock(context.Context) string {
 		fmt.Println("    ", err)
 		return ""
 	}
-	fmt.Printf("     the same in a server that listens\n       main stays blocked: %s; the runtime reports %s\n",
+	fmt.Printf("     the same in a server that listens\n       main stays in %s; the runtime reports %s\n",
 		measured(state), measured(cmp.Or(reported, "nothing")))
 	takeaway("A deadlock: goroutines wait for an event that none of them can cause. A",
 		"server has a goroutine that waits for the network and could run again, so",
@@ -263,10 +263,10 @@ func lockOrdering(context.Context) string {
 		count(4*each), count(a.Balance()), count(b.Balance()))
 	message, states := runDeadlock("unordered locks")
 	fmt.Printf("     %s\n       %s\n       %s\n", wrong("the paying account first (wrong)"), message, measured(states))
-	takeaway("Each transfer holds one lock and blocks until the other unlocks. Here both",
-		"meet between their two locks, so that it happens in every run; without",
-		"that it is rare. With one order for all locks no cycle can form. (Search",
-		"for: lock ordering, ABBA deadlock.)")
+	takeaway("Each transfer holds one lock and blocks until the other unlocks. Here",
+		"both meet between their two locks, so that it happens in every run;",
+		"without that it is rare. With one order for all locks no cycle can form.",
+		"(Search for: lock ordering, ABBA deadlock.)")
 	return map[bool]string{true: "a"}[strings.Contains(states, "Mutex.Lock")]
 }
 
