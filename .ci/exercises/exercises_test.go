@@ -27,7 +27,7 @@ import (
 const root = "../.."
 
 var (
-	exerciseRuns = flag.Int("exercise-runs", 50, "run the solution of each exercise `n` times with -cpu=1 and n times with -cpu=4")
+	exerciseRuns = flag.Int("exercise-runs", 25, "run the solution of each exercise `n` times with -cpu=1 and n times with -cpu=4")
 	fixRuns      = flag.Int("fix-runs", 5, "the same for each folder of fixes")
 )
 
