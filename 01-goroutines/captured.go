@@ -33,7 +33,8 @@ func OwnErrors(tasks []func() error) error {
 }
 
 // SharedError is the wrong way: all goroutines capture one err. Their writes
-// are a data race, and of several errors one is left.
+// are a data race, and at most one error is left. A task that succeeds can
+// overwrite it with nil.
 func SharedError(tasks []func() error) error {
 	var err error
 	var wg sync.WaitGroup

@@ -32,16 +32,10 @@ var roles = map[string]func(argument string){
 		fmt.Println((memory()-usedMemory)/uint64(n), crowd.Alive(), threads()-usedThreads)
 		crowd.Leave()
 	},
-	// Prints the shortest of ten times, in ns, to start a crowd.
+	// Prints the time in ns to start a crowd.
 	"start": func(argument string) {
 		n, _ := strconv.Atoi(argument)
-		best := time.Hour
-		for range 10 {
-			crowd := NewCrowd()
-			best = min(best, crowd.Grow(n))
-			crowd.Leave()
-		}
-		fmt.Println(best.Nanoseconds())
+		fmt.Println(NewCrowd().Grow(n).Nanoseconds())
 	},
 	// Prints how many threads there are, and the time in ns to start them. The
 	// runtime ends the child where the system refuses n threads.
@@ -52,11 +46,11 @@ var roles = map[string]func(argument string){
 	},
 }
 
-// threadEach starts n goroutines that keep an OS thread each, in a child
-// process. It returns how many threads the child then had, and the time to
+// threadEach starts n goroutines that keep an OS thread each, in a child process
+// that run starts: runRole, or the same for another build. It returns how many threads the child then had, and the time to
 // start them; or an error if the system refuses n threads.
-func threadEach(n int) (threads int, took time.Duration, err error) {
-	out, status, err := runRole("thread each", strconv.Itoa(n))
+func threadEach(n int, run func(role, argument string, env ...string) (string, int, error)) (threads int, took time.Duration, err error) {
+	out, status, err := run("thread each", strconv.Itoa(n))
 	if err != nil {
 		return 0, 0, err
 	}

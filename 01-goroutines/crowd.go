@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A Crowd is a number of goroutines that have started and are blocked, as
-// thousands of idle connections are in a web server. Only Alive may be called
+// A Crowd is a number of goroutines that have started and are blocked, like
+// those of idle connections in a web server. Only Alive may be called
 // concurrently with the other methods.
 type Crowd struct {
 	alive   atomic.Int64

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,7 +44,7 @@ func TestSectionRunsByItsNumber(t *testing.T) {
 	if strings.Contains(out, "\nNext: ") {
 		t.Errorf("what comes next is for the whole lesson, not for single sections:\n%s", out)
 	}
-	if !strings.Contains(out, "at this moment: 1,000\n") {
+	if !strings.Contains(out, "at the same time: 1,000,") {
 		t.Errorf("a flag after a section has no effect:\n%s", out)
 	}
 }
@@ -92,13 +93,32 @@ func TestTraceFileIsATrace(t *testing.T) {
 }
 
 func TestAskDoesNotBlockWithoutATerminal(t *testing.T) {
-	out, status := run(t, "-ask 1.2 1.5")
-	for _, want := range []string{"\n1.2  How many", "     a  about as many", "Answer c: a hundred thousand and more.", "\nRight: 0 of 2.\n"} {
+	input, never, err := os.Pipe() // on which nothing is ever written
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer input.Close()
+	defer never.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	child := exec.CommandContext(ctx, self)
+	child.Stdin = input
+	child.Env = append(os.Environ(), roleVariable+"=command line=-ask 1.2 1.5")
+	b, err := child.CombinedOutput()
+	out, status := string(b), child.ProcessState.ExitCode()
+	if ctx.Err() != nil {
+		t.Fatalf("-ask blocks for input that is not a terminal: %v\n%s", err, out)
+	}
+	for _, want := range []string{"\n1.2  What limits", "     a  the number of CPUs", "Answer c: memory.", "\nRight: 0 of 2.\n"} {
 		if status != 0 || !strings.Contains(out, want) {
 			t.Errorf("exit status %d; want %q in:\n%s", status, want, out)
 		}
 	}
-	if strings.Index(out, "\n1.2  How many") > strings.Index(out, "\n1.2  A hundred thousand") {
+	if strings.Index(out, "\n1.2  What limits") > strings.Index(out, "\n1.2  A hundred thousand") {
 		t.Errorf("the question comes after the claim that answers it:\n%s", out)
 	}
 }

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -25,15 +26,15 @@ func main() {
 	}
 	l := &lesson{
 		folder: "01-goroutines",
-		title:  "01 · Goroutines: cheap enough to start one for each task",
+		title:  "01 · Goroutines: what they cost, what they share, and when they end",
 		about:  "Measures what goroutines cost and shows what follows.",
 		next:   "go run ./02-channels",
 		ask:    quizzes,
 		sections: []section{
 			{"1.1", "A goroutine costs a few kilobytes; an OS thread costs far more.",
-				code{"(c *Crowd) Grow", "<-c.leave", 1}, memoryPerGoroutine},
+				code{"(c *Crowd) Grow", "c.members.Go(", 1}, memoryPerGoroutine},
 			{"1.2", "A hundred thousand goroutines, or a million, can be alive at the same time.",
-				code{"(c *Crowd) Grow", "started.Wait()", 1}, aliveTogether},
+				code{"(c *Crowd) Grow", "c.alive.Add(1)", 3}, aliveTogether},
 			{"1.3", "The scheduler runs them on a few OS threads.",
 				code{"(c *Crowd) Grow", "runtime.LockOSThread", 1}, fewThreads},
 			{"1.4", "A busy or blocked goroutine does not stop the others, even on one CPU.",
@@ -74,8 +75,8 @@ func memoryPerGoroutine(context.Context) string {
 		}
 	}
 	crowd.Leave()
-	takeaway("A small stack, which grows when it must, and some bookkeeping: as much",
-		"for the last goroutine as for the first. 1.3 compares them with threads.")
+	takeaway("Each has a small stack, which grows when needed, and some bookkeeping.",
+		"The last one costs as much as the first. 1.3 compares them with threads.")
 	switch {
 	case each < 1<<10:
 		return "a"
@@ -85,13 +86,15 @@ func memoryPerGoroutine(context.Context) string {
 	return "c"
 }
 
-// aliveTogether counts a crowd while all its goroutines are alive.
+// aliveTogether counts a crowd in a child process while all its goroutines are alive.
 func aliveTogether(context.Context) string {
-	crowd, before := NewCrowd(), memory()
-	crowd.Grow(*crowdSize)
-	alive, each := crowd.Alive(), (memory()-before)/uint64(*crowdSize)
-	crowd.Leave()
-	fmt.Printf("     alive at this moment: %s\n", measured(count(alive)))
+	var each, alive, added int
+	out, _, err := runRole("crowd", fmt.Sprint(*crowdSize))
+	if _, scanErr := fmt.Sscan(out, &each, &alive, &added); err != nil || scanErr != nil {
+		fmt.Println("    ", cmp.Or(err, scanErr))
+		return ""
+	}
+	fmt.Printf("     alive at the same time: %s, in %s\n", measured(count(alive)), measured(size(each*alive)))
 	takeaway("All have started and none has ended: they are blocked on one channel.",
 		fmt.Sprintf("A million would take %s: go run ./01-goroutines -n 1000000", size(each*1_000_000)))
 	if alive < 10_000 { // with -n
@@ -109,7 +112,7 @@ func fewThreads(context.Context) string {
 	crowd.Leave()
 	fmt.Printf(row, "goroutines", "OS threads", "time to start one")
 	fmt.Printf(row, count(*crowdSize)+", blocked", measured(fmt.Sprint(blocked, " threads")), measured(short(took/time.Duration(*crowdSize))))
-	if used, took, err := threadEach(locked); err != nil {
+	if used, took, err := threadEach(locked, runRole); err != nil {
 		fmt.Printf("     %s, each locked to a thread: %v\n", count(locked), err)
 	} else {
 		fmt.Printf(row, count(locked)+", each locked to a thread", measured(fmt.Sprint(used, " threads")), measured(short(took/locked)))
@@ -147,8 +150,8 @@ func preemption(context.Context) string {
 		}
 		fmt.Printf("       %-34s  %s\n", row.with, measured(ran))
 	}
-	takeaway("The scheduler preempts a goroutine that has had its CPU for 10 ms. A turn",
-		fmt.Sprintf("lasted %s on average. The blocked goroutine used no CPU.", short(all/time.Duration(len(turns)))))
+	takeaway("The scheduler looks every 10 ms for a goroutine that has had its CPU for",
+		fmt.Sprintf("10 ms, and preempts it. A turn lasted %s on average.", short(all/time.Duration(len(turns)))))
 	switch {
 	case len(turns) == 2:
 		return "a"
@@ -189,8 +192,8 @@ func mainReturns(context.Context) string {
 		printed[i] = strings.TrimSpace(out)
 		fmt.Printf(row, main.does, measured(fmt.Sprintf("%q", printed[i])), status)
 	}
-	takeaway("Quoted is what the goroutine printed. The wrong main exits with status 0",
-		"and no error, but the work is lost. Use WaitGroup.Go and Wait.")
+	takeaway("The quotes contain what the goroutine printed. The wrong main exits with",
+		"status 0 and no error, but the work is lost. Use WaitGroup.Go and Wait.")
 	if printed[0] == "" {
 		return "c"
 	}
@@ -202,7 +205,7 @@ func concurrencyIsNotParallelism(context.Context) string {
 	const pieces, sleepers, sleep = 64, 1000, 100 * time.Millisecond
 	const row = "     %-39s %10s  %9s\n"
 	cpus := runtime.GOMAXPROCS(0)
-	fmt.Printf(row, "the same computation, by", "took", "speed")
+	fmt.Printf(row, "the same work, by", "took", "speed")
 	rows := []struct {
 		by         string
 		goroutines int
@@ -223,9 +226,9 @@ func concurrencyIsNotParallelism(context.Context) string {
 	took := Share(sleepers, sleepers, func() { time.Sleep(sleep) })
 	fmt.Printf(row, fmt.Sprintf("%s goroutines that sleep %s each", count(sleepers), short(sleep)),
 		measured(short(took)), measured(times(sleepers*sleep, took)))
-	takeaway(fmt.Sprintf("GOMAXPROCS is %d, of %s. Computation gains up to GOMAXPROCS (less", cpus, plural(runtime.NumCPU(), "CPU")),
-		"while other programs use the CPUs): parallelism. Blocked goroutines need",
-		"no CPU; they all wait at the same time: concurrency.")
+	takeaway(fmt.Sprintf("GOMAXPROCS is %d, of %s. Speed is compared with one goroutine.", cpus, plural(runtime.NumCPU(), "CPU")),
+		"Computation gains up to GOMAXPROCS, and less while other programs use the",
+		"CPUs: parallelism. Blocked goroutines wait concurrently.")
 	if took < sleepers*sleep/10 {
 		return "a"
 	}
@@ -259,17 +262,17 @@ func capturedVariables(context.Context) string {
 	const row = "     %-42s %s\n"
 	fmt.Printf(row, "three goroutines that capture", "result")
 	fmt.Printf(row, "i of for i := range 3", measured(fmt.Sprint(values)))
-	fmt.Printf(row, "the same, compiled as Go 1.21 (wrong)", measured(fmt.Sprint(OldLoopVariables(3))))
+	fmt.Printf(row, wrong("one i for all, read after the loop (wrong)"), measured(fmt.Sprint(OldLoopVariables(3))))
 	fmt.Printf(row, "an element of errs each", measured(fmt.Sprint(len(unjoin(OwnErrors(tasksThatFail))), " of 3 errors")))
 	if out, _, err := runRole("shared error", ""); err != nil {
 		fmt.Println("    ", err)
 	} else {
 		line, _, _ := strings.Cut(out, "\n")
-		fmt.Printf(row, "one err for all (wrong)", measured(line))
+		fmt.Printf(row, wrong("one err for all (wrong)"), measured(line))
 	}
 	takeaway("A function literal captures variables, not values. Since Go 1.22 each",
-		"iteration has its own. One err that several goroutines assign is a data",
-		"race (chapter 02), and all errors but one are lost.")
+		"iteration has its own; before, all shared one. One err that several",
+		"goroutines assign is a data race (chapter 02), and loses errors.")
 	switch {
 	case slices.Equal(values, []int{0, 1, 2}):
 		return "a"

@@ -8,8 +8,9 @@ package main
 
 import "sync"
 
-// OldLoopVariables is LoopVariables as Go 1.21 understands it: wrong. The tasks
-// run after the loop, so all of them see the value with which it ended: n.
+// OldLoopVariables is the wrong way in Go 1.21: all iterations share one i. The
+// tasks run after the loop, so that all of them see its last value, n. If they
+// ran during the loop, that would be a data race.
 func OldLoopVariables(n int) []int {
 	seen := make(chan int, n)
 	var tasks []func()

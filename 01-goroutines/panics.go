@@ -31,8 +31,7 @@ func Result(f func() error) <-chan error {
 }
 
 // PanicEndsProgram is the wrong way: it recovers in the goroutine that started
-// the one that panics. The process exits with status 2, whatever its other
-// goroutines are doing.
+// the one that panics. The process exits with status 2.
 func PanicEndsProgram() {
 	defer func() { recover() }() // has no effect on the other goroutine
 	done := make(chan error)

@@ -8,15 +8,15 @@ var quizzes = map[string]quiz{
 		"a few kilobytes",
 		"about a megabyte, as a thread's stack does",
 	}, ""},
-	"1.2": {"How many goroutines can be alive at the same time?", []string{
-		"about as many as the machine has CPUs",
-		"a few thousand",
-		"a hundred thousand and more",
+	"1.2": {"What limits the number of goroutines that are alive at the same time?", []string{
+		"the number of CPUs",
+		"the number of OS threads",
+		"memory",
 	}, ""},
-	"1.3": {"How many OS threads do a hundred thousand blocked goroutines need?", []string{
+	"1.3": {"How many OS threads does a program with 100,000 blocked goroutines need?", []string{
 		"a handful",
 		"about a thousand",
-		"a hundred thousand",
+		"as many as goroutines",
 	}, ""},
 	"1.4": {"Two goroutines compute without a pause, on one CPU. Who runs?", []string{
 		"the first until it is done, then the second",

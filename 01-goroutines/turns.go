@@ -15,8 +15,7 @@ type Turn struct {
 
 // TakeTurns starts goroutines that all compute for d without a pause. It returns
 // the turns they took, each of another goroutine than the one before and beginning
-// where that one ends, and the number of steps that they made in total. On one CPU a turn has many steps; on several
-// CPUs the goroutines run in parallel, and a turn is a step or two.
+// where that one ends, and the number of steps that they made in total.
 func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 	var (
 		mu    sync.Mutex   // guards turns

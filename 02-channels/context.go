@@ -37,8 +37,8 @@ func (c *Call) Run(ctx context.Context, began time.Time) {
 
 // Prices returns a channel that delivers prices until ctx is done or the caller
 // calls stop, which returns when the goroutine that sends them has ended. The
-// caller must call stop: until then the goroutine and the derived context stay,
-// and the parent context keeps a reference to them. Running counts the goroutines.
+// caller must call stop: until then, or until ctx is done, the goroutine and the
+// derived context stay, and ctx refers to them. Running counts the goroutines.
 func Prices(ctx context.Context, running *atomic.Int64) (prices <-chan int, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	c, ended := make(chan int), make(chan struct{})

@@ -18,10 +18,10 @@ func TestCancellationReachesEveryCallBelow(t *testing.T) {
 		left := errors.New("the client has left")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(3*time.Second, func() { cancel(left) })
-		short := &Call{Name: "cache", Timeout: time.Second}
+		short := &Call{Name: "cache", Timeout: time.Second} // the last of its siblings, so that one at a time would be too late
 		long := &Call{Name: "row", Timeout: time.Hour}
 		query := &Call{Name: "query", Timeout: 2 * time.Minute, Calls: []*Call{long}}
-		request := &Call{Name: "request", Calls: []*Call{short, query}}
+		request := &Call{Name: "request", Calls: []*Call{query, short}}
 		began := time.Now()
 		request.Run(ctx, began)
 		if took := time.Since(began); took != 3*time.Second {

@@ -92,13 +92,22 @@ func TestUnorderedLocksDeadlock(t *testing.T) {
 	deadlocks(t, "unordered locks", "[sync.Mutex.Lock]", "[sync.WaitGroup.Wait]")
 }
 
+// locked reports whether a goroutine holds the account's mutex.
+func locked(a *Account) bool {
+	if a.mu.TryLock() {
+		a.mu.Unlock()
+		return false
+	}
+	return true
+}
+
 // TestUnorderedTransferMovesTheAmount: alone, the wrong version is right, which is
 // why its fault is found late.
 func TestUnorderedTransferMovesTheAmount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := &Account{number: 1, balance: 100}, &Account{number: 2, balance: 100}
 		between := false
-		err := TransferUnordered(a, b, 30, func() { between = !a.mu.TryLock() && b.mu.TryLock(); b.mu.Unlock() })
+		err := TransferUnordered(a, b, 30, func() { between = locked(a) && !locked(b) })
 		if err != nil || a.Balance() != 70 || b.Balance() != 130 || !between {
 			t.Errorf("error %v, balances %d and %d, between called between the locks: %t", err, a.Balance(), b.Balance(), between)
 		}

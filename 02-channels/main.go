@@ -41,7 +41,7 @@ func main() {
 				code{"Until", "case <-ctx.Done", 2}, selecting},
 			{"2.6", "The compiler checks the direction in a channel's type.",
 				code{}, direction},
-			{"2.7", "The runtime reports a deadlock only if all goroutines are blocked.",
+			{"2.7", "The runtime reports a deadlock only if no goroutine can ever run again.",
 				code{"Deadlock", "letters :=", 2}, deadlock},
 			{"2.8", "A mutex protects state that stays; a channel passes values on.",
 				code{"(t *MutexTally) Add", "defer t.mu.Unlock", 2}, mutexOrChannel},
@@ -49,11 +49,11 @@ func main() {
 				code{"(c *Call) Run", "ctx, cancel =", 2}, contexts},
 		},
 		further: []section{
-			{"2.10", "A mutex has no owner: locked twice by one goroutine, it blocks forever.",
-				code{"(a *Account) WithdrawLockingTwice", "a.mu.Lock", 3}, lockTwice},
-			{"2.11", "Two locks that are taken in two orders deadlock.",
+			{"2.10", "A goroutine that locks a mutex twice blocks: a mutex has no owner.",
+				code{"(a *Account) Withdraw", "a.mu.Lock", 3}, lockTwice},
+			{"2.11", "Goroutines that take two locks in different orders can deadlock.",
 				code{"Transfer", "first, second", 4}, lockOrdering},
-			{"2.12", "go vet finds what the compiler accepts.",
+			{"2.12", "go vet finds some mistakes that the compiler accepts.",
 				code{}, vetting},
 		},
 	}
@@ -122,8 +122,9 @@ func ownership(context.Context) string {
 		logs[i] = slices.Repeat([]int{512}, 1000)
 	}
 	total := CountOwned(logs...)
-	fmt.Println("     A data race: two goroutines access the same memory, one of them writes,")
-	fmt.Println("     and nothing orders the accesses. Here each goroutine owns its total.")
+	fmt.Print("     A data race: two goroutines access the same memory, one of them writes, and\n" +
+		"     nothing orders the accesses. A mutex orders them: only one goroutine at a\n" +
+		"     time is in the critical section (2.8). Here each goroutine owns its total.\n")
 	fmt.Printf("     4 goroutines counted %s requests, %s bytes\n", measured(count(total.Requests)), measured(count(total.Bytes)))
 	takeaway("With one total for all, n++ (load, add, store) sometimes loses an update:",
 		"too rarely for a test of the total. The race detector reports it:",
@@ -143,7 +144,7 @@ func selecting(context.Context) string {
 	show("a value, or the default", func() (string, error) { v, ok := IfReady(never); return fmt.Sprintf("%q, %t", v, ok), nil })
 	const tries = 1000
 	taken := TakesWhenDone(Until, tries)
-	fmt.Printf("     %s times ctx is done and a value is ready; how often is it taken?\n", count(tries))
+	fmt.Printf("     %s times ctx is done and a value is ready; how often is the value taken?\n", count(tries))
 	fmt.Printf("     by a select %36s times\n", measured(fmt.Sprint(taken)))
 	fmt.Printf("     by a select after a check of ctx.Err() %9s times\n", measured(fmt.Sprint(TakesWhenDone(UntilChecked, tries))))
 	takeaway("One goroutine blocks on several operations, and does not poll. If the",
@@ -177,11 +178,11 @@ func deadlock(context.Context) string {
 		fmt.Println("    ", err)
 		return ""
 	}
-	fmt.Printf("     a server: the same, and a listener\n       %s, and the runtime reports %s\n",
-		measured(state), measured(fmt.Sprintf("%q", reported)))
-	takeaway("A deadlock: goroutines block one another, and none can continue. A server",
-		"has a goroutine that waits for the network and could wake others, so the",
-		"runtime does not report a handler that is stuck: a goroutine leak.")
+	fmt.Printf("     the same in a server that listens\n       main stays in %s; the runtime reports %s\n",
+		measured(state), measured(cmp.Or(reported, "nothing")))
+	takeaway("A deadlock: goroutines wait for an event that none of them can cause. A",
+		"server has a goroutine that waits for the network and could run again, so",
+		"the runtime does not report a handler that is stuck: a goroutine leak.")
 	return map[bool]string{true: "c", false: "a"}[reported == ""]
 }
 
@@ -210,8 +211,8 @@ func mutexOrChannel(context.Context) (supported string) {
 		fmt.Printf(row, way.name, count(way.tally.Total()), measured(short(add)), measured(short(read)))
 	}
 	takeaway("Between Lock and Unlock, in the critical section, at most one goroutine",
-		"runs: mutual exclusion. State that stays: a mutex, or an atomic for one number.",
-		"A value that moves on to another goroutine: a channel.")
+		"runs: mutual exclusion. State that stays: a mutex, or an atomic for one",
+		"number. A value that moves on to another goroutine: a channel.")
 	return supported
 }
 
@@ -227,7 +228,7 @@ func contexts(ctx context.Context) string {
 	request.Run(ctx, time.Now())
 	fmt.Printf("     %-34s %8s   %s\n", "call", "done", "cause")
 	drawCalls(request, "", "")
-	fmt.Print("     10 functions read one price of a stream; goroutines that are left\n")
+	fmt.Print("     10 calls read one price each; goroutines that still run after that\n")
 	fmt.Printf("       %-32s %2d\n", "each defers stop()", LeftRunning(10, FirstPrice))
 	fmt.Printf("       %-32s %2d\n", wrong("each discards stop (wrong)"), LeftRunning(10, FirstPriceNeverStopped))
 	takeaway("Cancellation goes down the tree, never up. A call gets no more time than",
@@ -262,10 +263,10 @@ func lockOrdering(context.Context) string {
 		count(4*each), count(a.Balance()), count(b.Balance()))
 	message, states := runDeadlock("unordered locks")
 	fmt.Printf("     %s\n       %s\n       %s\n", wrong("the paying account first (wrong)"), message, measured(states))
-	takeaway("Each transfer holds one lock and waits for the other's. In the wrong",
-		"version they meet between their two locks, so it deadlocks in every run;",
-		"without that, in one of very many. With one order for all locks no cycle",
-		"can form. (Search for: lock ordering, ABBA deadlock.)")
+	takeaway("Each transfer holds one lock and blocks until the other unlocks. Here",
+		"both meet between their two locks, so that it happens in every run;",
+		"without that it is rare. With one order for all locks no cycle can form.",
+		"(Search for: lock ordering, ABBA deadlock.)")
 	return map[bool]string{true: "a"}[strings.Contains(states, "Mutex.Lock")]
 }
 
@@ -286,8 +287,8 @@ func vetting(context.Context) string {
 			fmt.Println("       no finding")
 		}
 	}
-	takeaway("go test runs a part of vet; go vet ./... runs all of it. It does not see",
-		"everything: defer mu.Lock() locks twice and is found by Staticcheck",
-		"(SA2003). The files are in 02-channels/vetted, with the right versions.")
+	takeaway("go test runs a few of vet's checks, and none of these four: run go vet",
+		"./... too. It does not find all: defer mu.Lock() locks twice, and",
+		"Staticcheck reports it (SA2003). The files are in 02-channels/vetted.")
 	return map[bool]string{true: "c"}[len(findings["deferred_lock.go"]) == 0]
 }

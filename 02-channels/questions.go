@@ -43,10 +43,10 @@ var quizzes = map[string]quiz{
 		"a number with a mutex",
 		"a goroutine that owns the number, with a channel",
 	}, ""},
-	"2.9": {"A request has 30 ms left; a call below asks for a minute. When does it end?", []string{
-		"after a minute",
+	"2.9": {"A request has 30 ms left; a call below asks for 1 min. When is it canceled?", []string{
+		"after 1 min",
 		"after 30 ms",
-		"never, unless it calls cancel",
+		"when the call invokes cancel",
 	}, ""},
 	"2.10": {"A method that holds a mutex calls one that locks it, too. What happens?", []string{
 		"Lock returns: this goroutine already holds the mutex",

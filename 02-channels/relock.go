@@ -38,8 +38,8 @@ func (a *Account) Withdraw(amount int) error {
 }
 
 // WithdrawLockingTwice is wrong: Balance locks a.mu, which this goroutine holds
-// already. A mutex has no owner, so Lock does not know that, and blocks until
-// the mutex is unlocked: forever.
+// already. A mutex has no owner, so Lock cannot know that. It blocks until
+// another goroutine unlocks the mutex, and here none can.
 func (a *Account) WithdrawLockingTwice(amount int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -130,4 +130,16 @@ func TestSelectTakesOneOfSeveralAtRandom(t *testing.T) {
 	if taken := TakesWhenDone(Until, 1000); taken == 0 || taken == 1000 {
 		t.Errorf("with both cases ready, select took the value %d of 1000 times; want it to choose at random", taken)
 	}
+	first := 0
+	for range 1000 {
+		a, b := make(chan string, 1), make(chan string, 1)
+		a <- "a"
+		b <- "b"
+		if First(a, b) == "a" {
+			first++
+		}
+	}
+	if first == 0 || first == 1000 {
+		t.Errorf("with both channels ready, First took the value of a %d of 1000 times; want it to choose at random", first)
+	}
 }

@@ -8,7 +8,7 @@ import "sync"
 func CountShared(logs ...[]int) Total {
 	var all Total
 	var wg sync.WaitGroup
-	start := make(chan struct{}) // closed when all have started, so that none is done before another begins
+	start := make(chan struct{}) // closed after the last goroutine is created: none can be done before
 	for _, log := range logs {
 		wg.Go(func() {
 			<-start

@@ -39,8 +39,7 @@ func (t *MutexTally) Total() int {
 }
 
 // RWMutexTally lets several goroutines read at the same time, and one write
-// while none reads. That costs more per operation than a Mutex and is worth it
-// only if reading takes long and writing is rare.
+// while none reads.
 type RWMutexTally struct {
 	mu sync.RWMutex
 	n  int // guarded by mu

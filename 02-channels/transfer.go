@@ -4,7 +4,7 @@ import "sync"
 
 // Transfer moves amount between two different accounts, or returns
 // ErrInsufficient. All transfers lock the account with the lower number first
-// (lock ordering), so no cycle of goroutines that wait for one another can form.
+// (lock ordering), so that goroutines cannot block one another in a cycle.
 func Transfer(from, to *Account, amount int) error {
 	first, second := from, to
 	if second.number < first.number {
@@ -23,9 +23,9 @@ func Transfer(from, to *Account, amount int) error {
 }
 
 // TransferUnordered is wrong: it locks from first. Of two concurrent transfers
-// in opposite directions each can lock its first account, and then both wait for
-// the account that the other one holds: a deadlock. Between is called between
-// the two locks; it makes certain what otherwise happens rarely.
+// in opposite directions each can lock its first account, and then each blocks
+// until the other unlocks: a deadlock. Between is called between the two locks:
+// if the transfers meet there, they deadlock in every run, and not in a few.
 func TransferUnordered(from, to *Account, amount int, between func()) error {
 	from.mu.Lock()
 	defer from.mu.Unlock()

@@ -121,7 +121,7 @@ func failure(context.Context) string {
 	_, why, _ := strings.Cut(rest, " ")
 	fmt.Printf("     log of fixed    %s\n                     %s\n", head, why)
 	takeaway("A bare goroutine has no caller to return an error to, and net/http",
-		"recovers only in its own goroutine. Recover in yours; log and count errors.")
+		"recovers only in its own. Recover in yours, and log and count its errors.")
 	leaky.end()
 	fixed.end()
 	if status != 0 {

@@ -105,7 +105,7 @@ func TestEmptyJournalAndUnwritableDirectory(t *testing.T) {
 	if contents, cut, err := replayed(write(t, nil)); err != nil || len(contents)+int(cut) > 0 {
 		t.Errorf("an empty journal: %q, %d, %v", contents, cut, err)
 	}
-	file := write(t, []byte("a file where a directory should be"))
+	file := write(t, nil) // where a directory should be
 	if _, err := OpenBroker(BrokerConfig{Dir: file, Backlog: 1, Lease: time.Second, Log: slog.New(slog.DiscardHandler)}); err == nil {
 		t.Error("a broker opened a directory that is none")
 	}

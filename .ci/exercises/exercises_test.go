@@ -1,6 +1,6 @@
-// Package exercises checks the checks of the exercises: as they come they are
-// open, the answers pass them every time, and each wrong answer in testdata fails
-// with the words that are meant for it. A wrong answer that passes is a bug in the check.
+// Package exercises tests the checks of the exercises and fixes: an unmodified task is
+// open, the solution passes every time, and each wrong answer in testdata fails with
+// the words that its first line requires. A wrong answer that passes is a bug in the check.
 //
 //	go test ./.ci/exercises
 package exercises
@@ -8,10 +8,17 @@ package exercises
 import (
 	"bytes"
 	"context"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,187 +26,329 @@ import (
 
 const root = "../.."
 
-// The answers are checked so often. More: go test ./.ci/exercises -run Answer
-const times = "-count=100"
+var (
+	exerciseRuns = flag.Int("exercise-runs", 25, "run the solution of each exercise `n` times with -cpu=1 and n times with -cpu=4")
+	fixRuns      = flag.Int("fix-runs", 5, "the same for each folder of fixes")
+)
 
-// An Exercise is one folder that a learner works in.
-type Exercise struct {
+// A Package is a folder in which a learner works: exercise or fixes.
+type Package struct {
 	Chapter string // such as 05-worker-pool
+	Kind    string // exercise or fixes
 	Dir     string
-	File    string // the one to change
+	Tasks   []Task
 }
 
-// exercises returns the exercise of each chapter.
-func exercises(t *testing.T) (all []Exercise) {
+func (p Package) Name() string { return p.Chapter + "/" + p.Kind }
+
+// A Task is one file to change, as the package's test file declares it.
+type Task struct {
+	Name     string // empty in an exercise
+	File     string
+	Solution string
+	Learned  string
+}
+
+// testdata returns the folder with the task's wrong answers; accepted/ in it has right ones.
+func (p Package) testdata(task Task) string {
+	return filepath.Join("testdata", p.Chapter, p.Kind, strings.ToLower(task.Name))
+}
+
+// packages returns those of all chapters.
+func packages(t *testing.T) (all []Package) {
 	t.Helper()
-	chapters, err := filepath.Glob(filepath.Join(root, "[0-9][0-9]-*"))
-	if err != nil || len(chapters) != 7 {
-		t.Fatalf("%d chapters, %v", len(chapters), err)
-	}
-	for _, chapter := range chapters {
-		e := Exercise{Chapter: filepath.Base(chapter), Dir: filepath.Join(chapter, "exercise")}
-		files, _ := filepath.Glob(filepath.Join(e.Dir, "*.go"))
-		for _, file := range files {
-			if !strings.HasSuffix(file, "_test.go") {
-				if e.File != "" {
-					t.Errorf("%s has two files to change, %s and %s", e.Dir, e.File, filepath.Base(file))
-				}
-				e.File = filepath.Base(file)
+	for _, kind := range []string{"exercise", "fixes"} {
+		dirs, err := filepath.Glob(filepath.Join(root, "[0-9][0-9]-*", kind))
+		if err != nil || kind == "exercise" && len(dirs) != 7 {
+			t.Fatalf("%d folders named %s, %v", len(dirs), kind, err)
+		}
+		for _, dir := range dirs {
+			p := Package{Chapter: filepath.Base(filepath.Dir(dir)), Kind: kind, Dir: dir, Tasks: tasks(t, dir)}
+			if kind == "exercise" && len(p.Tasks) != 1 || len(p.Tasks) == 0 {
+				t.Errorf("%s has %d tasks", p.Name(), len(p.Tasks))
 			}
+			all = append(all, p)
 		}
-		if e.File == "" {
-			t.Errorf("%s has no exercise", e.Chapter)
-			continue
-		}
-		all = append(all, e)
 	}
 	return all
 }
 
-// check runs the exercise's check in a copy, with text in place of the file to change.
-func (e Exercise) check(t *testing.T, text string, args ...string) (out string, ok bool) {
+// tasks returns what the variable tasks in one of the folder's test files declares.
+func tasks(t *testing.T, dir string) (all []Task) {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || spec.Names[0].Name != "tasks" || len(spec.Values) != 1 {
+				return true
+			}
+			for _, element := range spec.Values[0].(*ast.CompositeLit).Elts {
+				fields := make(map[string]string)
+				for _, field := range element.(*ast.CompositeLit).Elts {
+					kv := field.(*ast.KeyValueExpr)
+					if literal, ok := kv.Value.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+						fields[kv.Key.(*ast.Ident).Name], _ = strconv.Unquote(literal.Value)
+					}
+				}
+				all = append(all, Task{Name: fields["name"], File: fields["file"], Solution: fields["solution"], Learned: fields["learned"]})
+			}
+			return false
+		})
+	}
+	return all
+}
+
+// check runs the package's check in a copy of its folder, with other text in some files.
+func (p Package) check(t *testing.T, texts map[string]string, args ...string) (out string, ok bool) {
 	t.Helper()
 	dir := t.TempDir()
-	copied := filepath.Join(dir, e.Chapter, "exercise")
-	if err := os.CopyFS(copied, os.DirFS(e.Dir)); err != nil {
+	copied := filepath.Join(dir, p.Chapter, p.Kind)
+	if err := os.CopyFS(copied, os.DirFS(p.Dir)); err != nil {
 		t.Fatal(err)
 	}
-	for file, content := range map[string]string{
-		filepath.Join(dir, "go.mod"):  read(t, filepath.Join(root, "go.mod")),
-		filepath.Join(copied, e.File): text,
-	} {
-		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+	files := map[string]string{filepath.Join(dir, "go.mod"): read(t, filepath.Join(root, "go.mod"))}
+	for name, text := range texts {
+		files[filepath.Join(copied, name)] = text
+	}
+	for name, text := range files {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-race"}, append(args, "./"+e.Chapter+"/exercise")...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-race"}, append(args, "./"+p.Chapter+"/"+p.Kind)...)...)
 	cmd.Dir = dir
 	b, err := cmd.CombinedOutput()
 	if bytes.Contains(b, []byte("[build failed]")) || bytes.Contains(b, []byte("[setup failed]")) {
-		t.Fatalf("it does not build:\n%s", b)
+		t.Fatalf("the copy does not build:\n%s", b)
 	}
 	return string(b), err == nil
 }
 
-// TestUntouchedIsOpen and says so.
-func TestUntouchedIsOpen(t *testing.T) {
-	needsRaceDetector(t)
-	for _, e := range exercises(t) {
-		t.Run(e.Chapter, func(t *testing.T) {
-			text := read(t, filepath.Join(e.Dir, e.File))
-			if !strings.Contains(text, "// TODO") {
-				t.Errorf("%s does not say where to begin", e.File)
-			}
-			if out, ok := e.check(t, text); !ok || !strings.Contains(out, "[no tests to run]") {
-				t.Errorf("as it comes:\n%s", out)
-			}
-			if out, ok := e.check(t, strings.ReplaceAll(text, "\n", "\r\n")); !ok || !strings.Contains(out, "[no tests to run]") {
-				t.Errorf("as it comes, with the line ends of Windows:\n%s", out)
-			}
-			if out, ok := e.check(t, text+"\n// begun\n"); ok {
-				t.Errorf("begun and not done, it passes:\n%s", out)
-			}
-		})
-	}
-}
+const open = "[no tests to run]"
 
-// TestAnswersPassEveryTime runs each ANSWER.md a hundred times, on one processor and on four.
-func TestAnswersPassEveryTime(t *testing.T) {
+func TestUnmodifiedTaskIsOpen(t *testing.T) {
 	needsRaceDetector(t)
-	for _, e := range exercises(t) {
-		t.Run(e.Chapter, func(t *testing.T) {
-			if out, ok := e.check(t, e.answer(t), times, "-cpu=1,4", "-timeout=19m"); !ok || strings.Contains(out, "no tests to run") {
-				t.Errorf("the answer fails:\n%s", out)
-			}
-		})
-	}
-}
-
-// TestWithoutTheRaceDetectorNothingIsEnough: not even the answer gets an "ok", behind
-// which go test hides that half of the check is missing.
-func TestWithoutTheRaceDetectorNothingIsEnough(t *testing.T) {
-	for _, e := range exercises(t) {
-		t.Run(e.Chapter, func(t *testing.T) {
+	for _, p := range packages(t) {
+		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
-			if out, ok := e.check(t, e.answer(t), "-race=false"); ok || !strings.Contains(out, "nothing wrong is found") || !strings.Contains(out, "needs the race detector") {
-				t.Errorf("without the race detector the answer gets:\n%s", out)
+			windows := make(map[string]string)
+			for _, task := range p.Tasks {
+				text := read(t, filepath.Join(p.Dir, task.File))
+				windows[task.File] = strings.ReplaceAll(text, "\n", "\r\n")
+				if p.Kind == "exercise" && !strings.Contains(text, "// TODO") {
+					t.Errorf("%s has no TODO comment where the learner should begin", task.File)
+				}
+			}
+			if out, ok := p.check(t, nil); !ok || !strings.Contains(out, open) {
+				t.Errorf("unmodified:\n%s", out)
+			}
+			if out, ok := p.check(t, windows); !ok || !strings.Contains(out, open) {
+				t.Errorf("unmodified, with the line ends of Windows:\n%s", out)
 			}
 		})
 	}
 }
 
-// answer returns the code in ANSWER.md.
-func (e Exercise) answer(t *testing.T) string {
-	t.Helper()
-	_, after, ok := strings.Cut(read(t, filepath.Join(e.Dir, "ANSWER.md")), "```go "+e.File+"\n")
-	code, _, closed := strings.Cut(after, "\n```\n")
-	if !ok || !closed {
-		t.Fatalf("ANSWER.md has no %s", e.File)
-	}
-	return code + "\n"
-}
-
-// TestWrongAnswersFailWithTheirWords tries each file in testdata. It begins with
-// the words that its learner should read.
-func TestWrongAnswersFailWithTheirWords(t *testing.T) {
+// TestTouchedTaskFailsAndTheOthersStayOpen appends a comment to the broken file.
+func TestTouchedTaskFailsAndTheOthersStayOpen(t *testing.T) {
 	needsRaceDetector(t)
-	for _, e := range exercises(t) {
-		files, err := filepath.Glob(filepath.Join("testdata", e.Chapter, "*.go"))
-		if err != nil || len(files) < 3 {
-			t.Errorf("%s has %d wrong answers, and should have three (%v)", e.Chapter, len(files), err)
-		}
-		for _, file := range files {
-			t.Run(e.Chapter+"/"+strings.TrimSuffix(filepath.Base(file), ".go"), func(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, task := range p.Tasks {
+			t.Run(p.Name()+"/"+task.Name, func(t *testing.T) {
 				t.Parallel()
-				first, text, _ := strings.Cut(read(t, file), "\n")
-				words, ok := strings.CutPrefix(first, "// Says: ")
-				if !ok {
-					t.Fatalf("it begins with %q, not with what is to be said", first)
+				touched := map[string]string{task.File: read(t, filepath.Join(p.Dir, task.File)) + "\n// touched\n"}
+				out, ok := p.check(t, touched, "-v")
+				if ok || !explained(out) {
+					t.Errorf("touched, but still broken, the check passes or explains nothing:\n%s", out)
 				}
-				out, ok := e.check(t, strings.TrimLeft(text, "\n"))
-				switch {
-				case ok:
-					t.Errorf("it passes: a bug in the check\n%s", out)
-				case !strings.Contains(out, words):
-					t.Errorf("it fails, and does not say %q:\n%s", words, out)
-				case !strings.Contains(out, "→ "):
-					t.Errorf("it fails, and does not say where to look:\n%s", out)
+				for _, other := range p.Tasks {
+					if other != task && !strings.Contains(out, "open: "+other.File) {
+						t.Errorf("the check does not say that %s is open:\n%s", other.File, out)
+					}
+					if other != task && task.Name != "" {
+						if out, ok := p.check(t, touched, "-run=^Test"+other.Name); !ok || !strings.Contains(out, open) {
+							t.Errorf("only %s is selected, which is open:\n%s", other.Name, out)
+						}
+					}
 				}
 			})
 		}
 	}
 }
 
-// TestExercisesAreMadeAlike looks for what each needs: the same check_test.go, a
-// task with its command and minutes, hints that are folded away, and an answer
-// that one does not see by accident.
-func TestExercisesAreMadeAlike(t *testing.T) {
-	all := exercises(t)
-	minutes := regexp.MustCompile(`(?m)^\*\*Minutes:\*\* \d+\.$`)
-	for _, e := range all {
-		if read(t, filepath.Join(e.Dir, "check_test.go")) != read(t, filepath.Join(all[0].Dir, "check_test.go")) {
-			t.Errorf("%s/check_test.go differs from the others", e.Dir)
+// explained reports whether a failure says where to look.
+func explained(out string) bool {
+	return strings.Contains(out, "→ ") || strings.Contains(out, "go vet reports:")
+}
+
+// TestSolutionsPassEveryTime runs each SOLUTION.md many times, with one CPU and with four.
+func TestSolutionsPassEveryTime(t *testing.T) {
+	needsRaceDetector(t)
+	for _, p := range packages(t) {
+		t.Run(p.Name(), func(t *testing.T) {
+			runs := *exerciseRuns
+			if p.Kind == "fixes" {
+				runs = *fixRuns
+			}
+			out, ok := p.check(t, p.solutions(t), fmt.Sprint("-count=", runs), "-cpu=1,4", "-timeout=19m", "-v")
+			if !ok || strings.Contains(out, open) {
+				t.Errorf("the solution fails:\n%s", out)
+			}
+			for _, task := range p.Tasks {
+				if !strings.Contains(out, "done: "+task.File) || task.Learned == "" || !strings.Contains(out, task.Learned) || !strings.Contains(out, task.Solution) {
+					t.Errorf("%s passes, but the check does not say what was learned or names no solution", task.File)
+				}
+			}
+		})
+	}
+}
+
+// TestSolutionDoesNotPassWithoutTheRaceDetector: otherwise go test would print "ok" and
+// hide the message that data races were not checked.
+func TestSolutionDoesNotPassWithoutTheRaceDetector(t *testing.T) {
+	for _, p := range packages(t) {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			out, ok := p.check(t, p.solutions(t), "-race=false")
+			if ok || !strings.Contains(out, "no failure found") || !strings.Contains(out, "needs the race detector") {
+				t.Errorf("without the race detector the solution gets:\n%s", out)
+			}
+		})
+	}
+}
+
+// solutions returns the code of each task's solution, by file.
+func (p Package) solutions(t *testing.T) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	for _, task := range p.Tasks {
+		document, _, _ := strings.Cut(task.Solution, "#")
+		_, after, ok := strings.Cut(read(t, filepath.Join(p.Dir, document)), "```go "+task.File+"\n")
+		code, _, closed := strings.Cut(after, "\n```\n")
+		if !ok || !closed {
+			t.Fatalf("%s of %s has no code for %s", task.Solution, p.Name(), task.File)
 		}
-		readme := read(t, filepath.Join(e.Dir, "README.md"))
-		for _, needed := range []string{"go test -race ./" + e.Chapter + "/exercise", "\n## The task\n", "\n## Hints\n", "(" + e.File + ")", "(ANSWER.md)"} {
-			if !strings.Contains(readme, needed) {
-				t.Errorf("%s/README.md lacks %q", e.Dir, needed)
+		all[task.File] = code + "\n"
+	}
+	return all
+}
+
+// TestWrongAnswersFailWithTheirWords tries the files in testdata. The first line of each
+// is "// Fails with: " and what its learner should read.
+func TestWrongAnswersFailWithTheirWords(t *testing.T) {
+	needsRaceDetector(t)
+	eachAnswer(t, "*.go", 3, "// Fails with: ", func(t *testing.T, p Package, task Task, words, text string) {
+		switch out, ok := p.check(t, map[string]string{task.File: text}); {
+		case ok:
+			t.Errorf("it passes, which is a bug in the check:\n%s", out)
+		case !strings.Contains(out, words):
+			t.Errorf("it fails, but not with %q:\n%s", words, out)
+		case !explained(out):
+			t.Errorf("it fails, but the message does not say where to look:\n%s", out)
+		}
+	})
+}
+
+// TestRightAnswersInOtherDesignsAreAccepted tries the files in testdata/…/accepted.
+func TestRightAnswersInOtherDesignsAreAccepted(t *testing.T) {
+	needsRaceDetector(t)
+	eachAnswer(t, "accepted/*.go", 0, "", func(t *testing.T, p Package, task Task, _, text string) {
+		if out, ok := p.check(t, map[string]string{task.File: text}, "-count=3", "-cpu=1,4"); !ok || strings.Contains(out, open) {
+			t.Errorf("it fails, which is a bug in the check:\n%s", out)
+		}
+	})
+}
+
+// eachAnswer calls try in parallel with each file of testdata that matches.
+func eachAnswer(t *testing.T, pattern string, atLeast int, prefix string, try func(t *testing.T, p Package, task Task, words, text string)) {
+	var known []string
+	for _, p := range packages(t) {
+		for _, task := range p.Tasks {
+			files, err := filepath.Glob(filepath.Join(p.testdata(task), pattern))
+			if err != nil || len(files) < atLeast {
+				t.Errorf("%s has %d answers, want at least %d (%v)", p.testdata(task), len(files), atLeast, err)
+			}
+			known = append(known, files...)
+			for _, file := range files {
+				t.Run(strings.TrimSuffix(filepath.ToSlash(file), ".go"), func(t *testing.T) {
+					t.Parallel()
+					text, words := read(t, file), ""
+					if prefix != "" {
+						first, rest, _ := strings.Cut(text, "\n")
+						if words, _ = strings.CutPrefix(first, prefix); words == "" || words == first {
+							t.Fatalf("it begins with %q, want %q and some words", first, prefix)
+						}
+						text = strings.TrimLeft(rest, "\n")
+					}
+					try(t, p, task, words, text)
+				})
 			}
 		}
-		if !minutes.MatchString(readme) {
-			t.Errorf("%s/README.md does not say how many minutes it takes", e.Dir)
+	}
+	for _, depth := range []string{"*/*", "*/*/*"} { // exercise/, and fixes/NAME/
+		files, _ := filepath.Glob(filepath.Join("testdata", depth, pattern))
+		for _, file := range files {
+			if filepath.Base(filepath.Dir(file)) != "accepted" == (pattern == "*.go") && !slices.Contains(known, file) {
+				t.Errorf("%s belongs to no task", file)
+			}
 		}
-		if n := strings.Count(readme, "<summary>Hint"); n < 2 || strings.Count(readme, "<details>") != strings.Count(readme, "</details>") {
-			t.Errorf("%s/README.md has %d hints, folded away", e.Dir, n)
+	}
+}
+
+// TestFoldersHaveTheSameParts: the same check_test.go, commands and minutes in
+// README.md, hints and solutions that are collapsed.
+func TestFoldersHaveTheSameParts(t *testing.T) {
+	all := packages(t)
+	for _, p := range all {
+		if read(t, filepath.Join(p.Dir, "check_test.go")) != read(t, filepath.Join(all[0].Dir, "check_test.go")) {
+			t.Errorf("%s/check_test.go differs from that of %s", p.Dir, all[0].Name())
 		}
-		if strings.Contains(readme, "```go") {
-			t.Errorf("%s/README.md shows code: that is for ANSWER.md", e.Dir)
+		readme := read(t, filepath.Join(p.Dir, "README.md"))
+		needed := []string{"go test -race ./" + p.Chapter + "/" + p.Kind}
+		hints := len(p.Tasks)
+		if p.Kind == "exercise" {
+			needed = append(needed, "\n## The task\n", "\n## Hints\n")
+			hints = 2
 		}
-		before, _, ok := strings.Cut(read(t, filepath.Join(e.Dir, "ANSWER.md")), "<details>")
-		if !ok || strings.Contains(before, "```") {
-			t.Errorf("%s/ANSWER.md shows the answer unfolded", e.Dir)
+		for _, task := range p.Tasks {
+			needed = append(needed, "("+task.File+")", "("+task.Solution+")")
+			if task.Name != "" {
+				needed = append(needed, "-run "+task.Name)
+			}
+		}
+		for _, text := range needed {
+			if !strings.Contains(readme, text) {
+				t.Errorf("%s/README.md lacks %q", p.Dir, text)
+			}
+		}
+		for _, task := range p.Tasks { // .workshop/progress reads them
+			minutes := `(?m)^\*\*Minutes:\*\* \d+\.$`
+			if task.Name != "" {
+				minutes = `(?m)^\|.*\| *\d+ *\|.*-run ` + task.Name + "`"
+			}
+			if !regexp.MustCompile(minutes).MatchString(readme) {
+				t.Errorf("%s/README.md does not say how many minutes %s takes", p.Dir, task.File)
+			}
+		}
+		if n := strings.Count(readme, "<summary>Hint"); n < hints || strings.Count(readme, "<details>") != strings.Count(readme, "</details>") {
+			t.Errorf("%s/README.md has %d collapsed hints, want at least %d", p.Dir, n, hints)
+		}
+		if p.Kind == "exercise" && strings.Contains(readme, "```go") {
+			t.Errorf("%s/README.md shows code, which belongs in SOLUTION.md", p.Dir)
+		}
+		for _, task := range p.Tasks {
+			document, _, _ := strings.Cut(task.Solution, "#")
+			before, _, ok := strings.Cut(read(t, filepath.Join(p.Dir, document)), "<details>")
+			if !ok || strings.Contains(before, "```") {
+				t.Errorf("%s/%s shows code that is not collapsed", p.Dir, document)
+			}
 		}
 	}
 }
@@ -213,7 +362,7 @@ func needsRaceDetector(t *testing.T) {
 	}
 }
 
-// read returns a file's text with the line ends of Unix, whatever a checkout made of them.
+// read returns a file's text with the line ends of Unix, whatever git made of them.
 func read(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)

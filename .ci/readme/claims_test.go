@@ -125,11 +125,16 @@ func anchors(t *testing.T, file string) (all []string) {
 			fence = !fence
 		}
 		if heading, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && !fence && strings.HasPrefix(line, "#") {
-			heading = regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), "")
-			all = append(all, strings.ReplaceAll(heading, " ", "-"))
+			all = append(all, anchor(heading))
 		}
 	}
 	return all
+}
+
+// anchor returns the anchor of a heading.
+func anchor(heading string) string {
+	heading = regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), "")
+	return strings.ReplaceAll(heading, " ", "-")
 }
 
 // TestCommandsCanBePasted looks at the commands that people are told to run, in

@@ -1,18 +1,18 @@
-// Package exercise asks the services that a web application depends on whether
-// they are up. The task is in README.md; this is the one file to change.
+// Package exercise checks the services that a web application depends on.
+// README.md describes the task; checkall.go is the only file to change.
 package exercise
 
 // A Service is something that a page depends on: a database, a mail server.
 type Service struct {
 	Name  string
-	Check func() error // asks it; may take seconds, and may panic
+	Check func() error // nil if the service is up; may take seconds, may panic
 }
 
-// CheckAll asks all services at the same time, waits for every answer, and
-// returns the errors in the order of the services: nil for one that is up. A
-// check that panics is an error like any other, and costs no other its answer.
+// CheckAll runs all checks concurrently and returns when the last one has ended.
+// The errors are in the order of the services, nil for a service that is up. A
+// check that panics yields an error and does not affect the other checks.
 func CheckAll(services []Service) []error {
-	// TODO: this asks one after the other, and a panic ends the program.
+	// TODO: this runs one check at a time, and a panic ends the program.
 	errs := make([]error, len(services))
 	for i, s := range services {
 		errs[i] = s.Check()

@@ -12,87 +12,89 @@ import (
 	"time"
 )
 
-// The file to change, and its checksum as it came: the exercise is open until it differs.
-//
 //go:embed checkall.go
-var source string
+var checkAllSource string
 
-const (
-	file      = "checkall.go"
-	untouched = 0x5f081ff0
-)
+var tasks = []task{{
+	file: "checkall.go", source: checkAllSource, untouched: 0xab0e2149,
+	solution:   "SOLUTION.md",
+	learned:    "Give each goroutine a variable of its own; after WaitGroup.Wait the caller sees what all of them wrote. recover works only in a deferred function of the goroutine that panics.",
+	interleave: true,
+}}
 
-// answers are services that take so long, and then answer with an error of their own.
-// Their names are in no order, and not all different.
-func answers(times ...time.Duration) (all []Service, errs []error, seen *counts) {
-	seen = new(counts)
+// The clock in these checks is fake: an hour passes as soon as all goroutines are blocked.
+
+// failing returns services whose checks take these times and then fail, each with an
+// error of its own. Their names are unordered, and two are equal.
+func failing(times ...time.Duration) (services []Service, errs []error, c *counts) {
+	c = new(counts)
 	for i, d := range times {
 		err := fmt.Errorf("service %d is down", i)
 		errs = append(errs, err)
-		all = append(all, Service{[]string{"payments", "mail", "database", "mail"}[i%4], func() error {
-			seen.note(func() { seen.asked++; seen.now++; seen.most = max(seen.most, seen.now) })
+		services = append(services, Service{[]string{"payments", "mail", "database", "mail"}[i%4], func() error {
+			c.locked(func() { c.started++; c.running++; c.peak = max(c.peak, c.running) })
 			time.Sleep(d)
-			seen.note(func() { seen.now--; seen.ended++ })
+			c.locked(func() { c.running--; c.ended++ })
 			return err
 		}})
 	}
-	return all, errs, seen
+	return services, errs, c
 }
 
-// counts are of the services asked: how many, how many at this moment, the most at a moment, and those that have answered.
+// counts are numbers of checks.
 type counts struct {
-	mu                      sync.Mutex // guards what follows
-	asked, now, most, ended int
+	mu                            sync.Mutex // guards what follows
+	started, running, peak, ended int
 }
 
-func (c *counts) note(f func()) {
+func (c *counts) locked(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f()
 }
 
-func TestAllAreAskedAtTheSameTime(t *testing.T) {
-	alone(t, "1.6 in the program: waits overlap, on one processor too", func(t *testing.T) {
+func TestAllChecksRunConcurrently(t *testing.T) {
+	alone(t, "section 1.6: blocked goroutines wait concurrently, even with one CPU", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			const n, each = 100, time.Second + time.Nanosecond // nobody looks again at that very moment by accident
-			services, _, seen := answers(slices.Repeat([]time.Duration{each}, n)...)
-			began := time.Now()
+			const n, each = 100, time.Second + time.Nanosecond // a poll every second or millisecond does not hit it
+			services, _, c := failing(slices.Repeat([]time.Duration{each}, n)...)
+			start := time.Now()
 			CheckAll(services)
-			took := time.Since(began)
-			seen.note(func() {
+			took := time.Since(start)
+			c.locked(func() {
 				switch {
 				case took < each:
-					t.Errorf("%d services answer after %v each, and CheckAll returned after %v: it has not waited for them", n, each, took)
-				case seen.asked != n:
-					t.Errorf("%d services were asked %d times together: once each is enough", n, seen.asked)
-				case seen.most == 1:
-					t.Errorf("%d services that answer after %v each took %v together: they were asked one after the other", n, each, took)
-				case seen.most < n:
-					t.Errorf("%d services that answer after %v each took %v together: only %d were asked at the same time", n, each, took, seen.most)
+					t.Errorf("CheckAll returned after %v, but each of the %d checks takes %v: it does not wait for them", took, n, each)
+				case c.started != n:
+					t.Errorf("CheckAll ran %d checks for %d services, want one check per service", c.started, n)
+				case c.peak == 1:
+					t.Errorf("%d checks of %v each took %v: they ran one at a time, want all of them concurrently", n, each, took)
+				case c.peak < n:
+					t.Errorf("%d checks of %v each took %v: at most %d ran at the same time, want all %d", n, each, took, c.peak, n)
 				case took != each:
-					t.Errorf("%d services that answer after %v each took %v together: wait for them, and no longer", n, each, took)
+					t.Errorf("%d concurrent checks of %v each took %v: CheckAll should return when the last check has ended, without polling or sleeping", n, each, took)
 				}
 			})
 		})
 	})
 }
 
-func TestEveryAnswerIsWaitedFor(t *testing.T) {
-	alone(t, "1.5 in the program, and ending.go", func(t *testing.T) {
+func TestCheckAllReturnsAfterTheSlowestCheck(t *testing.T) {
+	alone(t, "section 1.5, and ending.go: what waits for a goroutine?", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			services, _, seen := answers(time.Second, time.Hour, time.Minute)
+			services, _, c := failing(time.Second, time.Hour, time.Minute)
 			CheckAll(services)
-			seen.note(func() {
-				if seen.ended < 3 {
-					t.Errorf("CheckAll returned when %d of 3 services had answered: the slowest takes an hour, and nobody waited for it", seen.ended)
+			c.locked(func() {
+				if c.ended < 3 {
+					t.Errorf("CheckAll returned when %d of 3 checks had ended: the slowest takes an hour, and CheckAll does not wait for it", c.ended)
 				}
 			})
 		})
 	})
 }
 
-func TestNoServicesAreNoErrors(t *testing.T) {
-	alone(t, "how your code learns that the last has answered: there is none", func(t *testing.T) {
+func TestNoServicesReturnsNoErrors(t *testing.T) {
+	alone(t, "how CheckAll learns that the last check has ended: without services no check ever ends", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			got := make(chan []error, 1)
 			go func() { got <- CheckAll(nil) }()
@@ -100,71 +102,79 @@ func TestNoServicesAreNoErrors(t *testing.T) {
 			select {
 			case errs := <-got:
 				if len(errs) > 0 {
-					t.Errorf("without any services there are the errors %q", errs)
+					t.Errorf("CheckAll(nil) returned %q, want no errors", errs)
 				}
 			default:
-				t.Error("without any services CheckAll never returns")
+				t.Error("CheckAll(nil) does not return: there is no service to wait for")
 			}
 		})
 	})
 }
 
-func TestErrorsStandInTheOrderOfTheServices(t *testing.T) {
-	alone(t, "1.5 in the program, and then at your results: who writes which of them?", func(t *testing.T) {
+func TestErrorsAreInTheOrderOfTheServices(t *testing.T) {
+	alone(t, "the line that stores an error: which element of the slice does it write?", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			services, errs, _ := answers(4*time.Second, 3*time.Second, 2*time.Second, time.Second)
+			services, errs, _ := failing(4*time.Second, 3*time.Second, 2*time.Second, time.Second)
 			services[1].Check = func() error { return nil }
 			errs[1] = nil
 			got := CheckAll(services)
 			if len(got) != len(errs) {
-				t.Fatalf("for %d services there are %d errors: one that is up has nil in its place", len(errs), len(got))
+				t.Fatalf("CheckAll returned %d errors for %d services, want one per service, nil for a service that is up", len(got), len(errs))
 			}
+			wrong := ""
 			for i := range got {
 				other := slices.IndexFunc(errs, func(err error) bool { return err != nil && errors.Is(got[i], err) })
 				switch {
 				case errs[i] == nil && got[i] == nil, other == i:
-				case other >= 0:
-					t.Errorf("in place %d stands the error of service %d, %q: each belongs in the place of its service, whoever ends first", i, other, got[i])
+					continue
+				case other >= 0: // says more than the other cases
+					t.Fatalf("errs[%d] is the error of service %d, %q: the order must be that of the services, not that in which the checks end", i, other, got[i])
 				case errs[i] == nil:
-					t.Errorf("service %d is up, and in its place stands %q instead of nil", i, got[i])
+					wrong = fmt.Sprintf("errs[%d] is %q, want nil: service %d is up", i, got[i], i)
 				case got[i] == nil:
-					t.Errorf("service %d said %q, and in its place stands nil", i, errs[i])
+					wrong = fmt.Sprintf("errs[%d] is nil, want %q", i, errs[i])
 				default:
-					t.Errorf("service %d said %q, and in its place stands %q: that is another error (to add to one, use %%w)", i, errs[i], got[i])
+					wrong = fmt.Sprintf("errs[%d] is %q, which does not wrap the error of the check, %q (to add text to an error, use fmt.Errorf with %%w)", i, got[i], errs[i])
 				}
+			}
+			if wrong != "" { // one is enough
+				t.Error(wrong)
 			}
 		})
 	})
 }
 
-func TestNoTwoGoroutinesWriteTheSame(t *testing.T) {
-	if !raceDetector() {
-		t.Skip(noDetector)
-	}
-	alone(t, "1.5 in the program", func(t *testing.T) {
+func TestResultsAreWrittenWithoutDataRace(t *testing.T) {
+	alone(t, "section 1.5", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			services, _, _ := answers(slices.Repeat([]time.Duration{time.Second}, 100)...)
+			services, _, _ := failing(slices.Repeat([]time.Duration{time.Second}, 100)...)
 			CheckAll(services)
 		})
 	})
 }
 
-var states map[string]int // nobody has made it
+var states map[string]int // nil: an assignment to an entry panics
 
-func TestPanicIsAnErrorOfThatServiceAlone(t *testing.T) {
-	alone(t, "1.7 in the program, and panics.go: recover only works in the goroutine that panics", func(t *testing.T) {
+func TestPanicBecomesTheErrorOfItsService(t *testing.T) {
+	alone(t, "section 1.7, and panics.go: recover works only in a deferred function of the goroutine that panics", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			services, errs, _ := answers(time.Hour, 0, 0, 0, time.Minute)
+			services, errs, _ := failing(time.Hour, 0, 0, 0, time.Minute)
 			services[1].Check = func() error { panic("no route to host") }
 			services[2].Check = func() error { time.Sleep(time.Second); states["up"]++; return nil } // a runtime.Error
-			services[3].Check = func() error { time.Sleep(time.Second); panic(errors.New("no licence")) }
+			services[3].Check = func() error { time.Sleep(time.Second); panic(errors.New("no license")) }
 			got := CheckAll(services)
-			if len(got) != 5 || !errors.Is(got[0], errs[0]) || !errors.Is(got[4], errs[4]) {
-				t.Fatalf("3 of 5 checks panicked at once or soon, and the errors are %v: the answers of the others, which came later, are not in their places", got)
+			if len(got) != 5 {
+				t.Fatalf("3 of 5 checks panicked, and CheckAll returned %d errors, want 5", len(got))
 			}
-			for i, said := range []string{1: "no route to host", 2: "nil map", 3: "no licence"} {
-				if said != "" && (got[i] == nil || !strings.Contains(got[i].Error(), said)) {
-					t.Errorf("a check that panicked with %q has the error %v: it should say what happened", said, got[i])
+			for _, i := range []int{0, 4} {
+				if !errors.Is(got[i], errs[i]) {
+					t.Fatalf("other checks panicked, and check %d then failed with %q, but errs[%d] is %v: a panic must not affect the other checks", i, errs[i], i, got[i])
+				}
+			}
+			for i, value := range []string{1: "no route to host", 2: "nil map", 3: "no license"} {
+				if value != "" && (got[i] == nil || !strings.Contains(got[i].Error(), value)) {
+					t.Errorf("check %d panicked with %q, but errs[%d] is %v: the error must contain the value of the panic", i, value, i, got[i])
+					return
 				}
 			}
 		})

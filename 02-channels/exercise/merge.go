@@ -1,19 +1,19 @@
-// Package exercise brings several streams of updates together for one client. The
-// task is in README.md; this is the one file to change.
+// Package exercise merges several streams of updates into one for a client.
+// README.md describes the task; merge.go is the only file to change.
 package exercise
 
 import "context"
 
-// Merge sends every value of every input to its result, as soon as it is there;
-// those of one input stay in their order. The result has no buffer: its reader
-// sets the pace. It is closed when all inputs are closed and their values are
-// through, or soon after ctx ends. No goroutine of Merge remains then: not for an
-// input that stays silent, and not for a reader who has left.
+// Merge returns a channel that delivers every value of every input as soon as it
+// is available; the values of one input stay in order. The channel is unbuffered:
+// its receiver sets the pace. It is closed when all inputs are closed and their
+// values are delivered, or when ctx is done. Then no goroutine of Merge remains,
+// even if an input stays silent or no goroutine receives from the channel.
 func Merge[T any](ctx context.Context, inputs ...<-chan T) <-chan T {
 	out := make(chan T)
 	go func() {
 		defer close(out)
-		// TODO: this waits for one input at a time, and for a reader who may have left.
+		// TODO: this reads one input at a time, and ignores ctx.
 		for _, input := range inputs {
 			for v := range input {
 				out <- v

@@ -11,17 +11,21 @@ import (
 	"time"
 )
 
-// The file to change, and its checksum as it came: the exercise is open until it differs.
-//
 //go:embed merge.go
-var source string
+var mergeSource string
 
-const (
-	file      = "merge.go"
-	untouched = 0x3e9fed7b
-)
+var tasks = []task{{
+	file: "merge.go", source: mergeSource, untouched: 0x9937ebe9,
+	solution:   "SOLUTION.md",
+	learned:    "Close a channel on the sending side, once, after the last sender has returned. Every send or receive that could block forever needs a select with ctx.Done().",
+	interleave: true,
+}}
 
-// every sends the values so far apart, and then closes.
+// The clock in most checks is fake: an hour passes as soon as all goroutines are
+// blocked. A goroutine that waits for a mutex stops this clock. So no check lets time
+// pass while several values wait: there, a Merge with a lock around each send is correct.
+
+// every returns an input that sends one value per interval and is then closed.
 func every(d time.Duration, values ...string) <-chan string {
 	c := make(chan string)
 	go func() {
@@ -34,7 +38,7 @@ func every(d time.Duration, values ...string) <-chan string {
 	return c
 }
 
-// full has the values already, so that nothing but Merge waits for anything.
+// full returns an input that has the values in its buffer.
 func full(values ...string) chan string {
 	c := make(chan string, len(values))
 	for _, v := range values {
@@ -43,107 +47,239 @@ func full(values ...string) chan string {
 	return c
 }
 
-// left reports whether a goroutine is still in Merge, or was started there. After
-// synctest.Wait that is no question of time: those that can end have ended.
+// left reports whether a goroutine is still in Merge, or was started there.
 func left() bool {
-	stacks := make([]byte, 1<<20)
-	return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), ".Merge[")
+	settle()
+	return strings.Contains(stacks(), ".Merge[")
 }
 
-func TestAnUpdateIsHandedOnWhenItIsThere(t *testing.T) {
-	alone(t, "2.1 in the program: a receive waits for one channel, so each input needs somebody who waits for it", func(t *testing.T) {
+const zeroValue = "Merge sent a zero value that no input has: a receive from a closed channel returns it immediately, every time"
+
+func TestValueIsDeliveredAsSoonAsAnInputHasIt(t *testing.T) {
+	alone(t, "section 2.1: a receive blocks for one channel, so each input needs a goroutine of its own", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			const there = time.Second + time.Nanosecond // nobody looks again at that very moment by accident
-			began := time.Now()
-			out := Merge(t.Context(), every(time.Hour, "slow"), every(there, "quick"))
+			const ready = time.Second + time.Nanosecond // a poll every second or millisecond does not hit it
+			start := time.Now()
+			out := Merge(t.Context(), every(time.Hour, "slow"), every(ready, "fast"))
 			first := <-out
-			switch after := time.Since(began); {
+			switch after := time.Since(start); {
 			case first == "slow":
-				t.Errorf("the quick input had a value after a second, and what came out first was that of the slow one, after %v: they are read one after the other", after)
+				t.Fatalf("the second input had a value after 1 s, but Merge first delivered that of the first input, after %v: it reads one input at a time", after)
 			case after >= time.Hour:
-				t.Errorf("an input had a value after a second, and it came out after %v, when all inputs were closed: the values are collected first", after)
-			case after != there:
-				t.Errorf("an input had a value after %v, and it came out after %v: whoever looks now and then comes late, so wait for it", there, after)
+				t.Fatalf("an input had a value after 1 s, but Merge delivered it after %v, when all inputs were closed: it collects the values first", after)
+			case after != ready:
+				t.Fatalf("an input had a value after %v, but Merge delivered it after %v: it polls. Block in a receive instead", ready, after)
 			}
 			switch v, ok := <-out; {
 			case !ok:
-				t.Error("the result was closed when one input was: the other still had a value to come")
+				t.Error("the result was closed when the first input was closed, but the other one still had a value to send")
 			case v == "":
-				t.Error("what came out is not what went in, but the zero value: a closed input gives that, for ever")
+				t.Error(zeroValue)
 			case v != "slow":
-				t.Errorf("after %q of the quick input came %q: each value once", first, v)
+				t.Errorf("after %q Merge delivered %q, want the value of the other input: each value exactly once", first, v)
 			}
 		})
 	})
 }
 
-func TestEveryValueComesOnceInTheOrderOfItsInput(t *testing.T) {
-	alone(t, "2.3 in the program: what a receive gives, and when", func(t *testing.T) {
+func TestEachOfManyInputsIsReadWhileTheOthersAreSilent(t *testing.T) {
+	alone(t, "the loop over the inputs: is each one read from the start, however many there are?", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		inputs := make([]chan string, 100)
+		var in []<-chan string
+		for i := range inputs {
+			inputs[i] = make(chan string)
+			in = append(in, inputs[i])
+		}
+		out := Merge(ctx, in...)
+		for i := range inputs {
+			i = len(inputs) - 1 - i
+			otherwise("input %d of %d has a value and the others are silent, but Merge does not receive it", i+1, len(inputs))
+			inputs[i] <- "news"
+			otherwise("Merge received a value of input %d of %d and the others are silent, but Merge does not deliver it\n→ section 2.1: a send blocks until the value is received. Does Merge drop a value for which no goroutine waits yet?", i+1, len(inputs))
+			if v := <-out; v != "news" {
+				t.Fatal(zeroValue)
+			}
+		}
+	})
+}
+
+func TestSilentInputIsStillOpen(t *testing.T) {
+	alone(t, "section 2.3: only close ends an input. How does a receive report it?", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			const year = 365 * 24 * time.Hour
+			if v, ok := <-Merge(t.Context(), every(year, "late"), every(time.Second)); v != "late" || !ok {
+				t.Errorf("an input was silent for a year and then had a value, but Merge delivered %q, open %t, want \"late\", open true: silence does not mean that an input is closed", v, ok)
+			}
+		})
+	})
+}
+
+func TestEachValueIsDeliveredOnceInTheOrderOfItsInput(t *testing.T) {
+	alone(t, "section 2.3: what a receive returns, and when", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			inputs := []string{"a1 a2 a3 a4 a5 a6 a7 a8 a9", "b1 b2 b3", "c1"}
 			got := make(map[byte][]string) // by input
 			for v := range Merge(t.Context(), every(time.Second, strings.Fields(inputs[0])...), every(time.Second, strings.Fields(inputs[1])...), every(time.Minute, inputs[2])) {
 				if v == "" {
-					t.Fatal("what came out is not what went in, but the zero value: a closed input gives that, for ever")
+					t.Fatal(zeroValue)
 				}
 				got[v[0]] = append(got[v[0]], v)
 			}
 			for _, input := range inputs {
-				if came := strings.Join(got[input[0]], " "); came != input {
-					t.Errorf("an input had %q, and what came of it is %q: some values were lost, came twice, or have changed places", input, came)
+				if delivered := strings.Join(got[input[0]], " "); delivered != input {
+					t.Fatalf("an input sent %q, but Merge delivered %q of it: values were lost, duplicated or reordered", input, delivered)
 				}
 			}
 		})
 	})
 }
 
-func TestASlowReaderLosesNothing(t *testing.T) {
-	alone(t, "2.1 in the program: a send waits for its receiver, however long that takes", func(t *testing.T) {
+func TestSlowReceiverGetsEveryValue(t *testing.T) {
+	alone(t, "section 2.1: a send blocks until the value is received, however long that takes", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			const inputs, values = 10, 20
-			var in []<-chan string
-			for i := range inputs {
-				c := make(chan string, values)
-				go func() {
-					for n := range values {
-						if n%5 == 0 {
-							time.Sleep(time.Minute) // and then five at once
-						}
-						c <- fmt.Sprint(i, " ", n)
+			const values = 20
+			burst := make(chan string, values)
+			go func() {
+				for n := range values {
+					if n%5 == 0 {
+						time.Sleep(time.Minute) // then five values without a pause
 					}
-					close(c)
-				}()
-				in = append(in, c)
+					burst <- fmt.Sprint(n)
+				}
+				close(burst)
+			}()
+			receiveSlowly(t, func() { time.Sleep(time.Minute) }, values, burst)
+		})
+		const inputs, values = 10, 20 // and now many inputs at the same time, without a clock
+		var in []<-chan string
+		for range inputs {
+			c := make(chan string, values)
+			for n := range values {
+				c <- fmt.Sprint(n)
 			}
-			next := make([]int, inputs)
-			for v := range Merge(t.Context(), in...) {
-				var i, n int
-				if fmt.Sscan(v, &i, &n); v == "" {
-					t.Fatal("what came out is not what went in, but the zero value: a closed input gives that, for ever")
-				}
-				if n != next[i] {
-					t.Fatalf("a slow reader got value %d of an input, and value %d was to come: some were lost, came twice, or have changed places", n, next[i])
-				}
-				next[i]++
-				if n > values/2 {
-					time.Sleep(time.Minute)
+			close(c)
+			in = append(in, c)
+		}
+		receiveSlowly(t, settle, inputs*values, in...)
+	})
+}
+
+// receiveSlowly pauses 20 times, and requires all values.
+func receiveSlowly(t *testing.T, pause func(), want int, inputs ...<-chan string) {
+	t.Helper()
+	counts := make(map[string]int)
+	last, got := -1, 0
+	pauses := max(1, want/20) // values between two pauses
+	for v := range Merge(t.Context(), inputs...) {
+		n := 0
+		if fmt.Sscan(v, &n); v == "" {
+			t.Fatal(zeroValue)
+		}
+		if len(inputs) == 1 && n != last+1 {
+			t.Fatalf("a slow receiver got value %d of an input after value %d: values were lost, duplicated or reordered", n, last)
+		}
+		last = n
+		got++
+		if counts[v]++; counts[v] > len(inputs) {
+			t.Fatalf("a slow receiver got value %d of %d inputs %d times: values were duplicated", n, len(inputs), counts[v])
+		}
+		if got%pauses == 0 {
+			pause()
+		}
+	}
+	if got != want {
+		t.Fatalf("a slow receiver got %d of %d values: the others were lost", got, want)
+	}
+}
+
+func TestReceiverSetsThePace(t *testing.T) {
+	alone(t, "section 2.2: backpressure, and what a buffer does to it", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		input := full(strings.Fields(strings.Repeat("news ", 100))...)
+		out := Merge(ctx, input)
+		settle()
+		if taken := 100 - len(input); cap(out) > 0 {
+			t.Errorf("the result has a buffer of %d values, want none: a slow receiver would get old values", cap(out))
+		} else if taken > 4 {
+			t.Errorf("no goroutine receives from the result, but Merge took %d of 100 values from its input: with a slow receiver they fill the memory, or are lost", taken)
+		}
+		cancel()
+	})
+}
+
+func TestResultIsClosedWhenAllInputsAre(t *testing.T) {
+	alone(t, "section 2.3: which goroutine closes the result, and how does it know that no other one sends any more?", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			out := Merge(ctx, every(time.Second, "a"), every(time.Second), every(time.Hour, "b"))
+			for i := range 2 {
+				if _, ok := <-out; !ok {
+					t.Fatalf("the result was closed after %d of 2 values: one input was closed, but another one was still open", i)
 				}
 			}
-			for i, n := range next {
-				if n != values {
-					t.Fatalf("a slow reader got %d of %d values of input %d of %d: the others were lost", n, values, i+1, inputs)
-				}
+			requireClosed(t, out, "all inputs are closed")
+			requireClosed(t, Merge[string](ctx), "there are no inputs")
+			if left() {
+				t.Error("all inputs are closed, but a goroutine of Merge remains: it would stay until ctx is done")
 			}
 		})
 	})
 }
 
-func TestTheEndOfCtxMayComeInTheMiddle(t *testing.T) {
-	alone(t, "2.3 in the program: who closes, and when does nobody send any more?", func(t *testing.T) {
-		for range 200 {
+// requireClosed reports an error if the result is still open when all goroutines are blocked.
+func requireClosed(t *testing.T, out <-chan string, when string) {
+	t.Helper()
+	settle()
+	select {
+	case v, ok := <-out:
+		if ok {
+			t.Errorf("%s, but the result delivered %q, want it closed", when, v)
+		}
+	default:
+		t.Errorf("%s, but the result is still open and no goroutine closes it: a range over it blocks forever", when)
+	}
+}
+
+// afterCancel cancels ctx while no goroutine receives, and requires that Merge has ended.
+func afterCancel(t *testing.T, blocked string, inputs ...<-chan string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out := Merge(ctx, inputs...)
+	settle()
+	cancel()
+	if left() {
+		t.Errorf("ctx is canceled, but a goroutine of Merge remains: it %s", blocked)
+		return
+	}
+	requireClosed(t, out, "ctx is canceled")
+}
+
+func TestCancelEndsMergeWhileAnInputIsSilent(t *testing.T) {
+	alone(t, "section 2.5: a receive blocks for one channel, a select for several", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			afterCancel(t, "ignores ctx while it receives from a silent input", make(chan string), nil)
+		})
+	})
+}
+
+func TestCancelEndsMergeWhileNothingReceives(t *testing.T) {
+	alone(t, "section 2.5: a send can be a case of a select, too", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			afterCancel(t, "ignores ctx while it sends, and no goroutine receives", full("some", "more", "news"), full("others"))
+		})
+	})
+}
+
+// TestCancelWhileValuesFlow cancels at any moment: at any line of Merge.
+func TestCancelWhileValuesFlow(t *testing.T) {
+	alone(t, "section 2.3: which goroutine closes the result, and how does it know that no other one sends any more?", func(t *testing.T) {
+		for range 50 {
 			ctx, cancel := context.WithCancel(t.Context())
 			stop := make(chan struct{})
-			talk := func() <-chan string {
+			busy := func() <-chan string {
 				c := make(chan string)
 				go func() {
 					for {
@@ -156,105 +292,19 @@ func TestTheEndOfCtxMayComeInTheMiddle(t *testing.T) {
 				}()
 				return c
 			}
-			out := Merge(ctx, talk(), talk(), talk(), talk())
+			out := Merge(ctx, busy(), busy(), busy(), busy())
 			for range 50 {
 				<-out
 			}
 			go cancel()
 			n := 0
 			for range out {
-				if n++; n == 100_000 {
-					t.Fatal("ctx has ended, the inputs talk and the reader reads, and the result is never closed: nobody looks at ctx")
+				if n++; n == 20_000 {
+					t.Fatal("ctx is canceled, but Merge delivered 20,000 more values: it does not check ctx while its inputs have values and a goroutine receives them")
 				}
+				runtime.Gosched() // to the goroutine that cancels
 			}
 			close(stop)
 		}
-	})
-}
-
-func TestTheReaderSetsThePace(t *testing.T) {
-	alone(t, "2.2 in the program: backpressure, and what a buffer does to it", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			input := full(strings.Fields(strings.Repeat("news ", 100))...)
-			out := Merge(ctx, input)
-			synctest.Wait()
-			if taken := 100 - len(input); cap(out) > 0 {
-				t.Errorf("the result has room for %d values: that is old news by the time when a slow reader gets it", cap(out))
-			} else if taken > 4 {
-				t.Errorf("nobody reads, and %d of 100 values were taken all the same: with a slow reader they would fill the memory, or be lost", taken)
-			}
-			cancel()
-			close(input)
-			for range 100 { // whoever waits to send may do so, and end
-				synctest.Wait()
-				select {
-				case <-out:
-				default:
-				}
-			}
-		})
-	})
-}
-
-func TestTheResultIsClosedWhenAllInputsAre(t *testing.T) {
-	alone(t, "2.3 in the program: who closes, and when does nobody send any more?", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			out := Merge(t.Context(), every(time.Second, "a"), every(time.Second), every(time.Hour, "b"))
-			for i := range 2 {
-				if _, ok := <-out; !ok {
-					t.Errorf("the result was closed when %d of 2 values were through: one input was done, and another was not", i)
-					return
-				}
-			}
-			isClosed(t, out, "all inputs are closed")
-			if left() {
-				t.Error("all inputs are closed and the result is, and a goroutine of Merge is still there: ctx may go on for a long time")
-			}
-			isClosed(t, Merge[string](t.Context()), "there are no inputs at all")
-		})
-	})
-}
-
-// isClosed reports an error if the result is not closed when nothing more happens by itself.
-func isClosed(t *testing.T, out <-chan string, when string) {
-	synctest.Wait()
-	select {
-	case v, ok := <-out:
-		if ok {
-			t.Errorf("%s, and %q still comes out", when, v)
-		}
-	default:
-		t.Errorf("%s, and the result is still open when nothing more happens at that moment: whoever ranges over it waits", when)
-	}
-}
-
-// end cancels ctx while nobody reads, and reports who stays all the same.
-func end(t *testing.T, who string, inputs ...<-chan string) {
-	ctx, cancel := context.WithCancel(t.Context())
-	out := Merge(ctx, inputs...)
-	synctest.Wait() // all that Merge has started waits for something now
-	cancel()
-	synctest.Wait()
-	if left() {
-		t.Errorf("ctx has ended, and a goroutine of Merge still waits for %s", who)
-		return
-	}
-	isClosed(t, out, "ctx has ended")
-}
-
-func TestNobodyWaitsForASilentInputWhenCtxEnds(t *testing.T) {
-	alone(t, "2.5 in the program: select waits for several things, a receive for one", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			end(t, "an input that stays silent", make(chan string), nil)
-		})
-	})
-}
-
-func TestNobodyWaitsForAReaderWhoHasLeft(t *testing.T) {
-	alone(t, "2.5 in the program: a send can stand in a select, too", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			end(t, "a reader who has left", full("some", "more", "news"), full("others"))
-		})
 	})
 }

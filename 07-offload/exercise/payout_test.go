@@ -16,15 +16,14 @@ import (
 	"time"
 )
 
-// The file to change, and its checksum as it came: the exercise is open until it differs.
-//
 //go:embed payout.go
-var source string
+var payoutSource string
 
-const (
-	file      = "payout.go"
-	untouched = 0x516d5984
-)
+var tasks = []task{{
+	file: "payout.go", source: payoutSource, untouched: 0x516d5984,
+	solution: "SOLUTION.md",
+	learned:  "A job can be delivered twice, so its ID must be the idempotency key of its side effect. Retry with exponential backoff and full jitter, apply the cap before the random part, and stop after a limit.",
+}}
 
 // A bank keeps its accounts, and may be told to fail.
 type bank struct {
@@ -140,9 +139,6 @@ func TestBankHearsOfTheEnd(t *testing.T) {
 }
 
 func TestTwoWorkersAtTheSameTime(t *testing.T) {
-	if !raceDetector() {
-		t.Skip(noDetector)
-	}
 	alone(t, "7.5 in the program", func(t *testing.T) {
 		b := &bank{}
 		start := make(chan struct{})

@@ -1,0 +1,25 @@
+// Accepted: one receive for each shop
+
+package exercise
+
+// An Offer is what one shop asks for a product.
+type Offer struct {
+	Shop  string
+	Cents int
+}
+
+// A Shop is a partner's price service. An answer can have any number of offers.
+type Shop func(product string) []Offer
+
+// Search asks all shops at the same time and returns all their offers, in any order.
+func Search(product string, shops []Shop) []Offer {
+	found := make(chan []Offer)
+	for _, shop := range shops {
+		go func() { found <- shop(product) }()
+	}
+	var offers []Offer
+	for range shops {
+		offers = append(offers, <-found...)
+	}
+	return offers
+}

@@ -1,0 +1,29 @@
+// Fails with: want [100 101 102 103 104]
+
+package exercise
+
+// Broadcast passes every price on to n subscribers and returns their channels.
+// Each subscriber ranges over its channel, as a handler does that streams the
+// prices to one client. When prices is closed, every subscriber's loop ends.
+func Broadcast(prices <-chan int, n int) []<-chan int {
+	send := make([]chan<- int, n)
+	receive := make([]<-chan int, n)
+	for i := range n {
+		c := make(chan int)
+		send[i], receive[i] = c, c
+	}
+	go func() {
+		for price := range prices {
+			for _, subscriber := range send {
+				select {
+				case subscriber <- price:
+				default: // it is busy
+				}
+			}
+		}
+		for _, subscriber := range send {
+			close(subscriber)
+		}
+	}()
+	return receive
+}

@@ -1,0 +1,26 @@
+// Fails with: its channel is not closed
+
+package exercise
+
+// Broadcast passes every price on to n subscribers and returns their channels.
+// Each subscriber ranges over its channel, as a handler does that streams the
+// prices to one client. When prices is closed, every subscriber's loop ends.
+func Broadcast(prices <-chan int, n int) []<-chan int {
+	send := make([]chan<- int, n)
+	receive := make([]<-chan int, n)
+	for i := range n {
+		c := make(chan int)
+		send[i], receive[i] = c, c
+	}
+	go func() {
+		for price := range prices {
+			for _, subscriber := range send {
+				subscriber <- price
+			}
+		}
+		for _, subscriber := range send {
+			subscriber <- 0 // no more prices
+		}
+	}()
+	return receive
+}

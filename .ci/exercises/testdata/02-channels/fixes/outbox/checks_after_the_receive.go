@@ -1,0 +1,25 @@
+// Fails with: one that was received and not sent is lost
+
+package exercise
+
+import "context"
+
+// RunOutbox sends the emails in queue, one at a time, until queue is closed or
+// ctx is done. It takes no email from queue after it has found ctx done: those
+// that are left stay in queue for the next start of the server.
+func RunOutbox(ctx context.Context, queue <-chan string, send func(email string)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case email, ok := <-queue:
+			if !ok {
+				return
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			send(email)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+// Accepted: the send is in a select with a channel that Quote closes when it returns
+
+package exercise
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrNoQuote is the error if a supplier does not answer in time.
+var ErrNoQuote = errors.New("the supplier does not answer")
+
+// Quote asks a supplier for the price of item and returns its answer. After one
+// second without an answer it returns ErrNoQuote. ask has no way to be canceled,
+// but it always returns in the end.
+func Quote(item string, ask func(item string) (cents int, err error)) (int, error) {
+	type answer struct {
+		cents int
+		err   error
+	}
+	answers := make(chan answer)
+	abandoned := make(chan struct{})
+	defer close(abandoned)
+	go func() {
+		cents, err := ask(item)
+		select {
+		case answers <- answer{cents, err}:
+		case <-abandoned:
+		}
+	}()
+	select {
+	case a := <-answers:
+		return a.cents, a.err
+	case <-time.After(time.Second):
+		return 0, ErrNoQuote
+	}
+}

@@ -1,0 +1,32 @@
+// Fails with: want ErrNoQuote after 1s
+
+package exercise
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrNoQuote is the error if a supplier does not answer in time.
+var ErrNoQuote = errors.New("the supplier does not answer")
+
+// Quote asks a supplier for the price of item and returns its answer. After one
+// second without an answer it returns ErrNoQuote. ask has no way to be canceled,
+// but it always returns in the end.
+func Quote(item string, ask func(item string) (cents int, err error)) (int, error) {
+	type answer struct {
+		cents int
+		err   error
+	}
+	answers := make(chan answer)
+	go func() {
+		cents, err := ask(item)
+		answers <- answer{cents, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.cents, a.err
+	case <-time.After(time.Minute):
+		return 0, ErrNoQuote
+	}
+}

@@ -1,0 +1,50 @@
+// Fails with: those under way were not told
+
+// Package exercise checks the links of a site. The task is in README.md; this is
+// the one file to change.
+package exercise
+
+import (
+	"context"
+	"sync"
+)
+
+// CheckLinks fetches every link once. As long as there are links enough, so many
+// fetches are under way at once as there are workers, and never more.
+//
+// The first error stops the rest: no other fetch is begun, those under way have
+// their context cancelled, and that error is returned, not what follows from it.
+// When ctx ends the same happens, and its cause is returned. CheckLinks returns
+// when all that it has started has ended.
+func CheckLinks(ctx context.Context, links []string, workers int, fetch func(ctx context.Context, link string) error) error {
+	var once sync.Once
+	var first error
+	failed := make(chan struct{})
+	jobs := make(chan string)
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for link := range jobs {
+				if err := fetch(ctx, link); err != nil {
+					once.Do(func() { first = err; close(failed) })
+				}
+			}
+		})
+	}
+send:
+	for _, link := range links {
+		select {
+		case jobs <- link:
+		case <-failed:
+			break send
+		case <-ctx.Done():
+			break send
+		}
+	}
+	close(jobs)
+	group.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return first
+}

@@ -1,0 +1,53 @@
+// Fails with: doubled too often, a Duration overflows
+
+package exercise
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+type Job struct {
+	ID      string
+	Attempt int
+	Payload []byte
+}
+
+type Bank interface {
+	Pay(ctx context.Context, key, account string, cents int64) error
+}
+
+var ErrPermanent = errors.New("it will never succeed")
+
+type Policy struct {
+	Attempts int
+	Backoff  time.Duration
+	Cap      time.Duration
+}
+
+type payout struct {
+	Account string
+	Cents   int64
+}
+
+func Pay(ctx context.Context, bank Bank, job Job) error {
+	var p payout
+	if err := json.Unmarshal(job.Payload, &p); err != nil {
+		return fmt.Errorf("%w: %w", ErrPermanent, err)
+	}
+	if p.Cents < 1 {
+		return fmt.Errorf("%w: %d cents", ErrPermanent, p.Cents)
+	}
+	return bank.Pay(ctx, job.ID, p.Account, p.Cents)
+}
+
+func (p Policy) Next(attempts int, err error, random func(limit time.Duration) time.Duration) (wait time.Duration, again bool) {
+	if attempts >= p.Attempts || errors.Is(err, ErrPermanent) {
+		return 0, false
+	}
+	limit := p.Backoff << min(attempts-1, 30) // 99 would overflow
+	return random(min(limit, p.Cap)), true
+}
