@@ -1,19 +1,21 @@
-// Package exercise asks several mirrors of a search and answers with the first one
-// that knows. The task is in README.md; this is the one file to change.
+// Package exercise asks several mirrors of a search and returns the first good
+// answer. README.md describes the task; this is the only file to change.
 package exercise
 
 import "context"
 
-// A Mirror answers a search. It ends when it has, or soon after ctx does.
+// A Mirror answers a search. It returns when it has an answer, or soon after ctx
+// is done.
 type Mirror func(ctx context.Context) (string, error)
 
 // First asks all mirrors at the same time and returns the first good answer as
-// soon as it is there; the other mirrors are cancelled then. An error decides
-// nothing while another mirror may still answer: only when all have failed their
-// errors are returned, joined. When ctx ends, First returns its cause at once.
+// soon as there is one. Then it cancels the other mirrors. An error decides
+// nothing while another mirror may still answer: only if all mirrors fail, First
+// returns their errors, joined. When ctx is done, First returns its cause
+// immediately.
 //
-// First does not wait for mirrors that are slow to hear that they are cancelled.
-// But each of its goroutines ends when its mirror has ended: none is left behind.
+// First does not wait for mirrors that are slow to observe cancellation. But each
+// of its goroutines ends when its mirror has returned.
 func First(ctx context.Context, mirrors ...Mirror) (string, error) {
 	type answer struct {
 		text string
@@ -26,8 +28,8 @@ func First(ctx context.Context, mirrors ...Mirror) (string, error) {
 			answers <- answer{text, err}
 		}()
 	}
-	// TODO: whoever comes first decides, even if it has failed. Nobody takes what
-	// the others say, nobody tells them to stop, and nobody listens to ctx.
+	// TODO: the first result decides, even if it is an error. Nothing receives the
+	// other results, cancels the slower mirrors, or observes ctx.
 	first := <-answers
 	return first.text, first.err
 }

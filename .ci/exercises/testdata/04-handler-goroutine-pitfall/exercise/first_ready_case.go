@@ -1,4 +1,4 @@
-// Fails with: if two of its cases are ready it takes either
+// Fails with: if several of its cases are ready, it takes one at random
 
 package exercise
 

@@ -1,4 +1,4 @@
-// Fails with: one that fails must not cancel the others
+// Fails with: one failure must not cancel the others
 
 package exercise
 

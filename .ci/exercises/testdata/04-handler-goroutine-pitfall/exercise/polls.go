@@ -1,4 +1,4 @@
-// Fails with: it looks now and then
+// Fails with: it polls instead of blocking
 
 package exercise
 
