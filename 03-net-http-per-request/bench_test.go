@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// BenchmarkRequest measures a request that has nothing to do, and what a router
+// BenchmarkRequest measures a request to an empty handler, and what a router
 // and a connection of its own add to that.
 func BenchmarkRequest(b *testing.B) {
 	hello := func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }
 	router := &Router{}
 	router.Use(func(next http.Handler) http.Handler { return next })
 	router.Handle("GET", "/", hello)
-	bare := make(map[int]float64) // ns for a request on a kept-alive connection, by processors
+	bare := make(map[int]float64) // ns for a request on a kept-alive connection, by CPUs
 	for _, c := range []struct {
 		name    string
 		handler http.Handler
@@ -42,19 +42,19 @@ func BenchmarkRequest(b *testing.B) {
 				io.Copy(io.Discard, response.Body)
 				response.Body.Close()
 			}
-			each, processors := float64(b.Elapsed())/float64(b.N), runtime.GOMAXPROCS(0)
+			each, cpus := float64(b.Elapsed())/float64(b.N), runtime.GOMAXPROCS(0)
 			if c.name == "kept-alive" {
-				bare[processors] = each
-			} else if bare[processors] > 0 {
-				b.ReportMetric(each/bare[processors], "×kept-alive")
+				bare[cpus] = each
+			} else if bare[cpus] > 0 {
+				b.ReportMetric(each/bare[cpus], "×kept-alive")
 			}
 		})
 	}
 }
 
-// BenchmarkIdleConnection measures the memory that a connection takes on which a
-// request was answered and no other has come yet: its goroutine's stack, and the
-// buffers of net/http. The clients are bare connections, and hardly count.
+// BenchmarkIdleConnection measures the memory of a connection on which one
+// request was answered: its goroutine's stack and the
+// buffers of net/http. The clients are bare connections and use little memory.
 func BenchmarkIdleConnection(b *testing.B) {
 	const connections = 1000
 	inUse := func() float64 {

@@ -9,28 +9,35 @@ import (
 	"time"
 )
 
-// TestClientGoingAwayCancelsTheContext checks it on a real connection (claim 3.6): this handler ends
-// by that only.
-func TestClientGoingAwayCancelsTheContext(t *testing.T) {
-	began, ended := make(chan struct{}), make(chan error, 1)
-	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		close(began)
-		<-r.Context().Done()
-		ended <- r.Context().Err()
-	}))
-	visitor, leave := context.WithCancel(t.Context())
-	go Get(visitor, newClients(), url)
-	within(t, began, "the handler should begin")
-	leave()
-	if err := within(t, ended, "r.Context() should be cancelled when the client has gone"); !errors.Is(err, context.Canceled) {
-		t.Errorf("r.Context() should say that it was cancelled, not %v", err)
+// TestClientLeavingCancelsTheContext checks it on a real connection with each
+// protocol: only that ends this handler (claim 3.6).
+func TestClientLeavingCancelsTheContext(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		began, ended := make(chan struct{}), make(chan error, 1)
+		url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			close(began)
+			<-r.Context().Done()
+			ended <- r.Context().Err()
+		}))
+		client, conn, err := DialOne(t.Context(), url[len("http://"):], http2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		visitor, leave := context.WithCancel(t.Context())
+		go Get(visitor, client, url)
+		within(t, began, "the handler begins")
+		leave()
+		if err := within(t, ended, "r.Context() is canceled when the client has left"); !errors.Is(err, context.Canceled) {
+			t.Errorf("HTTP/2 %t: the error of r.Context() is %v, want %v", http2, err, context.Canceled)
+		}
+		conn.Close()
 	}
 }
 
-// leaveEarly visits a handler that does 10 pieces of work of 10 ms each, and goes away after
-// 25 ms. It returns, in fake time, how long the handler ran and how many pieces it did.
+// leaveEarly visits a handler that does 10 pieces of work of 10 ms each, and leaves
+// after 25 ms. It returns, in fake time, how long the handler ran and how many
+// pieces it did.
 func leaveEarly(t *testing.T, newHandler func(pieces int, each time.Duration, done func()) http.Handler) (ran time.Duration, pieces int) {
-	const leavesAfter = 25 * time.Millisecond
 	work := newHandler(10, 10*time.Millisecond, func() { pieces++ })
 	ended := make(chan struct{})
 	srv, pipes := serveInBubble(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -38,10 +45,10 @@ func leaveEarly(t *testing.T, newHandler func(pieces int, each time.Duration, do
 		work.ServeHTTP(w, r)
 	}))
 	start := time.Now()
-	visitor, leave := context.WithTimeout(t.Context(), leavesAfter)
+	visitor, leave := context.WithTimeout(t.Context(), 25*time.Millisecond)
 	defer leave()
 	if _, err := Get(visitor, Crowd(pipes.Dial), "http://pipe"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("the client should have gone early: %v", err)
+		t.Fatalf("the client left after 25ms, and got %v", err)
 	}
 	<-ended
 	ran = time.Since(start)
@@ -49,24 +56,32 @@ func leaveEarly(t *testing.T, newHandler func(pieces int, each time.Duration, do
 	return ran, pieces
 }
 
-// TestListeningHandlerStopsWhenClientGoes: it ends in the very instant in which the client goes, with
+// TestObservingHandlerStopsWhenTheClientLeaves: it returns in the same instant, with
 // two pieces done (claim 3.6).
-func TestListeningHandlerStopsWhenClientGoes(t *testing.T) {
+func TestObservingHandlerStopsWhenTheClientLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ran, pieces := leaveEarly(t, Listening)
-		if ran != 25*time.Millisecond || pieces != 2 {
-			t.Errorf("a handler that listens should stop when its client goes, after 25ms and 2 pieces of work; it stopped after %s and %d pieces", ran, pieces)
+		if ran, pieces := leaveEarly(t, Observing); ran != 25*time.Millisecond || pieces != 2 {
+			t.Errorf("the handler ran for %s and did %d pieces; want 25ms and 2, because it observes its context", ran, pieces)
 		}
 	})
 }
 
-// TestDeafHandlerWorksOnForNobody: it does all of its work, most of it after the client has gone
-// (negative control of 3.6).
-func TestDeafHandlerWorksOnForNobody(t *testing.T) {
+// TestHandlerIgnoringCancellationKeepsWorking: it does all of its work, most of it
+// after the client has left (negative control of 3.6).
+func TestHandlerIgnoringCancellationKeepsWorking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ran, pieces := leaveEarly(t, Deaf)
-		if ran != 100*time.Millisecond || pieces != 10 {
-			t.Errorf("a deaf handler should work on to the end, 100ms and 10 pieces of work, but stopped after %s and %d pieces: it listens", ran, pieces)
+		if ran, pieces := leaveEarly(t, Ignoring); ran != 100*time.Millisecond || pieces != 10 {
+			t.Errorf("the handler ran for %s and did %d pieces; want 100ms and 10, because it ignores its context", ran, pieces)
 		}
 	})
+}
+
+// TestLeaveAfterCountsPieces checks what 3.6 draws.
+func TestLeaveAfterCountsPieces(t *testing.T) {
+	before, after, cause, err := LeaveAfter(t.Context(), 2, func(done func()) http.Handler {
+		return Ignoring(6, 0, done)
+	})
+	if before != 2 || after != 4 || !errors.Is(cause, context.Canceled) || err != nil {
+		t.Errorf("got %d pieces before and %d after, cause %v, error %v; want 2, 4, %v", before, after, cause, err, context.Canceled)
+	}
 }

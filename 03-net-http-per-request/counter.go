@@ -7,16 +7,17 @@ import (
 	"sync/atomic"
 )
 
-// AtomicCounter counts its requests. Add is one step that nobody can come between.
+// AtomicCounter answers each request with its number. Add is one step: no other
+// goroutine gets the same number.
 type AtomicCounter struct{ n atomic.Int64 }
 
 func (c *AtomicCounter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, c.n.Add(1))
 }
 
-// MutexCounter counts its requests. The lock is held for the few lines that touch n, and not
-// while the answer is written: a client slow to read would hold up all the others.
-// For one number an atomic is enough; a lock can guard several values that belong together.
+// MutexCounter does the same with a mutex. The critical section is short and ends
+// before the write: a client that reads slowly must not block the others. One
+// number needs only an atomic; a mutex can guard values that belong together.
 type MutexCounter struct {
 	mu sync.Mutex
 	n  int // guarded by mu

@@ -1,80 +1,116 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// visitors lets requests visit h, all of which are in it at the same time.
-func visitors(t *testing.T, h http.Handler, requests int) {
+// numbers has n requests in h at the same time and returns what it answers, sorted.
+func numbers(t *testing.T, h http.Handler, n int) []int {
 	t.Helper()
-	if err := Visit(t.Context(), newClients(), serve(t, Together(requests, h)), requests); err != nil {
-		t.Fatal(err)
+	url, client := serve(t, Together(n, h)), newClients()
+	got, errs := make([]int, n), make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			body, err := Get(t.Context(), client, url)
+			if err == nil {
+				_, err = fmt.Sscan(body, &got[i])
+			}
+			errs[i] = err
+		})
 	}
-}
-
-// TestAtomicCounterIsSafeInHandlers counts each request once, and the race detector is silent (claim 3.4).
-func TestAtomicCounterIsSafeInHandlers(t *testing.T) {
-	c := new(AtomicCounter)
-	visitors(t, c, 50)
-	if n := c.n.Load(); n != 50 {
-		t.Errorf("50 requests at once should be counted as 50, not %d: an update was lost", n)
-	}
-}
-
-// TestMutexCounterIsSafeInHandlers counts each request once, and the race detector is silent (claim 3.4).
-func TestMutexCounterIsSafeInHandlers(t *testing.T) {
-	c := new(MutexCounter)
-	visitors(t, c, 50)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n != 50 {
-		t.Errorf("50 requests at once should be counted as 50, not %d: an update was lost", c.n)
-	}
-}
-
-// TestSlowMotionCounterLosesUpdates shows what can happen between the steps of n++
-// (negative control of 3.4): all requests load 0, so all of them store 1.
-func TestSlowMotionCounterLosesUpdates(t *testing.T) {
-	c := NewSlowMotionCounter(50)
-	visitors(t, c, 50)
-	if n := c.n.Load(); n != 1 {
-		t.Errorf("50 requests that all load before the first one stores should count 1, not %d", n)
-	}
-}
-
-// TestPlainCounterIsADataRace requires the race detector's report, which names the handler
-// (negative control of 3.4). The race is certain: two requests meet, and then nothing orders them.
-func TestPlainCounterIsADataRace(t *testing.T) {
-	if !raceDetector() {
-		t.Skip("needs the race detector: go test -race ./03-net-http-per-request (on Linux and Windows with a C compiler, e.g. apt-get install gcc)")
-	}
-	report, status := runChild(t, "plain counter")
-	t.Log("a plain counter in a handler, and two requests at the same time:\n" + report)
-	if status != 66 {
-		t.Errorf("the race detector should end the process with status 66, not %d: no race was found", status)
-	}
-	for _, want := range []string{"WARNING: DATA RACE", ".(*PlainCounter).ServeHTTP()"} {
-		if !strings.Contains(report, want) {
-			t.Errorf("the race detector's report should contain %q", want)
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
+	slices.Sort(got)
+	return got
 }
 
-// countTwice runs in a child process: two requests are in h at the same time. Their connections are
-// kept, so that in the report both goroutines are still there.
-func countTwice(h http.Handler) {
-	srv := NewServer(Together(2, h))
-	addr, err := Start(srv)
-	if err == nil {
-		err = Visit(context.Background(), http.DefaultClient, "http://"+addr, 2)
+func oneTo(n int) (all []int) {
+	for i := range n {
+		all = append(all, i+1)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	return all
+}
+
+// TestAtomicCounterGivesEachRequestItsNumber without a data race (claim 3.4).
+func TestAtomicCounterGivesEachRequestItsNumber(t *testing.T) {
+	if got := numbers(t, new(AtomicCounter), 50); !slices.Equal(got, oneTo(50)) {
+		t.Errorf("50 concurrent requests got the numbers %v; want each of 1 to 50 once", got)
+	}
+}
+
+// TestMutexCounterGivesEachRequestItsNumber without a data race (claim 3.4).
+func TestMutexCounterGivesEachRequestItsNumber(t *testing.T) {
+	if got := numbers(t, new(MutexCounter), 50); !slices.Equal(got, oneTo(50)) {
+		t.Errorf("50 concurrent requests got the numbers %v; want each of 1 to 50 once", got)
+	}
+}
+
+// A slowReader is a ResponseWriter whose Write requires that a lock is free.
+type slowReader struct {
+	http.ResponseWriter
+	free func() bool
+	t    *testing.T
+}
+
+func (s slowReader) Write(p []byte) (int, error) {
+	if !s.free() {
+		s.t.Error("the lock is held during the write; a client that reads slowly blocks all others")
+	}
+	return len(p), nil
+}
+
+// TestMutexCounterWritesWithoutTheLock (claim 3.4).
+func TestMutexCounterWritesWithoutTheLock(t *testing.T) {
+	c := new(MutexCounter)
+	c.ServeHTTP(slowReader{free: func() bool {
+		if !c.mu.TryLock() {
+			return false
+		}
+		c.mu.Unlock()
+		return true
+	}, t: t}, nil)
+}
+
+// TestSlowMotionCounterLosesUpdates: all requests load 0 before one of them stores,
+// so all of them store 1 (negative control of 3.4).
+func TestSlowMotionCounterLosesUpdates(t *testing.T) {
+	c := NewSlowMotionCounter(50)
+	numbers(t, c, 50)
+	if n := c.n.Load(); n != 1 {
+		t.Errorf("50 requests load before the first one stores: the counter is %d, want 1", n)
+	}
+}
+
+// TestPlainCounterIsADataRace requires a report that names the handler (negative
+// control of 3.4). The race is certain: two requests meet, and then nothing orders
+// them.
+func TestPlainCounterIsADataRace(t *testing.T) {
+	wantRace(t, "plain counter", ".(*PlainCounter).ServeHTTP()")
+}
+
+// wantRace runs a role and requires a report of the race detector that names the
+// given functions.
+func wantRace(t *testing.T, role string, functions ...string) {
+	t.Helper()
+	needsRaceDetector(t)
+	report, status, err := runRole(role, "", "GOMAXPROCS=1") // so that the report is the same each time
+	t.Logf("exit status %d\n%s", status, report)
+	if status != 66 || err != nil {
+		t.Errorf("got exit status %d, %v; want 66, that of a program with a data race", status, err)
+	}
+	for _, want := range append(functions, "WARNING: DATA RACE") {
+		if !strings.Contains(report, want) {
+			t.Errorf("the race detector's report does not contain %q", want)
+		}
 	}
 }

@@ -14,17 +14,16 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
-// Origin is what a goroutine's own stack says about it.
+// Origin is what the stack of a goroutine says about it.
 type Origin struct {
 	Goroutine string   // its number, never used twice in one process
-	Calls     []string // the functions it is in, outermost first
+	Calls     []string // the functions that it is in, outermost first
 	Creator   string   // the function with the go statement that started it
 	File      string   // the file of that go statement
-	Line      int      // and its line
-	Conn      string   // filled in by WhoAmI: the client's end of the connection
+	Line      int      // its line
+	Conn      string   // set by WhoAmI: the client's address, which differs by connection
 }
 
 // WhoAmI answers with the Origin of the goroutine that runs it, as JSON.
@@ -41,9 +40,10 @@ func WhoAmI(w http.ResponseWriter, r *http.Request) {
 	out.Encode(me)
 }
 
-// Ask sends requests to h on a real server, spread over so many connections, all at once or one
-// after the other, and returns what WhoAmI answers, in the order of the requests.
-func Ask(ctx context.Context, h http.Handler, connections, requests int, http2, atOnce bool) ([]Origin, error) {
+// Ask sends requests to h on a server of its own, spread over n connections,
+// either sequentially or concurrently. It returns what WhoAmI answers, in the
+// order of the requests.
+func Ask(ctx context.Context, h http.Handler, connections, requests int, http2, concurrently bool) ([]Origin, error) {
 	srv := NewServer(h)
 	addr, err := Start(srv)
 	if err != nil {
@@ -70,7 +70,7 @@ func Ask(ctx context.Context, h http.Handler, connections, requests int, http2, 
 	}
 	var asking sync.WaitGroup
 	for i := range requests {
-		if atOnce {
+		if concurrently {
 			asking.Go(func() { ask(i) })
 		} else {
 			ask(i)
@@ -80,9 +80,9 @@ func Ask(ctx context.Context, h http.Handler, connections, requests int, http2, 
 	return origins, errors.Join(errs...)
 }
 
-// Self reads the stack of the goroutine that calls it. Go has no function for a goroutine's
-// number, on purpose: a program must not depend on it. To look at it for once, the text that
-// a panic would print is good enough. It is, outermost call last:
+// Self reads the stack of the goroutine that calls it. Go has no function for a
+// goroutine's number on purpose: a program must not depend on it. So Self takes
+// apart the text that an unrecovered panic would print, which looks like this:
 //
 //	goroutine 7 [running]:
 //	main.WhoAmI({0x8e2f40, 0xc000122000}, 0xc000128000)
@@ -97,10 +97,10 @@ func Self() (Origin, error) {
 	var o Origin
 	head := strings.Fields(lines[0])
 	if len(head) < 2 {
-		return o, fmt.Errorf("not the head of a stack: %q", lines[0])
+		return o, fmt.Errorf("got %q, want the first line of a stack", lines[0])
 	}
 	o.Goroutine = head[1]
-	for i := 1; i+1 < len(lines); i += 2 { // a call, and the line below it says where
+	for i := 1; i+1 < len(lines); i += 2 { // a call, then a line with its place
 		call, created := strings.CutPrefix(lines[i], "created by ")
 		if !created {
 			if bracket := strings.LastIndex(call, "("); bracket > 0 {
@@ -120,12 +120,13 @@ func Self() (Origin, error) {
 	}
 	slices.Reverse(o.Calls)
 	if o.Creator == "" {
-		return o, fmt.Errorf("goroutine %s has no creator: it is main's", o.Goroutine)
+		return o, fmt.Errorf("goroutine %s is the main goroutine, which no go statement started", o.Goroutine)
 	}
 	return o, nil
 }
 
-// Where is the place of the go statement without the folder Go is installed in.
+// Where returns the place of the go statement, without the folder in which Go is
+// installed.
 func (o Origin) Where() string {
 	file := filepath.ToSlash(o.File)
 	if i := strings.LastIndex(file, "/src/"); i >= 0 {
@@ -134,14 +135,12 @@ func (o Origin) Where() string {
 	return fmt.Sprintf("%s:%d", file, o.Line)
 }
 
-// SourceLine reads the go statement from the Go source on this machine, and leaves out its
-// arguments: behind a path as long as Go 1.27's for HTTP/2 a terminal has no columns left for them.
+// SourceLine reads the go statement from the Go source on this machine, without
+// its arguments: a terminal has no columns left for them.
 func (o Origin) SourceLine(ctx context.Context) (string, error) {
 	file := o.File
 	if _, err := os.Stat(file); err != nil || !filepath.IsAbs(file) {
-		// Built with -trimpath, or on another machine: ask the go command where Go is.
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
+		// Built with -trimpath, or on another machine: ask the go command.
 		root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 		if err != nil {
 			return "", errors.New("the Go source is not installed here")
@@ -155,12 +154,12 @@ func (o Origin) SourceLine(ctx context.Context) (string, error) {
 	}
 	lines := strings.Split(string(text), "\n")
 	if o.Line < 1 || o.Line > len(lines) {
-		return "", fmt.Errorf("%s: no such line in the Go installed here", o.Where())
+		return "", fmt.Errorf("%s: the Go installed here has no such line", o.Where())
 	}
 	line := strings.TrimSpace(lines[o.Line-1])
 	call, _, isCall := strings.Cut(line, "(")
 	if !isCall || !strings.HasPrefix(call, "go ") {
-		return "", fmt.Errorf("%s: no go statement in the Go installed here", o.Where())
+		return "", fmt.Errorf("%s: the Go installed here has no go statement there", o.Where())
 	}
 	return call + "(…)", nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -70,7 +71,7 @@ func whileFirst(spans []Span) (n int) {
 
 // drawEvents draws when events were written and read, between start and end.
 func drawEvents(title painted, events []Event, start, end time.Time) {
-	written, read := newLane(46, end.Sub(start)), newLane(46, end.Sub(start))
+	written, read := newLane(24, end.Sub(start)), newLane(24, end.Sub(start))
 	var latest time.Duration
 	for _, event := range events {
 		written.fill(event.Written.Sub(start), event.Written.Sub(start), '█')
@@ -78,8 +79,59 @@ func drawEvents(title painted, events []Event, start, end time.Time) {
 		latest = max(latest, event.Read.Sub(event.Written))
 	}
 	fmt.Printf("     %-15s  written  %s\n", title, written)
-	fmt.Printf("     %-15s  read     %s\n", "", read)
-	fmt.Printf("     %-15s  from written to read at most %s\n", "", measured(short(latest)))
+	fmt.Printf("     %-15s  read     %s at most %s later\n", "", read, measured(short(latest)))
+}
+
+// drawStreams has clients read the stream of h, draws their events, and returns them.
+func drawStreams(ctx context.Context, title painted, h http.Handler, clients int) [][]Event {
+	start := time.Now()
+	all := followAll(ctx, h, clients)
+	drawEvents(title, slices.Concat(all...), start, time.Now())
+	return all
+}
+
+// drawWork draws pieces of work: those done before some moment, and after it.
+func drawWork(title painted, before, after, pieces int, result string) {
+	fmt.Printf("     %-20s %s%s%s  %v\n", title, strings.Repeat("██", before),
+		strings.Repeat("░░", after), strings.Repeat("··", max(0, pieces-before-after)), measured(result))
+}
+
+// drawOrigins asks h for the goroutines of its requests and prints their letters.
+func drawOrigins(ctx context.Context, how string, h http.Handler, conns, requests int, http2 bool) []Origin {
+	origins, err := Ask(ctx, h, conns, requests, http2, how == "concurrently")
+	check(err)
+	protocol := map[bool]string{false: "HTTP/1.1", true: "HTTP/2"}[http2]
+	fmt.Printf("     %-10s %-13d %-14s %s\n", protocol, connections(origins), how, measured(letters(origins)))
+	return origins
+}
+
+// drawSales prints what became of n orders after one that panicked.
+func drawSales(ctx context.Context, name painted, t *Tickets, sell func(string) (int, error), n int) (blocked int) {
+	answered, blocked, health := sellAfterPanic(ctx, t, sell, n)
+	fmt.Printf("     %-24s %-10d %-21s %s\n", name, answered, measured(fmt.Sprint(blocked)), health)
+	return blocked
+}
+
+// drawLimited draws the work of a handler whose time protect limits.
+func drawLimited(ctx context.Context, name painted, protect func(*http.Server), make func(int, time.Duration, func()) http.Handler) (after int) {
+	const pieces, each = 18, 20 * time.Millisecond
+	gets, before, after := limited(ctx, protect, func(done func()) http.Handler { return make(pieces, each, done) })
+	drawWork(name, before, after, pieces, gets)
+	return after
+}
+
+// drawBroadcast prints what blocks a publisher and a new subscriber.
+func drawBroadcast(name painted, h *Hub, function string, publish func(string)) (newcomer string) {
+	publisher, newcomer := broadcast(h, function, publish, 6)
+	fmt.Printf("     %-34s %-13s %s\n", name, measured(publisher), measured(newcomer))
+	return newcomer
+}
+
+// drawStop prints how a server stops that has a stream and a hijacked connection.
+func drawStop(ctx context.Context, name painted, with bool, deadline time.Duration) (hijacked string) {
+	took, stopped, stream, hijacked := stopLasting(ctx, with, deadline)
+	fmt.Printf("     %-20s %-10s after %7s   %-12s %s\n", name, stopped, measured(short(took)), stream, measured(hijacked))
+	return hijacked
 }
 
 // letters names the goroutines A, B, C in the order in which they first occur.
@@ -123,16 +175,14 @@ func printCalls(o Origin) {
 		switch {
 		case strings.HasSuffix(call, "(*conn).serve"):
 			what = "the server reads the request"
-		case strings.HasSuffix(call, "(*limitBody).ServeHTTP"):
-			what = "limits the request's body"
 		case strings.HasSuffix(call, "(*Router).ServeHTTP"):
 			what = "the whole framework"
-		case strings.HasSuffix(call, "(*together).ServeHTTP"):
-			what = "blocks until all four are here"
 		case strings.HasSuffix(call, "main.WhoAmI"):
 			what = "your handler"
 		}
-		fmt.Println(strings.TrimRight(fmt.Sprintf("       %-34s %s", call, what), " "))
+		if what != "" {
+			fmt.Printf("       %-34s %s\n", call, what)
+		}
 		if what == "your handler" {
 			break
 		}
@@ -145,5 +195,5 @@ func printLog(entry string) {
 	line, _, _ := strings.Cut(entry, "\n")
 	before, after, _ := strings.Cut(line, "127.0.0.1:")
 	_, after, _ = strings.Cut(after, ": ")
-	fmt.Printf("\n     the server's log  %s(client)\n                       %s\n", before, after)
+	fmt.Printf("     the server's log  %s(client)\n                       %s\n", before, after)
 }

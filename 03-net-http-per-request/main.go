@@ -1,29 +1,27 @@
 // Command 03-net-http-per-request shows how net/http runs handlers, with a real
 // server and real clients on this machine's loopback interface.
 //
-//	go run ./03-net-http-per-request            the lesson
+//	go run ./03-net-http-per-request            the core lesson
 //	go run ./03-net-http-per-request 3.4        one section
+//	go run ./03-net-http-per-request -all       every section
 //	go run ./03-net-http-per-request -ask       the lesson, with a question before each section
 //	go test -race -v ./03-net-http-per-request  the tests of its claims
 package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"log"
-	"net"
 	"net/http"
-	neturl "net/url"
-	"runtime/trace"
 	"slices"
 	"strings"
 	"time"
 )
 
 func main() {
-	addr := flag.String("addr", "", "instead of the lesson, run a server at this `host:port`, such as localhost:8080;\nit prints what to try, and Ctrl-C shuts it down")
+	if playRole() { // a child process of this program: see roles.go
+		return
+	}
 	l := &lesson{
 		folder: "03-net-http-per-request",
 		title:  "03 · net/http: your handlers already run concurrently",
@@ -34,32 +32,41 @@ func main() {
 			{"3.1", "Handlers run concurrently; a slow request does not delay the others.",
 				code{"OneLock", "mu.Lock()", 3}, overlap},
 			{"3.2", "HTTP/1.x: one goroutine per connection. HTTP/2: one goroutine per request.",
-				code{"Self", "stack := make", 2}, whoseGoroutine},
+				code{"Self", "runtime.Stack", 1}, whoseGoroutine},
 			{"3.3", "A thousand clients wait concurrently, not one after another.",
-				code{"Visit", "for i := range n", 4}, highTraffic},
+				code{"Visit", "wg.Go", 1}, highTraffic},
 			{"3.4", "So handlers share memory: an unsynchronized counter is a data race.",
-				code{"(c *MutexCounter) ServeHTTP", "c.mu.Lock()", 4}, sharedMemory},
+				code{"(c *AtomicCounter) ServeHTTP", "c.n.Add", 1}, sharedMemory},
 			{"3.5", "A framework built on net/http inherits all this: Gin too.",
-				code{"(rt *Router) ServeHTTP", "for _, m := range", 4}, framework},
+				code{"(rt *Router) ServeHTTP", "	h.ServeHTTP(w, r)", 1}, framework},
 			{"3.6", "When the client disconnects, r.Context() is canceled.",
-				code{"Listening", "case <-r.Context().Done()", 2}, clientGone},
+				code{"Observing", "case <-r.Context().Done()", 2}, clientGone},
 			{"3.7", "net/http recovers a panic in a handler: one response is lost, no more.",
 				code{"Share", "100/among", 1}, onePanic},
 			{"3.8", "A streamed event arrives while the handler is running, if it is flushed.",
 				code{"Stream", "out.Flush()", 3}, streaming},
 			{"3.9", "Shutdown waits for in-flight requests; Close cuts them off.",
-				code{"Drain", "srv.Shutdown(ctx)", 4}, stopping},
+				code{"Drain", "srv.Shutdown(ctx)", 1}, stopping},
+			{"3.10", "A lock that is not released blocks every later request. Unlock with defer.",
+				code{"(t *Tickets) Sell", "t.mu.Lock()", 2}, heldLock},
+			{"3.11", "A map used by two handlers can end the server; recover cannot stop it.",
+				code{"(ws *Words) Copy", "ws.mu.Lock()", 3}, sharedMap},
+		},
+		further: []section{
+			{"3.12", "A time limit stops only a handler that observes its context.",
+				code{"LimitTime", "http.TimeoutHandler", 1}, timeLimit},
+			{"3.13", "A hundred requests for a missing cache entry need one fetch.",
+				code{"(c *SharedFetch) Get", "case <-current.done", 4}, caching},
+			{"3.14", "One slow subscriber must not block a broadcast.",
+				code{"(h *Hub) Publish", "case c <- event", 3}, broadcasting},
+			{"3.15", "Shutdown does not wait for hijacked connections; a stream delays it.",
+				code{"(l *Lasting) Handler", "defer context.AfterFunc", 2}, stopLong},
 		},
 	}
+	addr := addressFlag()
 	l.parse()
-	if isSet("addr") {
-		if _, _, err := net.SplitHostPort(*addr); err != nil {
-			l.usageError("-addr must be host:port, such as localhost:8080, got %q", *addr)
-		}
-		if l.chosen != nil || l.asking || l.traceTo != "" {
-			l.usageError("-addr runs a server instead of the lesson, so it takes no sections, no -ask and no -trace")
-		}
-		check(Playground(*addr))
+	if *addr != unset {
+		playground(l, *addr)
 		return
 	}
 	l.teach(context.Background())
@@ -68,83 +75,41 @@ func main() {
 // overlap draws one slow and many fast requests, first unmodified and then behind one lock.
 func overlap(ctx context.Context) string {
 	const unmodified, oneLock = "as net/http runs them", "the same handlers behind one lock (wrong)"
-	send := func(row string, protect func(http.Handler) http.Handler) []Span {
-		ctx, task := trace.NewTask(ctx, row)
-		defer task.End()
-		spans, err := SlowThenFast(ctx, 600*time.Millisecond, 20*time.Millisecond, 60*time.Millisecond, 8,
-			func(h http.Handler) http.Handler { return protect(traced(ctx, h)) })
-		check(err)
-		return spans
-	}
-	concurrent := send(unmodified, func(h http.Handler) http.Handler { return h })
-	locked := send(oneLock, OneLock)
+	concurrent := spans(ctx, unmodified, func(h http.Handler) http.Handler { return h })
+	locked := spans(ctx, oneLock, OneLock)
 	end := max(lastAnswer(concurrent), lastAnswer(locked))
 	drawSpans(painted{text: unmodified}, concurrent, end)
-	fmt.Println()
 	drawSpans(wrong(oneLock), locked, end)
-	takeaway("█ the handler runs; ░ only its client waits. Time goes to the right: bars",
-		"in the same column are in progress at the same time. With the lock above",
-		"around all handlers one runs at a time, and fast ones wait for slow ones.")
-	switch answered := whileFirst(concurrent); {
-	case answered > len(concurrent)/2:
-		return "b"
-	case answered == 0:
-		return "a"
-	}
-	return ""
+	takeaway("█ the handler runs; ░ only its client waits. Behind the lock above, only",
+		"one handler runs at a time.")
+	return map[bool]string{true: "b", false: "a"}[whileFirst(concurrent) > len(concurrent)/2]
 }
 
 // whoseGoroutine asks handlers for their goroutine, over three kinds of connections.
 func whoseGoroutine(ctx context.Context) string {
 	const requests = 4
-	const row = "     %-10s %-13d %-21s %s\n"
-	fmt.Printf("     %-10s %-13s %d %-19s %s\n", "protocol", "connections", requests, "requests", "their goroutines")
-	ask := func(h http.Handler, connections int, http2, together bool) []Origin {
-		origins, err := Ask(ctx, h, connections, requests, http2, together)
-		check(err)
-		return origins
-	}
+	fmt.Println("     protocol   connections   4 requests     their goroutines")
 	whoAmI := http.HandlerFunc(WhoAmI)
-	one := ask(whoAmI, 1, false, false)
-	fmt.Printf(row, "HTTP/1.1", connections(one), "one after another", measured(letters(one)))
+	one := drawOrigins(ctx, "sequentially", whoAmI, 1, requests, false)
 	// Together: no handler returns before all of them run.
-	many := ask(Together(requests, whoAmI), requests, false, true)
-	fmt.Printf(row, "HTTP/1.1", connections(many), "concurrently", measured(letters(many)))
-	h2 := ask(Together(requests, whoAmI), 1, true, true)
-	fmt.Printf(row, "HTTP/2", connections(h2), "concurrently", measured(letters(h2)))
-	fmt.Print("\n     The go statement that started them, found in the handler's own stack:\n\n")
+	many := drawOrigins(ctx, "concurrently", Together(requests, whoAmI), requests, requests, false)
+	h2 := drawOrigins(ctx, "concurrently", Together(requests, whoAmI), 1, requests, true)
+	fmt.Println("     The go statement that started them, found in the handler's own stack:")
 	printCreator(ctx, "HTTP/1.1", many[0])
 	printCreator(ctx, "HTTP/2", h2[0])
-	takeaway("Each letter is one goroutine. HTTP/1.x starts one when a client connects,",
-		"and requests on that connection run in it sequentially. On an HTTP/2",
-		"connection requests run concurrently, so each has a goroutine of its own.")
-	switch letters(one) {
-	case "A A A A":
-		return "a"
-	case "A B C D":
-		return "b"
-	}
-	return ""
+	takeaway("Each letter is a goroutine. HTTP/1.x has one more while a handler runs:",
+		"it reads from the connection, and so notices when the client leaves.")
+	return map[string]string{"A A A A": "a", "A B C D": "b"}[letters(one)]
 }
 
-// highTraffic lets a thousand clients come at the same time.
+// highTraffic has a thousand clients come at the same time.
 func highTraffic(ctx context.Context) string {
 	const clients, takes = 1000, 50 * time.Millisecond
 	took := visit(ctx, Work(takes), clients)
-	const row = "     %-38s %8s\n"
-	fmt.Printf(row, "clients at the same time", count(clients))
-	fmt.Printf(row, "each handler waits", short(takes))
-	fmt.Printf(row, "one after another they would take", short(clients*takes))
-	fmt.Printf(row, "all were answered within", measured(short(took)))
-	takeaway("A blocked handler uses no CPU. What exceeds its 50 ms is the work of",
-		"opening and serving 1,000 connections, and both ends of them are here.")
-	switch {
-	case took < clients*takes/4:
-		return "c"
-	case took > clients*takes/2:
-		return "a"
-	}
-	return ""
+	fmt.Printf("     %s clients, a handler of %s: sequentially that takes %s\n", count(clients), short(takes), short(clients*takes))
+	fmt.Printf("     all were answered within %s\n", measured(short(took)))
+	takeaway("A blocked handler uses no CPU. The rest is the work of 1,000 connections.")
+	return map[bool]string{true: "c", false: "a"}[took < clients*takes/2]
 }
 
 // sharedMemory counts concurrent requests in three ways.
@@ -160,15 +125,10 @@ func sharedMemory(ctx context.Context) string {
 	row(painted{text: "an atomic"}, byAtomic, byAtomic.n.Load)
 	row(painted{text: "an int and a mutex"}, byMutex, func() int64 { byMutex.mu.Lock(); defer byMutex.mu.Unlock(); return int64(byMutex.n) })
 	lowest := row(wrong("n++ step by step: all load, then all store (wrong)"), slow, slow.n.Load)
-	takeaway("n++ loads, adds and stores. If another handler stores in between, its",
-		"update is lost. That is rare, so a test that checks the total may pass.",
-		"The race detector reports it even then:",
-		"go test -race -v -run PlainCounter ./03-net-http-per-request",
-		"(That test requires the report, so it passes.)")
-	if lowest == 1 {
-		return "a"
-	}
-	return ""
+	takeaway("n++ loads, adds and stores; what is stored in between is lost. That is",
+		"rare; the race detector reports it even when the total is right:",
+		"go test -race -v -run PlainCounter ./03-net-http-per-request")
+	return map[int64]string{1: "a"}[lowest]
 }
 
 // framework puts a router between the server and the handler.
@@ -177,44 +137,28 @@ func framework(ctx context.Context) string {
 	rt.Handle("GET", "/whoami", Together(4, http.HandlerFunc(WhoAmI)).ServeHTTP)
 	origins, err := Ask(ctx, &rt, 4, 4, false, true)
 	check(err)
-	fmt.Printf("     4 concurrent requests through this chapter's router: goroutines %s\n\n", measured(letters(origins)))
+	fmt.Printf("     4 concurrent requests through this chapter's router: goroutines %s\n", measured(letters(origins)))
 	printCreator(ctx, "started by", origins[0])
-	fmt.Println()
 	printCalls(origins[0])
-	takeaway("This is the handler's stack, outermost call first. The framework is one",
-		"call in it, and net/http started the goroutine, as in 3.2. The program in",
-		"03-net-http-per-request/gin shows the same of Gin.")
-	if strings.HasPrefix(origins[0].Creator, "net/http.") {
-		return "b"
-	}
-	return "a"
+	takeaway("A part of the handler's stack, outermost call first. It is the same with",
+		"Gin (in the folder gin). Fiber is not built on net/http.")
+	return map[bool]string{true: "b", false: "a"}[strings.HasPrefix(origins[0].Creator, "net/http.")]
 }
 
-// clientGone lets a client leave early, with a handler that observes it and one that does not.
+// clientGone has a client leave early, with a handler that observes it and one that does not.
 func clientGone(ctx context.Context) string {
 	const pieces, each, leavesAfter = 18, 20 * time.Millisecond, 5
 	var useless int // pieces that the last handler did
-	for _, row := range []struct {
-		name painted
-		make func(pieces int, each time.Duration, done func()) http.Handler
-	}{
-		{painted{text: "observes it"}, Listening},
-		{wrong("ignores it (wrong)"), Deaf},
-	} {
+	for _, handler := range observers {
 		before, after, cause, err := LeaveAfter(ctx, leavesAfter, func(done func()) http.Handler {
-			return row.make(pieces, each, done)
+			return handler.make(pieces, each, done)
 		})
 		check(err)
 		useless = after
-		fmt.Printf("     %-18s  %s%s%s  %v\n", row.name, strings.Repeat("██", before),
-			strings.Repeat("░░", after), strings.Repeat("··", pieces-before-after), measured(cause.Error()))
+		drawWork(handler.name, before, after, pieces, cause.Error())
 	}
-	takeaway("█ work while the client is connected; ░ useless work after it has left.",
-		"Both contexts were canceled, but nothing stops a handler that ignores it.")
-	if useless == pieces-leavesAfter {
-		return "c"
-	}
-	return "a"
+	takeaway("█ work while the client is connected; ░ useless work after it has left.")
+	return map[bool]string{true: "c", false: "a"}[useless == pieces-leavesAfter]
 }
 
 // onePanic shows what a panic costs, as the client and as the server's log see it.
@@ -225,73 +169,114 @@ func onePanic(ctx context.Context) string {
 	url, lost := up(srv), 0
 	defer srv.Close()
 	for _, query := range []string{"/share?among=0", "/share?among=4"} {
-		sees, err := Get(ctx, newCrowd(), url+query)
-		if failed, ok := errors.AsType[*neturl.Error](err); ok {
-			sees, lost = failed.Err.Error(), lost+1
-		} else {
-			check(err)
+		gets, err := get(ctx, url+query)
+		if err != nil {
+			gets, lost = err.Error(), lost+1
 		}
-		fmt.Printf("     GET %-15s the client gets  %s\n", query, measured(strings.TrimSpace(sees)))
+		fmt.Printf("     GET %-15s the client gets  %s\n", query, measured(gets))
 	}
 	printLog(<-logged)
-	takeaway("EOF: the server closed the connection without a response. net/http",
-		"recovers the panic in the handler's goroutine, logs it with its stack",
-		"and goes on. It cannot recover one in a goroutine that a handler starts.")
-	if lost == 1 {
-		return "b"
-	}
-	return ""
+	takeaway("EOF: the server closed the connection. net/http recovers a panic in the",
+		"handler's goroutine, but not in a goroutine that the handler starts.")
+	return map[int]string{1: "b"}[lost]
 }
 
 // streaming draws when events were written and when their clients read them.
 func streaming(ctx context.Context) string {
 	const clients, events, every = 50, 6, 60 * time.Millisecond
-	fmt.Printf("     %d clients at the same time, %d events each\n\n", clients, events)
-	var all [][]Event
-	for _, row := range []struct {
-		name painted
-		make func(events int, every time.Duration) http.Handler
-	}{
-		{painted{text: "with Flush"}, Stream},
-		{wrong("without (wrong)"), Unflushed},
-	} {
-		start := time.Now()
-		all = followAll(ctx, row.make(events, every), clients)
-		drawEvents(row.name, slices.Concat(all...), start, time.Now())
-	}
-	takeaway("█: some of the 50 clients' events were written, or read, at that moment.",
-		"A line ends when all handlers have returned. Without Flush events wait in",
-		"the server's buffer until their handler returns.")
-	if slices.ContainsFunc(all, func(e []Event) bool { return e[0].Read.Before(e[len(e)-1].Written) }) {
-		return ""
-	}
-	return "c"
+	fmt.Printf("     %d clients at the same time, %d events each\n", clients, events)
+	with := drawStreams(ctx, painted{text: "with Flush"}, Stream(events, every), clients)
+	without := drawStreams(ctx, wrong("without (wrong)"), Unflushed(events, every), clients)
+	takeaway("█ events are written, or read. Without Flush they stay in a buffer.")
+	early := func(e []Event) bool { return e[0].Read.Before(e[len(e)-1].Written) }
+	return map[bool]string{true: "c"}[slices.ContainsFunc(with, early) && !slices.ContainsFunc(without, early)]
 }
 
 // stopping stops a server in the middle of a response, in two ways.
 func stopping(context.Context) string {
-	supported := "c"
-	for _, row := range []struct {
-		name painted
-		stop func(*http.Server) error
-	}{
-		{painted{text: "Shutdown"}, func(srv *http.Server) error { return Drain(srv, 10*time.Second) }},
-		{wrong("Close (wrong)"), CutOff},
-	} {
-		first, rest, complete := stopInTheMiddle(row.stop)
-		if complete {
-			supported = "a"
-		}
-		fmt.Printf("     %-14s  the client gets  %s + %s\n", row.name, first, measured(rest))
-	}
-	takeaway("Each was called when the first half had arrived and the second was not",
-		"yet written. For a graceful shutdown call Shutdown with a deadline first,",
-		"and Close only when the deadline has passed.")
-	return supported
+	first, rest, complete := stopInTheMiddle(func(srv *http.Server) error { return Drain(srv, time.Minute) })
+	fmt.Printf("     %-14s  the client gets  %s + %s\n", "Shutdown", first, measured(rest))
+	first, rest, _ = stopInTheMiddle(CutOff)
+	fmt.Printf("     %-14s  the client gets  %s + %s\n", wrong("Close (wrong)"), first, measured(rest))
+	takeaway("Each was called between the halves. Shutdown does not wait for hijacked",
+		"connections (3.15), nor for those without a request for five seconds.")
+	return map[bool]string{true: "a", false: "c"}[complete]
 }
 
-// isSet reports whether that flag is on the command line, even if its value is empty.
-func isSet(name string) (set bool) {
-	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
-	return set
+// heldLock has a handler panic with a lock held, and sends more requests.
+func heldLock(ctx context.Context) string {
+	const later = 5
+	fmt.Printf("     a handler panics; then   answered   [sync.Mutex.Lock]     GET /health\n")
+	right, forgetful := NewTickets("concert", 100), NewTickets("concert", 100)
+	drawSales(ctx, painted{text: "5 orders, with defer"}, right, right.Sell, later)
+	blocked := drawSales(ctx, wrong("without defer (wrong)"), forgetful, forgetful.SellForgetting, later)
+	takeaway("net/http recovers the panic, but the lock stays locked: every later order",
+		"blocks forever, and nothing reports it. An early return does the same.")
+	return map[int]string{later: "c", 0: "a"}[blocked]
+}
+
+// sharedMap has two requests write to one map.
+func sharedMap(ctx context.Context) string {
+	counts := countWords(ctx, NewWords(), strings.Repeat("to be or not to be ", 1000))
+	fmt.Printf("     %-26s %s\n", "a lock around each write", measured(fmt.Sprintf(`"to" %s times, as sent`, count(counts["to"]))))
+	out, status, err := runRole("two writers", "", "GOMAXPROCS=2")
+	check(err)
+	message, _, _ := strings.Cut(out, "\n")
+	fmt.Printf("     %-26s %s; status %d\n", wrong("no lock (wrong)"), measured(message), status)
+	takeaway("A fatal error is not a panic: recover has no effect. Copy a map under the",
+		"lock before you return it: v := m copies only a reference.")
+	return map[int]string{2: "b"}[status]
+}
+
+// timeLimit draws the work of handlers that exceed a time limit.
+func timeLimit(ctx context.Context) string {
+	const limit = 110 * time.Millisecond
+	inner := func(srv *http.Server) { srv.Handler = LimitTime(srv.Handler, limit) }
+	drawLimited(ctx, painted{text: "LimitTime"}, inner, Observing)
+	after := drawLimited(ctx, wrong("ignored (wrong)"), inner, Ignoring)
+	drawLimited(ctx, wrong("WriteTimeout (wrong)"), func(srv *http.Server) { srv.WriteTimeout = limit }, Observing)
+	takeaway("█ work until the client has its answer; ░ useless work after that. On",
+		"HTTP/1.x WriteTimeout notifies neither the handler nor, before its end,",
+		"the client. A limit made by hand is a data race:",
+		"go test -race -v -run TimeLimitByHand ./03-net-http-per-request")
+	return map[bool]string{true: "b", false: "a"}[after > 0]
+}
+
+// caching has a hundred callers ask each version of the cache for the same key.
+func caching(ctx context.Context) string {
+	const callers = 100
+	var fetches, answered int
+	var other string
+	fmt.Printf("     %d callers, one key; the first leaves   fetches   answered   another key\n", callers)
+	for _, version := range caches {
+		fetches, answered, other = stampede(ctx, callers, version.make)
+		fmt.Printf("     %-40s %7d %10d   %s\n", version.name, fetches, answered, measured(other))
+	}
+	takeaway("Each version fixes a fault of the one before, and only the last has none.",
+		"Combining concurrent calls for one key is the idea of",
+		"golang.org/x/sync/singleflight.")
+	return map[int]string{1: "a", callers: "c"}[fetches]
+}
+
+// broadcasting publishes to subscribers of which one does not read.
+func broadcasting(context.Context) string {
+	fmt.Println("     one subscriber does not read       Publish       a new Subscribe")
+	drops, blocks := NewHub(4), NewHub(4)
+	drawBroadcast(painted{text: "drops it"}, drops, "(*Hub).Publish", drops.Publish)
+	newcomer := drawBroadcast(wrong("sends with the lock held (wrong)"), blocks, "(*Hub).PublishLocked", blocks.PublishLocked)
+	takeaway("A send blocks until there is a free slot. With the lock held, every call",
+		"of the hub then blocks, too. A send with a default never blocks.")
+	return map[bool]string{true: "c", false: "a"}[newcomer != "returns"]
+}
+
+// stopLong stops a server with a stream and a hijacked connection.
+func stopLong(ctx context.Context) string {
+	const deadline = 300 * time.Millisecond
+	fmt.Println("                          Shutdown                   the stream   hijacked")
+	drawStop(ctx, painted{text: "RegisterOnShutdown"}, true, deadline)
+	hijacked := drawStop(ctx, wrong("without (wrong)"), false, deadline)
+	takeaway("RegisterOnShutdown calls a function when Shutdown begins. Here it cancels",
+		"the contexts of the stream and of the hijacked connection, and no others:",
+		"BaseContext, the parent of all, is canceled only after the deadline.")
+	return map[string]string{"closed": "a", "still answers": "c"}[hijacked]
 }

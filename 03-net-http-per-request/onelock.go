@@ -5,12 +5,9 @@ import (
 	"sync"
 )
 
-// OneLock is WRONG for a web server. It is how a handler that "must be safe" is often mended: one
-// lock around all of it. The data is safe now, and the server does one request at a time: whoever
-// waits for a slow one waits with a goroutine of their own, but waits.
-//
-// A lock belongs around the few lines that touch shared data (counter.go), never around work
-// that waits for something.
+// OneLock is wrong for a web server: one lock around the whole handler. The shared
+// data is safe, but the server runs one request at a time. Hold a lock only for
+// the lines that use shared data (counter.go), and not during work that can block.
 func OneLock(next http.Handler) http.Handler {
 	var mu sync.Mutex
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -8,12 +8,11 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// Work is a handler whose work takes d: a query, a call to another service. It contains nothing
-// that has to do with concurrency. When the client goes away it stops (claim 3.6).
+// Work is a handler whose work takes d, such as a query. It returns early when the
+// client leaves (claim 3.6).
 func Work(d time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -24,15 +23,15 @@ func Work(d time.Duration) http.Handler {
 	})
 }
 
-// Span is what one request went through, in time since the start of the first.
+// Span is the course of one request, in time since the start of the first one.
 type Span struct {
 	Sent, Answered time.Duration // as its client sees it
 	Began, Ended   time.Duration // as its handler sees it
 }
 
-// SlowThenFast sends one slow request and, while that is under way, one fast request after the
-// other without waiting for the answers. protect goes around the handlers. The slow one is first
-// in the result.
+// SlowThenFast sends one slow request and, while that is in progress, fast requests
+// at intervals of pause. protect is put around the handlers. The slow request is
+// the first in the result.
 func SlowThenFast(ctx context.Context, slow, fast, pause time.Duration, fasts int, protect func(http.Handler) http.Handler) ([]Span, error) {
 	spans := make([]Span, 1+fasts)
 	errs := make([]error, 1+fasts)
@@ -45,7 +44,7 @@ func SlowThenFast(ctx context.Context, slow, fast, pause time.Duration, fasts in
 			http.Error(w, "i must be the number of a request", http.StatusBadRequest)
 			return
 		}
-		spans[i].Began = time.Since(start) // no lock: a place for each request, read when all are answered
+		spans[i].Began = time.Since(start) // no lock: an element for each request, read when all are answered
 		takes := fast
 		if i == 0 {
 			takes = slow
@@ -69,7 +68,7 @@ func SlowThenFast(ctx context.Context, slow, fast, pause time.Duration, fasts in
 			spans[i].Answered = time.Since(start)
 		})
 		if i == 0 {
-			<-slowBegan // the slow one must be under way, or there is nothing to be held up by
+			<-slowBegan // or a fast request could begin before it
 		}
 		time.Sleep(pause)
 	}
@@ -77,34 +76,43 @@ func SlowThenFast(ctx context.Context, slow, fast, pause time.Duration, fasts in
 	return spans, errors.Join(errs...)
 }
 
-// Meeting lets a fixed number of goroutines wait for one another. With it an overlap is
-// certain: whoever has come out of Wait knows that all the others had come in.
+// Meeting is a point where n goroutines wait for one another. With it an overlap
+// is certain: when one goroutine returns from Wait, all n have called it.
 type Meeting struct {
-	missing atomic.Int64
-	all     chan struct{} // closed when nobody is missing
+	mu      sync.Mutex
+	missing int           // guarded by mu
+	all     chan struct{} // closed when none is missing
 }
 
 // NewMeeting returns a meeting of n.
 func NewMeeting(n int) *Meeting {
-	m := &Meeting{all: make(chan struct{})}
-	m.missing.Store(int64(n))
-	return m
+	return &Meeting{missing: n, all: make(chan struct{})}
 }
 
-// Wait returns when all have come, or with an error when ctx is done before that.
+// Wait returns nil when n goroutines are in it. If ctx is done before that, Wait
+// returns the context's error, and this goroutine does not count any more.
 func (m *Meeting) Wait(ctx context.Context) error {
-	if m.missing.Add(-1) == 0 {
+	m.mu.Lock()
+	if m.missing--; m.missing == 0 {
 		close(m.all)
 	}
+	m.mu.Unlock()
 	select {
 	case <-m.all:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.missing <= 0 { // complete just before
+		return nil
+	}
+	m.missing++
+	return ctx.Err()
 }
 
-// Together lets requests on to next only when n of them are there, so all n run next at once.
+// Together passes requests on to next when n of them are there, so that n run next
+// concurrently.
 func Together(n int, next http.Handler) http.Handler {
 	return &together{NewMeeting(n), next}
 }
@@ -116,7 +124,7 @@ type together struct {
 
 func (t *together) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if t.meeting.Wait(r.Context()) != nil {
-		return // the client has gone: nobody to answer
+		return // the client has left
 	}
 	t.next.ServeHTTP(w, r)
 }

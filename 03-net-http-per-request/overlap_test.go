@@ -2,15 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
-	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// slowAndFast has a slow handler at /slow, which says when it begins and ends only when told
-// to, and a fast one at /fast.
+// slowAndFast has a slow handler at /slow, which blocks until end is closed, and a
+// fast one at /fast.
 type slowAndFast struct{ began, end chan struct{} }
 
 func newSlowAndFast() *slowAndFast {
@@ -24,78 +26,89 @@ func (s *slowAndFast) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestFastRequestIsNotHeldUpBySlowOne checks that requests are under way at the same time without
-// the handlers' doing (claim 3.1): the slow handler ends only after a fast request was answered.
-func TestFastRequestIsNotHeldUpBySlowOne(t *testing.T) {
-	handlers := newSlowAndFast()
-	url, client := serve(t, handlers), newClients()
-	slow := make(chan error, 1)
-	go func() {
-		_, err := Get(t.Context(), client, url+"/slow")
-		slow <- err
-	}()
-	within(t, handlers.began, "the slow handler should begin")
-
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if _, err := Get(ctx, client, url+"/fast"); err != nil {
-		t.Errorf("a fast request was not answered while a slow one was under way: %v", err)
+// fastDuringSlow sends a slow request and, while its handler runs, a fast one. It
+// returns when the fast request is answered or blocks in OneLock, and lets both end.
+func fastDuringSlow(t *testing.T, h *slowAndFast, protected http.Handler) (blocked bool) {
+	url, client := serve(t, protected), newClients()
+	slow := async(func() error { _, err := Get(t.Context(), client, url+"/slow"); return err })
+	within(t, h.began, "the slow handler begins")
+	fast := async(func() error { _, err := Get(t.Context(), client, url+"/fast"); return err })
+	for len(fast) == 0 && !blocked {
+		blocked = Blocked(".OneLock.func1")["sync.Mutex.Lock"] == 1
+		runtime.Gosched()
 	}
-	close(handlers.end)
-	if err := within(t, slow, "the slow request should be answered"); err != nil {
-		t.Error("the slow request: ", err)
+	close(h.end)
+	if err := errors.Join(within(t, slow, "the slow request is answered"), within(t, fast, "the fast request is answered")); err != nil {
+		t.Error(err)
+	}
+	return blocked
+}
+
+// TestFastRequestIsNotDelayedBySlowOne: the slow handler returns only after a fast
+// request was answered (claim 3.1).
+func TestFastRequestIsNotDelayedBySlowOne(t *testing.T) {
+	handlers := newSlowAndFast()
+	if fastDuringSlow(t, handlers, handlers) {
+		t.Error("the fast request blocks in Lock while the slow handler runs; want it answered")
 	}
 }
 
-// TestBehindOneLockFastRequestWaitsForSlowOne checks that one lock around the handlers takes that
-// away (negative control of 3.1): the fast request's goroutine is stuck in OneLock's Lock.
+// TestBehindOneLockFastRequestWaitsForSlowOne: with a lock around the handlers, the
+// fast request's goroutine blocks in Lock (negative control of 3.1).
 func TestBehindOneLockFastRequestWaitsForSlowOne(t *testing.T) {
 	handlers := newSlowAndFast()
-	url, client := serve(t, OneLock(handlers)), newClients()
-	slow, fast := make(chan error, 1), make(chan error, 1)
-	go func() {
-		_, err := Get(t.Context(), client, url+"/slow")
-		slow <- err
-	}()
-	within(t, handlers.began, "the slow handler should begin")
-	go func() {
-		_, err := Get(t.Context(), client, url+"/fast")
-		fast <- err
-	}()
-
-	// The slow handler has the lock until this test lets it end. So the fast request can only be
-	// answered now if there is no lock, and with the lock its goroutine must come to wait.
-	start := time.Now()
-	for !waitsForOneLock(t) {
-		select {
-		case <-fast:
-			t.Fatal("the fast request was answered while the slow one was under way: there is no one lock any more")
-		default:
-			runtime.Gosched()
-		}
-		if time.Since(start) > patience {
-			t.Fatal("the fast request should wait for the lock")
-		}
-	}
-	close(handlers.end)
-	if err := within(t, slow, "the slow request should be answered"); err != nil {
-		t.Error("the slow request: ", err)
-	}
-	if err := within(t, fast, "the fast request should be answered after the slow one"); err != nil {
-		t.Error("the fast request: ", err)
+	if !fastDuringSlow(t, handlers, OneLock(handlers)) {
+		t.Error("the fast request was answered while the slow one was in progress; want it blocked by the lock")
 	}
 }
 
-// waitsForOneLock reports whether a goroutine waits for the mutex in OneLock, and logs its stack.
-func waitsForOneLock(t *testing.T) bool {
-	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
-		head, calls, _ := strings.Cut(stack, "\n")
-		if strings.Contains(head, "[sync.Mutex.Lock") && strings.Contains(calls, ".OneLock.") {
-			t.Log("the fast request while the slow one is under way:\n" + stack)
-			return true
+// TestWorkReturnsWhenTheClientLeaves in fake time.
+func TestWorkReturnsWhenTheClientLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		Work(time.Hour).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("the client left after 1m0s, and the handler returned after %s", took)
 		}
-	}
-	return false
+	})
+}
+
+// TestMeetingIsCompleteWhenAllAreThere: a goroutine that left with an error does not
+// count as present.
+func TestMeetingIsCompleteWhenAllAreThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMeeting(2)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := m.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("alone in a meeting of 2: got %v, want the context's error", err)
+		}
+		second := async(func() error { return m.Wait(t.Context()) })
+		time.Sleep(time.Minute) // fake time
+		if len(second) != 0 {
+			t.Error("the second goroutine has met one that left before")
+		}
+		if err := errors.Join(m.Wait(t.Context()), <-second); err != nil {
+			t.Errorf("two goroutines in a meeting of 2: got %v", err)
+		}
+	})
+}
+
+// TestTogetherNeedsAllRequests: a request whose client has left is not passed on,
+// and does not count.
+func TestTogetherNeedsAllRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		passed := 0
+		h := Together(2, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed++ }))
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+			cancel()
+		}
+		if passed != 0 {
+			t.Errorf("%d requests were passed on although there was never more than one", passed)
+		}
+	})
 }

@@ -6,12 +6,10 @@ import (
 	"strconv"
 )
 
-// Share answers how many of 100 sweets each of ?among= children gets. Among nobody it panics:
-// the programmer forgot that 0 is a number too. net/http recovers the panic in the goroutine
-// that called the handler, logs it, and breaks off this one answer.
-//
-// That net covers the handler's own goroutine only. A goroutine started by a handler has no net:
-// its panic ends the whole server (claim 4.2).
+// Share answers how many of 100 tickets each of ?among= people gets. For 0 people
+// it panics. net/http recovers a panic in the goroutine that called the handler,
+// logs it with its stack, and closes the connection. It does not recover a panic
+// in a goroutine that the handler started: that one ends the server (claim 4.2).
 func Share(w http.ResponseWriter, r *http.Request) {
 	among, err := strconv.Atoi(r.URL.Query().Get("among"))
 	if err != nil {
@@ -21,9 +19,9 @@ func Share(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, 100/among)
 }
 
-// Log receives a server's error log, entry by entry. The server writes from the goroutine that
-// panicked, so a plain buffer, read elsewhere, would be one more data race: entries are handed
-// over on a channel. Make it with room for those that nobody reads.
+// Log receives the entries of a server's error log. The server writes them in its
+// own goroutines, so they are passed on over a channel. Its buffer must hold the
+// entries that are never received.
 type Log chan string
 
 func (l Log) Write(entry []byte) (int, error) {

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// PlainCounter is WRONG: it counts its requests in a plain int. All requests share the one
-// handler, and run at the same time, so two of them touch n at once: a data race.
+// PlainCounter is wrong: its requests run concurrently and share n, so n++ is a
+// data race.
 type PlainCounter struct{ n int }
 
 func (c *PlainCounter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -15,15 +15,15 @@ func (c *PlainCounter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "counted")
 }
 
-// SlowMotionCounter is WRONG in the same way, slowed down until it can be watched. n++ is three steps: load, add,
-// store. Here all requests load before the first one stores, which is the worst a plain n++ can meet.
-// The steps are atomic, so there is no data race any more; there is still the lost update.
+// SlowMotionCounter is wrong in the same way. n++ is three steps: load, add,
+// store. Here all n requests load before the first one stores, which is the worst
+// order. The steps are atomic, so there is no data race, but updates are lost.
 type SlowMotionCounter struct {
 	n      atomic.Int64
 	loaded *Meeting
 }
 
-// NewSlowMotionCounter returns a counter for n requests at once.
+// NewSlowMotionCounter returns a counter for n concurrent requests.
 func NewSlowMotionCounter(n int) *SlowMotionCounter {
 	return &SlowMotionCounter{loaded: NewMeeting(n)}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log"
 	"net"
@@ -12,19 +13,40 @@ import (
 	"time"
 )
 
+// unset is the value of -addr when the flag is not on the command line.
+const unset = "\x00"
+
+// addressFlag defines the flag -addr.
+func addressFlag() (addr *string) {
+	addr = flag.String("addr", unset, "instead of the lesson, run a server at this `host:port`, such as localhost:8080;\nit prints what to try, and Ctrl-C shuts it down")
+	flag.Lookup("addr").DefValue = "" // for -h
+	return addr
+}
+
+// playground runs the server of -addr instead of the lesson.
+func playground(l *lesson, addr string) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		l.usageError("-addr must be host:port, such as localhost:8080, got %q", addr)
+	}
+	if l.chosen != nil || l.asking || l.traceTo != "" {
+		l.usageError("-addr runs a server instead of the lesson, so it takes no sections, no -ask and no -trace")
+	}
+	check(Playground(addr))
+}
+
 const (
 	slowTakes = 10 * time.Second
-	drainTime = 15 * time.Second // more than the slowest handler takes, so that Ctrl-C does not cut it off
+	drainTime = 15 * time.Second // more than the slowest handler takes
 )
 
-// Playground serves the chapter's handlers at addr until Ctrl-C, and logs when and in which
-// goroutine each runs.
+// Playground serves the chapter's handlers at addr until Ctrl-C, and logs when and
+// in which goroutine each runs.
 func Playground(addr string) error {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
-	// From here on Ctrl-C does not end the program: it makes ctx done.
+	// From here on Ctrl-C does not end the program: it cancels ctx.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 

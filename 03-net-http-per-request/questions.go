@@ -47,4 +47,34 @@ var quizzes = map[string]quiz{
 		"the first half, as if that were all",
 		"the first half, then an error",
 	}, ""},
+	"3.10": {"A handler panics between Lock and Unlock. What do later requests do?", []string{
+		"they lock: the panic released the lock",
+		"they panic, too",
+		"they block forever, and no error is reported",
+	}, ""},
+	"3.11": {"Two handlers write to one map at the same time. What is the worst result?", []string{
+		"a panic, which net/http recovers",
+		"the process ends",
+		"a lost update",
+	}, ""},
+	"3.12": {"TimeoutHandler answers 503. What happens to a handler that ignores it?", []string{
+		"it is stopped",
+		"it keeps working to its end",
+		"it panics at its next write",
+	}, ""},
+	"3.13": {"A good cache lacks a key, and 100 requests need it. How many fetches?", []string{
+		"one",
+		"one for each CPU",
+		"a hundred",
+	}, ""},
+	"3.14": {"A hub sends with its lock held, and one subscriber does not read. Who blocks?", []string{
+		"only that subscriber",
+		"that subscriber and the publisher",
+		"everyone who uses the hub",
+	}, ""},
+	"3.15": {"Shutdown reaches its deadline. What is a hijacked connection then?", []string{
+		"closed",
+		"closed when it is idle",
+		"open: it still answers",
+	}, ""},
 }

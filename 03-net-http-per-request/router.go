@@ -1,23 +1,22 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-// Router is a web framework in small: a table from path and method to handler, and middleware
-// around all of them. It starts no goroutine and takes no lock. It is an http.Handler, so the
-// server calls it as it calls any other: at the same time, in the goroutines of net/http.
-//
-// Routes and middleware are added before it serves. Adding one while requests read the map
-// would be a data race, the very thing of claim 3.4.
+// Router is a small web framework: a table of paths and methods, and middleware.
+// It starts no goroutine and takes no lock. The server calls it concurrently, like
+// any other http.Handler, so add routes and middleware before it serves: to write
+// to the table while requests read it is a data race.
 type Router struct {
-	routes     map[string]map[string]http.Handler // path, then method
+	routes     map[string]map[string]http.Handler // by path, then by method
 	middleware []func(http.Handler) http.Handler
 }
 
-// Handle lets h answer requests with that method and path.
+// Handle registers h for requests with that method and path.
 func (rt *Router) Handle(method, path string, h http.HandlerFunc) {
 	if rt.routes == nil {
 		rt.routes = make(map[string]map[string]http.Handler)
@@ -28,12 +27,13 @@ func (rt *Router) Handle(method, path string, h http.HandlerFunc) {
 	rt.routes[path][method] = h
 }
 
-// Use puts m around every handler; the first one given is the outermost.
+// Use puts m around every handler. The first middleware is the outermost.
 func (rt *Router) Use(m func(http.Handler) http.Handler) {
 	rt.middleware = append(rt.middleware, m)
 }
 
-// ServeHTTP makes the Router a handler like any other.
+// ServeHTTP answers 404 for an unknown path, and 405 with the allowed methods for
+// another method.
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	methods, ok := rt.routes[r.URL.Path]
 	if !ok {
@@ -42,13 +42,9 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h, ok := methods[r.Method]
 	if !ok {
-		var allowed []string
-		for method := range methods {
-			allowed = append(allowed, method)
-		}
-		slices.Sort(allowed)
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		http.Error(w, r.Method+" is not allowed here, only "+strings.Join(allowed, ", "), http.StatusMethodNotAllowed)
+		allowed := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
+		w.Header().Set("Allow", allowed)
+		http.Error(w, r.Method+" is not allowed here, only "+allowed, http.StatusMethodNotAllowed)
 		return
 	}
 	for _, m := range slices.Backward(rt.middleware) {

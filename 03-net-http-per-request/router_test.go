@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestRouterInheritsTheServersGoroutine: the same go statement starts the goroutine of a handler
-// behind the router and of one without it (claim 3.5).
-func TestRouterInheritsTheServersGoroutine(t *testing.T) {
+// TestRouterUsesTheServersGoroutine: the same go statement starts the goroutine of a
+// handler behind the router and of one without it (claim 3.5).
+func TestRouterUsesTheServersGoroutine(t *testing.T) {
 	var rt Router
 	rt.Handle("GET", "/whoami", WhoAmI)
 	behind, err := Ask(t.Context(), &rt, 1, 1, false, false)
@@ -24,48 +23,69 @@ func TestRouterInheritsTheServersGoroutine(t *testing.T) {
 		t.Fatal(err)
 	}
 	if behind[0].Creator != bare[0].Creator || behind[0].Where() != bare[0].Where() {
-		t.Errorf("a router should start no goroutine: started by %s (%s) behind it, by %s (%s) without it",
+		t.Errorf("behind the router the goroutine is started by %s (%s), without it by %s (%s); want no difference",
 			behind[0].Creator, behind[0].Where(), bare[0].Creator, bare[0].Where())
 	}
 	if !slices.ContainsFunc(behind[0].Calls, func(call string) bool { return strings.HasSuffix(call, ".(*Router).ServeHTTP") }) {
-		t.Errorf("the router should be on the handler's stack: %q", behind[0].Calls)
+		t.Errorf("the handler's stack is %q; want the router in it", behind[0].Calls)
 	}
 }
 
-// TestRequestsThroughRouterOverlap: requests through the router and its middleware run at the same
-// time (claim 3.5). No handler ends before all of them have begun.
+// TestRequestsThroughRouterOverlap: no handler returns before all run (claim 3.5).
 func TestRequestsThroughRouterOverlap(t *testing.T) {
 	const requests = 5
 	var rt Router
-	rt.Use(func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) })
-	})
+	rt.Use(func(next http.Handler) http.Handler { return next })
 	rt.Handle("GET", "/", Together(requests, http.HandlerFunc(WhoAmI)).ServeHTTP)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := Visit(ctx, newClients(), serve(t, &rt)+"/", requests); err != nil {
-		t.Errorf("%d requests should be in the router's handler at once: %v", requests, err)
+	url := serve(t, &rt)
+	visited := async(func() error { return Visit(t.Context(), newClients(), url+"/", requests) })
+	if err := within(t, visited, "5 requests are in the router's handler at the same time"); err != nil {
+		t.Error(err)
 	}
 }
 
-// TestBadRequestsAreToldWhy: what a client gets wrong is answered with 4xx and the reason (claim 3.5).
-func TestBadRequestsAreToldWhy(t *testing.T) {
+// TestMiddlewareOrder: the first one is the outermost, and runs for every request.
+func TestMiddlewareOrder(t *testing.T) {
+	var order string
+	mark := func(name string) func(http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				order += name
+				next.ServeHTTP(w, r)
+			})
+		}
+	}
+	var rt Router
+	rt.Use(mark("a"))
+	rt.Use(mark("b"))
+	rt.Handle("GET", "/", func(http.ResponseWriter, *http.Request) { order += "h " })
+	for range 2 {
+		rt.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	}
+	if order != "abh abh " {
+		t.Errorf("two requests went through %q; want a, b and the handler, twice", order)
+	}
+}
+
+// TestBadRequestsGetAReason: a client's mistake is answered with 4xx.
+func TestBadRequestsGetAReason(t *testing.T) {
 	var rt Router
 	rt.Handle("GET", "/share", Share)
+	rt.Handle("PUT", "/share", Share)
 	for _, test := range []struct {
 		method, target string
 		status         int
-		says           string
+		says, allow    string
 	}{
-		{"GET", "/nowhere", http.StatusNotFound, "not found"},
-		{"POST", "/share", http.StatusMethodNotAllowed, "only GET"},
-		{"GET", "/share?among=x", http.StatusBadRequest, "whole number"},
+		{"GET", "/nowhere", http.StatusNotFound, "not found", ""},
+		{"POST", "/share", http.StatusMethodNotAllowed, "only GET, PUT", "GET, PUT"},
+		{"GET", "/share?among=x", http.StatusBadRequest, "whole number", ""},
 	} {
 		rec := httptest.NewRecorder()
 		rt.ServeHTTP(rec, httptest.NewRequest(test.method, test.target, nil))
 		body, _ := io.ReadAll(rec.Body)
-		if rec.Code != test.status || !strings.Contains(string(body), test.says) {
-			t.Errorf("%s %s: got %d %q, want %d and %q in it", test.method, test.target, rec.Code, body, test.status, test.says)
+		if allow := rec.Header().Get("Allow"); rec.Code != test.status || !strings.Contains(string(body), test.says) || allow != test.allow {
+			t.Errorf("%s %s: got %d %q, Allow %q; want %d with %q, Allow %q", test.method, test.target, rec.Code, body, allow, test.status, test.says, test.allow)
 		}
 	}
 }

@@ -7,23 +7,22 @@ import (
 	"time"
 )
 
-// largestBody is how much a client may send with one request.
-const largestBody = 64 << 10
+// maxBody limits the body of a request.
+const maxBody = 64 << 10
 
-// NewServer returns a server for h with limits on what a client can take from it. The zero
-// http.Server has none: a client that connects and stays silent holds its goroutine for ever.
-//
-// It speaks HTTP/1.1 and, without certificates, HTTP/2. There is no WriteTimeout on purpose:
-// it would cut every streamed response that lasts longer (claim 3.8).
+// NewServer returns a server for h that speaks HTTP/1.1 and, without certificates,
+// HTTP/2. Unlike the zero http.Server it has limits: without them a client that
+// connects and stays silent keeps a goroutine blocked forever. It has no
+// WriteTimeout, because that would cut off every longer stream (claim 3.8).
 func NewServer(h http.Handler) *http.Server {
-	var speaks http.Protocols
-	speaks.SetHTTP1(true)
-	speaks.SetUnencryptedHTTP2(true)
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Handler:           &limitBody{h},
-		Protocols:         &speaks,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
+		Protocols:         &protocols,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       time.Minute,
 	}
 }
@@ -31,13 +30,12 @@ func NewServer(h http.Handler) *http.Server {
 type limitBody struct{ next http.Handler }
 
 func (l *limitBody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, largestBody)
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	l.next.ServeHTTP(w, r)
 }
 
-// Start listens on a free port of the loopback interface, so that nobody outside this machine
-// can reach it, and serves there in a goroutine of its own. It returns the address.
-// The caller ends it with srv.Close or srv.Shutdown.
+// Start serves on a free port of the loopback interface, which other machines
+// cannot reach, in a goroutine of its own, and returns the address.
 func Start(srv *http.Server) (addr string, err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -47,16 +45,14 @@ func Start(srv *http.Server) (addr string, err error) {
 	return ln.Addr().String(), nil
 }
 
-// DialOne returns a client that has one connection and never opens a second one. Usually the
-// client decides how many it opens; here it must be known. Its user closes conn at the end. (The
-// http.ClientConn that makes this simple is new in Go 1.26.)
+// DialOne returns a client with exactly one connection, which the caller closes.
 func DialOne(ctx context.Context, addr string, http2 bool) (client *http.Client, conn *http.ClientConn, err error) {
-	var speaks http.Protocols
-	speaks.SetHTTP1(!http2)
-	speaks.SetUnencryptedHTTP2(http2)
-	conn, err = (&http.Transport{Protocols: &speaks}).NewClientConn(ctx, "http", addr)
+	var protocols http.Protocols
+	protocols.SetHTTP1(!http2)
+	protocols.SetUnencryptedHTTP2(http2)
+	conn, err = (&http.Transport{Protocols: &protocols}).NewClientConn(ctx, "http", addr)
 	if err != nil {
 		return nil, nil, err
 	}
-	return &http.Client{Transport: conn, Timeout: 10 * time.Second}, conn, nil
+	return &http.Client{Transport: conn}, conn, nil
 }

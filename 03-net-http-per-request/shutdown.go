@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TwoHalves is a handler in the middle of its answer: it sends the first half, waits until goOn is
-// closed, and sends the second half.
+// TwoHalves is a handler that sends the first half of its response, blocks until
+// goOn is closed, and sends the second half.
 func TwoHalves(goOn <-chan struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "first half")
@@ -24,21 +24,21 @@ func TwoHalves(goOn <-chan struct{}) http.Handler {
 	})
 }
 
-// Drain stops srv: no new connections, but the requests under way are answered. After the
-// deadline it cuts off what is still there, or a single stuck handler could keep the process
-// from ever ending; it says so in its error.
+// Drain stops srv: it accepts no new connections and waits for the requests in
+// flight. After the deadline it closes their connections and returns an error,
+// since one stuck handler must not keep the process from ending.
 func Drain(srv *http.Server, deadline time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	if err := srv.Shutdown(ctx); err != nil {
-		err = fmt.Errorf("busy after %s: %w", deadline, err)
-		return errors.Join(err, srv.Close())
+	err := srv.Shutdown(ctx) // waits for requests in flight
+	if err != nil {
+		err = errors.Join(fmt.Errorf("busy after %s: %w", deadline, err), srv.Close())
 	}
-	return nil
+	return err
 }
 
-// CutOff is WRONG as the way to stop a server: Close drops every connection at once, in the
-// middle of an answer too. It is right only after Shutdown ran out of time.
+// CutOff is wrong as the first step: Close closes every connection, also in the
+// middle of a response. Call it after Shutdown's deadline.
 func CutOff(srv *http.Server) error {
 	return srv.Close()
 }

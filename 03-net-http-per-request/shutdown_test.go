@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// inTheMiddle starts a server in memory and a request to it, and returns when the first half of the
-// answer has been read.
+// inTheMiddle sends a request to a server in memory and returns when the first half
+// of the response has been read.
 func inTheMiddle(t *testing.T, h http.Handler) (srv *http.Server, pipes *Pipes, rest io.ReadCloser) {
 	t.Helper()
 	srv, pipes = serveInBubble(h)
@@ -23,7 +23,7 @@ func inTheMiddle(t *testing.T, h http.Handler) (srv *http.Server, pipes *Pipes, 
 	}
 	body := bufio.NewReader(resp.Body)
 	if line, err := body.ReadString('\n'); line != "first half\n" || err != nil {
-		t.Fatalf("the first half of the answer should have arrived, but got %q, %v", line, err)
+		t.Fatalf("got %q, %v; want the first half of the response", line, err)
 	}
 	return srv, pipes, struct {
 		io.Reader
@@ -31,9 +31,9 @@ func inTheMiddle(t *testing.T, h http.Handler) (srv *http.Server, pipes *Pipes, 
 	}{body, resp.Body}
 }
 
-// TestShutdownWaitsForTheRequestUnderWay: the answer arrives complete, Shutdown returns only after
-// that, and a new client is turned away meanwhile (claim 3.9).
-func TestShutdownWaitsForTheRequestUnderWay(t *testing.T) {
+// TestShutdownWaitsForRequestInFlight: the response arrives complete, Shutdown
+// returns only after that, and a new client is refused meanwhile (claim 3.9).
+func TestShutdownWaitsForRequestInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		goOn := make(chan struct{})
 		var ended atomic.Bool
@@ -42,63 +42,79 @@ func TestShutdownWaitsForTheRequestUnderWay(t *testing.T) {
 			ended.Store(true)
 		}))
 		defer rest.Close()
-		stopped := make(chan error, 1)
-		go func() {
+		stopped := async(func() error {
 			err := Drain(srv, time.Minute)
 			if !ended.Load() {
-				t.Error("Shutdown should return after the request under way is answered, not before")
+				t.Error("Shutdown returned before the handler of the request in flight")
 			}
-			stopped <- err
-		}()
-
-		time.Sleep(10 * time.Second) // fake time: the request is long under way and Shutdown waits
+			return err
+		})
+		time.Sleep(10 * time.Second) // fake time
 		if _, err := Get(t.Context(), Crowd(pipes.Dial), "http://pipe"); err == nil {
-			t.Error("a new client should be turned away while the server shuts down")
+			t.Error("a new client was answered during the shutdown, want it refused")
 		}
 		close(goOn)
 		if text, err := io.ReadAll(rest); string(text) != "second half\n" || err != nil {
-			t.Errorf("the answer under way should arrive complete, but then came %q, %v", text, err)
+			t.Errorf("the rest of the response in flight is %q, %v; want the second half", text, err)
 		}
 		if err := <-stopped; err != nil {
-			t.Errorf("Shutdown should have had time enough: %v", err)
+			t.Errorf("Shutdown within a minute: %v", err)
 		}
 	})
 }
 
-// TestCloseCutsOffTheRequestUnderWay: its client gets half an answer and an error (negative control of 3.9).
-func TestCloseCutsOffTheRequestUnderWay(t *testing.T) {
+// TestCloseCutsOffRequestInFlight: its client gets half a response and an error
+// (negative control of 3.9).
+func TestCloseCutsOffRequestInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		goOn := make(chan struct{})
 		srv, _, rest := inTheMiddle(t, TwoHalves(goOn))
 		defer rest.Close()
-		time.AfterFunc(10*time.Second, func() { close(goOn) }) // a server that waits would get this far
+		time.AfterFunc(10*time.Second, func() { close(goOn) }) // a server that waits gets this far
 		if err := CutOff(srv); err != nil {
 			t.Error(err)
 		}
 		text, err := io.ReadAll(rest)
 		if len(text) > 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("Close should cut the answer off (unexpected EOF), but then came %q, %v", text, err)
+			t.Errorf("after Close the client got %q, %v; want it cut off (%v)", text, err, io.ErrUnexpectedEOF)
 		}
 		t.Logf("after the first half the client got: %v", err)
-		time.Sleep(20 * time.Second) // fake time: until the timer above has gone
+		time.Sleep(20 * time.Second) // fake time, until the timer above has fired
 	})
 }
 
-// TestDrainGivesUpAtItsDeadline: one stuck request does not keep the server from stopping (claim 3.9).
-func TestDrainGivesUpAtItsDeadline(t *testing.T) {
+// TestDrainClosesAtItsDeadline: one stuck request does not keep the server from
+// stopping (claim 3.9).
+func TestDrainClosesAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, _, rest := inTheMiddle(t, TwoHalves(nil)) // a nil channel: it never goes on
 		defer rest.Close()
 		start := time.Now()
 		err := Drain(srv, 5*time.Second)
-		if took := time.Since(start); took != 5*time.Second {
-			t.Errorf("Drain should give up after 5s, not after %s", took)
-		}
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Drain should say that it ran out of time, not %v", err)
+		if took := time.Since(start); took != 5*time.Second || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Drain returned %v after %s, want %v after 5s", err, took, context.DeadlineExceeded)
 		}
 		if _, err := io.ReadAll(rest); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("what is still under way at the deadline should be cut off, but got %v", err)
+			t.Errorf("the request in flight at the deadline: got %v, want it cut off", err)
+		}
+	})
+}
+
+// TestShutdownDoesNotWaitForAConnectionWithoutARequest: five seconds after it was
+// opened it counts as idle (claim 3.9).
+func TestShutdownDoesNotWaitForAConnectionWithoutARequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, pipes := serveInBubble(http.NotFoundHandler())
+		srv.ReadHeaderTimeout, srv.ReadTimeout = 0, 0
+		conn, err := pipes.Dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		start := time.Now()
+		err = Drain(srv, time.Minute)
+		if took := time.Since(start); took < 5*time.Second || took > 8*time.Second || err != nil {
+			t.Errorf("Shutdown returned %v after %s; want no error after five seconds and a little", err, took)
 		}
 	})
 }

@@ -3,29 +3,30 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// Stream is a handler that tells the time: so many events, one every so often, in the form of
-// server-sent events, which a browser's EventSource reads. Each client has its own goroutine
-// here, so one after the other, in plain sequence, is all it takes.
+// Stream is a handler that sends the time at intervals, as server-sent events,
+// which a browser's EventSource reads. Each client has its own goroutine here, so
+// the code is sequential. When the client leaves, the handler returns.
 func Stream(events int, every time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		out := http.NewResponseController(w)
 		for range events {
 			fmt.Fprintf(w, "data: %s\n\n", time.Now().Format(time.RFC3339Nano))
-			// What is written goes into a buffer first. Flush sends it on its way now.
+			// The event is in a buffer. Flush sends it now.
 			if err := out.Flush(); err != nil {
-				return // this connection can't stream, or is broken
+				return // not supported, or the client has left
 			}
 			select {
 			case <-time.After(every):
 			case <-r.Context().Done():
-				return // or every client that leaves would keep its goroutine until the last event
+				return
 			}
 		}
 	})
@@ -34,7 +35,8 @@ func Stream(events int, every time.Duration) http.Handler {
 // Event is one event of a stream: when the server wrote it and when its client had read it.
 type Event struct{ Written, Read time.Time }
 
-// Follow reads a stream to its end.
+// Follow reads a stream to its end. It returns an error if the connection is
+// closed before the response is complete.
 func Follow(ctx context.Context, client *http.Client, url string) ([]Event, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -45,6 +47,9 @@ func Follow(ctx context.Context, client *http.Client, url string) ([]Event, erro
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, errors.New(resp.Status)
+	}
 	var events []Event
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {

@@ -2,15 +2,20 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// followInBubble lets clients follow a stream of 4 events, one every 100 ms, in fake time. It
-// calls check for each event with its number, and returns how long all of it took.
+// followInBubble has clients follow a stream of 4 events, one every 100 ms, in fake
+// time. It calls check for each event, and returns how long all of it took.
 func followInBubble(t *testing.T, stream http.Handler, clients int, check func(i int, written, read time.Duration)) time.Duration {
 	srv, pipes := serveInBubble(stream)
 	client := Crowd(pipes.Dial)
@@ -30,7 +35,7 @@ func followInBubble(t *testing.T, stream http.Handler, clients int, check func(i
 	srv.Close()
 	for _, events := range all {
 		if len(events) != 4 {
-			t.Fatalf("a client should get 4 events, not %d", len(events))
+			t.Fatalf("a client got %d events, want 4", len(events))
 		}
 		for i, event := range events {
 			check(i, event.Written.Sub(start), event.Read.Sub(start))
@@ -39,56 +44,98 @@ func followInBubble(t *testing.T, stream http.Handler, clients int, check func(i
 	return took
 }
 
-// TestEventsArriveWhileHandlersRun: 50 clients get each event in the instant in which it is written, and
-// the handlers run on for long after the first one (claim 3.8).
+// TestEventsArriveWhileHandlersRun: 50 clients read each event in the instant in
+// which it is written, long before the handlers return (claim 3.8).
 func TestEventsArriveWhileHandlersRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const every = 100 * time.Millisecond
 		took := followInBubble(t, Stream(4, every), 50, func(i int, written, read time.Duration) {
 			if want := time.Duration(i) * every; written != want || read != want {
-				t.Errorf("event %d should be written and read at %s, but was written at %s and read at %s", i, want, written, read)
+				t.Errorf("event %d was written at %s and read at %s, want both at %s", i, written, read, want)
 			}
 		})
 		if took != 4*every {
-			t.Errorf("50 handlers at the same time should take as long as one, %s, not %s", 4*every, took)
+			t.Errorf("50 concurrent handlers took %s, want %s", took, 4*every)
 		}
 	})
 }
 
-// TestWithoutFlushNothingArrivesBeforeTheEnd: the clients read the first event in the instant in which
-// the handlers end, and not before (negative control of 3.8).
-func TestWithoutFlushNothingArrivesBeforeTheEnd(t *testing.T) {
+// TestWithoutFlushEventsArriveWhenTheHandlerReturns, and not before (negative
+// control of 3.8).
+func TestWithoutFlushEventsArriveWhenTheHandlerReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const every = 100 * time.Millisecond
 		followInBubble(t, Unflushed(4, every), 50, func(i int, written, read time.Duration) {
 			if want := time.Duration(i) * every; written != want {
-				t.Errorf("event %d should be written at %s, not at %s", i, want, written)
+				t.Errorf("event %d was written at %s, want %s", i, written, want)
 			}
 			if read != 4*every {
-				t.Errorf("without Flush, event %d should be read when the handler ends, at %s, but was read at %s: something flushes", i, 4*every, read)
+				t.Errorf("without Flush, event %d was read at %s; want %s, when the handler returns", i, read, 4*every)
 			}
 		})
 	})
 }
 
-// TestFirstEventArrivesOnRealConnections: each of 20 clients reads its first event from a handler that
-// would take two hours (claim 3.8).
+// TestFirstEventArrivesOnRealConnections: each of 20 clients reads its first event of
+// a handler that takes two hours (claim 3.8).
 func TestFirstEventArrivesOnRealConnections(t *testing.T) {
 	url, client := serve(t, Stream(2, time.Hour)), newClients()
-	client.Timeout = patience
-	var following sync.WaitGroup
 	for range 20 {
-		following.Go(func() {
+		first := async(func() error {
 			resp, err := client.Get(url)
 			if err != nil {
-				t.Error("the first event should arrive while the handler runs: ", err)
-				return
+				return err
 			}
-			defer resp.Body.Close() // the client leaves, so the handler ends
-			if line, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
-				t.Errorf("the first event should arrive while the handler runs, but got %q, %v", line, err)
+			defer resp.Body.Close() // the client leaves, so the handler returns
+			_, err = bufio.NewReader(resp.Body).ReadString('\n')
+			return err
+		})
+		if err := within(t, first, "the first event arrives while the handler runs"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestStreamEndsWhenTheClientLeaves: otherwise the handler would run until its last
+// event.
+func TestStreamEndsWhenTheClientLeaves(t *testing.T) {
+	for _, stream := range []http.Handler{Stream(2, time.Hour), Unflushed(2, time.Hour)} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			start := time.Now()
+			stream.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+			if ran := time.Since(start); ran != time.Minute {
+				t.Errorf("the client left after 1m0s, and the handler returned after %s", ran)
 			}
 		})
 	}
-	following.Wait()
+}
+
+// TestStreamHasTheFormOfServerSentEvents: a line with the data, then an empty line.
+func TestStreamHasTheFormOfServerSentEvents(t *testing.T) {
+	rec := httptest.NewRecorder()
+	Stream(2, 0).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+	form := regexp.MustCompile(`^(data: \S+\n\n){2}$`)
+	if contentType := rec.Header().Get("Content-Type"); contentType != "text/event-stream" || !form.MatchString(rec.Body.String()) {
+		t.Errorf("got %s %q; want text/event-stream and two events", contentType, rec.Body)
+	}
+}
+
+// TestFollowReportsAStreamThatWasCutOff, and any status but 200.
+func TestFollowReportsAStreamThatWasCutOff(t *testing.T) {
+	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/404" {
+			http.NotFound(w, r)
+			return
+		}
+		Stream(1, 0).ServeHTTP(w, r)
+		panic(http.ErrAbortHandler)
+	}))
+	if events, err := Follow(t.Context(), newClients(), url); len(events) != 1 || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %d events and the error %v, want 1 and %v", len(events), err, io.ErrUnexpectedEOF)
+	}
+	if _, err := Follow(t.Context(), newClients(), url+"/404"); err == nil {
+		t.Error("a response with status 404 passed for a stream")
+	}
 }

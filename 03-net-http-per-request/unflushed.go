@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// Unflushed is WRONG: it is Stream without Flush. Its events are small, so they all stay in the
-// server's buffer until the handler returns (or some KB have come together). The client, which
-// was promised news as it happens, gets nothing, and then everything.
+// Unflushed is wrong: it is Stream without Flush. Small events stay in the
+// server's buffer of a few KB until it is full or the handler returns.
 func Unflushed(events int, every time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

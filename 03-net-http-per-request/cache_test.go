@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSharedFetchFetchesOnce: a hundred callers of a missing key need one fetch, the
+// value is kept, and another key is not delayed (claim 3.13).
+func TestSharedFetchFetchesOnce(t *testing.T) {
+	fetches, answered, other := stampede(t.Context(), 100, caches[3].make)
+	if fetches != 1 || answered != 99 || other != "answered" {
+		t.Errorf("100 callers of which the first leaves: got %d fetches, %d values, another key %s; want 1, 99, answered", fetches, answered, other)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		fetched := 0
+		c := NewSharedFetch(func(context.Context, string) (string, error) { fetched++; return "v", nil }, time.Second)
+		for range 3 {
+			if value, err := c.Get(t.Context(), "k"); value != "v" || err != nil {
+				t.Errorf("got %q, %v; want the value", value, err)
+			}
+		}
+		if fetched != 1 {
+			t.Errorf("three calls needed %d fetches, want 1", fetched)
+		}
+	})
+}
+
+// TestFirstCallerLeavesAndTheFetchGoesOn: that caller returns immediately with its
+// context's cause; the fetch keeps the context's values, and has a time limit of its
+// own (claim 3.13).
+func TestFirstCallerLeavesAndTheFetchGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		var fetchValue any
+		var fetchEnded time.Duration
+		start := time.Now()
+		c := NewSharedFetch(func(ctx context.Context, _ string) (string, error) {
+			fetchValue = ctx.Value(key{})
+			<-ctx.Done()
+			fetchEnded = time.Since(start)
+			return "", ctx.Err()
+		}, time.Minute)
+		left := errors.New("the client has left")
+		ctx, leave := context.WithTimeoutCause(context.WithValue(t.Context(), key{}, "trace 7"), time.Second, left)
+		defer leave()
+		second := async(func() error { time.Sleep(time.Millisecond); _, err := c.Get(t.Context(), "k"); return err })
+		if _, err := c.Get(ctx, "k"); !errors.Is(err, left) || time.Since(start) != time.Second {
+			t.Errorf("the first caller got %v after %s, want %v after 1s", err, time.Since(start), left)
+		}
+		if err := <-second; !errors.Is(err, context.DeadlineExceeded) || fetchEnded != time.Minute || fetchValue != "trace 7" {
+			t.Errorf("the second caller got %v; the fetch ended after %s with the value %v; want %v, 1m0s, trace 7", err, fetchEnded, fetchValue, context.DeadlineExceeded)
+		}
+	})
+}
+
+// TestFailedFetchIsNotKept: its error, that of a panic, or of a fetch that ends its
+// goroutine, goes to all callers; the next caller fetches again (claim 3.13).
+func TestFailedFetchIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := errors.New("the database is down")
+		fetches := []func() (string, error){
+			func() (string, error) { return "", down },
+			func() (string, error) { panic("a bug") },
+			func() (string, error) { runtime.Goexit(); return "", nil },
+			func() (string, error) { return "v", nil },
+		}
+		c := NewSharedFetch(func(context.Context, string) (string, error) {
+			time.Sleep(time.Second)
+			fetch := fetches[0]
+			fetches = fetches[1:]
+			return fetch()
+		}, time.Minute)
+		for i, want := range []string{"the database is down", `fetching "k": panic: a bug`, "the fetch did not return"} {
+			second := async(func() error { _, err := c.Get(t.Context(), "k"); return err })
+			_, err := c.Get(t.Context(), "k")
+			if other := <-second; err == nil || err.Error() != want || other != err {
+				t.Errorf("fetch %d: two callers got %v and %v, want both %q", i+1, err, other, want)
+			}
+		}
+		if value, err := c.Get(t.Context(), "k"); value != "v" || err != nil {
+			t.Errorf("after three failures got %q, %v; want the value of a new fetch", value, err)
+		}
+	})
+}
+
+// TestLookThenFetchIsAStampede: each of a hundred callers fetches (negative control
+// of 3.13).
+func TestLookThenFetchIsAStampede(t *testing.T) {
+	if fetches, _, _ := stampede(t.Context(), 100, caches[0].make); fetches != 100 {
+		t.Errorf("100 callers looked before the first one stored: got %d fetches, want 100", fetches)
+	}
+}
+
+// TestFetchWithTheLockHeldBlocksOtherKeys (negative control of 3.13).
+func TestFetchWithTheLockHeldBlocksOtherKeys(t *testing.T) {
+	if _, _, other := stampede(t.Context(), 100, caches[1].make); other != "blocked" {
+		t.Errorf("a call for another key was %s during the fetch, want it blocked by the lock", other)
+	}
+}
+
+// TestFetchWithTheFirstCallersContextFailsForAll when that caller leaves (negative
+// control of 3.13).
+func TestFetchWithTheFirstCallersContextFailsForAll(t *testing.T) {
+	if fetches, answered, _ := stampede(t.Context(), 100, caches[2].make); fetches != 1 || answered != 0 {
+		t.Errorf("the first of 100 callers left: got %d fetches and %d values, want 1 and 0", fetches, answered)
+	}
+}
+
+// TestEveryCacheKeepsItsValues: used sequentially, the wrong versions are right.
+func TestEveryCacheKeepsItsValues(t *testing.T) {
+	for _, version := range caches {
+		fetched, failing := 0, true
+		c := version.make(func(_ context.Context, key string) (string, error) {
+			fetched++
+			if failing {
+				return "", errors.New("down")
+			}
+			return "value of " + key, nil
+		})
+		if _, err := c.Get(t.Context(), "a"); err == nil {
+			t.Errorf("%s: the error of the fetch is lost", version.name.text)
+		}
+		failing = false
+		for range 2 {
+			if value, err := c.Get(t.Context(), "a"); value != "value of a" || err != nil {
+				t.Errorf("%s: got %q, %v", version.name.text, value, err)
+			}
+		}
+		if fetched != 2 {
+			t.Errorf("%s: %d fetches, want 2: one that failed, and one whose value is kept", version.name.text, fetched)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+)
+
+// TestSlowSubscriberIsDroppedAndTheOthersGetAll: Publish does not block; the slow
+// subscriber gets what is in its buffer, then its channel is closed (claim 3.14).
+func TestSlowSubscriberIsDroppedAndTheOthersGetAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHub(2)
+		fast, stop := h.Subscribe()
+		defer stop()
+		slow, _ := h.Subscribe()
+		var want, got []string
+		for i := range 10 {
+			want = append(want, fmt.Sprint(i))
+			h.Publish(want[i])
+			got = append(got, <-fast)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the fast subscriber got %v, want %v", got, want)
+		}
+		got = nil
+		for event := range slow {
+			got = append(got, event)
+		}
+		if !slices.Equal(got, want[:2]) {
+			t.Errorf("the slow subscriber got %v and was dropped, want %v: what its buffer holds", got, want[:2])
+		}
+	})
+}
+
+// TestSubscribersComeAndGoDuringABroadcast without a data race (claim 3.14).
+func TestSubscribersComeAndGoDuringABroadcast(t *testing.T) {
+	h := NewHub(1)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 50 {
+				h.Publish("event")
+			}
+		})
+		all.Go(func() {
+			for range 50 {
+				events, unsubscribe := h.Subscribe()
+				select {
+				case <-events:
+				default:
+				}
+				unsubscribe()
+				unsubscribe() // the second time has no effect
+			}
+		})
+	}
+	all.Wait()
+	if n := len(h.subscribers); n != 0 {
+		t.Errorf("all subscribers have left, and the hub has %d", n)
+	}
+}
+
+// TestClosedHubHasNoSubscribers: Close ends the loops of the subscribers, and those
+// who come later get a closed channel (claim 3.14).
+func TestClosedHubHasNoSubscribers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHub(1)
+		events, unsubscribe := h.Subscribe()
+		h.Close()
+		h.Close()
+		h.Publish("late")
+		unsubscribe()
+		later, _ := h.Subscribe()
+		for _, c := range []<-chan string{events, later} {
+			select {
+			case event, ok := <-c:
+				if ok {
+					t.Errorf("got %q after Close, want a closed channel", event)
+				}
+			default:
+				t.Error("the channel is open after Close; its subscriber blocks forever")
+			}
+		}
+	})
+}
+
+// TestHubStreamsToItsClients: each event arrives when it is published; a handler
+// returns when its client leaves, or the hub is closed (claim 3.14).
+func TestHubStreamsToItsClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHub(4)
+		srv, pipes := serveInBubble(h)
+		defer srv.Close()
+		clients := make([]*bufio.Reader, 2)
+		for i := range clients {
+			resp, err := Crowd(pipes.Dial).Get("http://pipe") // returns when the header is sent
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if contentType := resp.Header.Get("Content-Type"); contentType != "text/event-stream" {
+				t.Errorf("got the content type %q", contentType)
+			}
+			clients[i] = bufio.NewReader(resp.Body)
+			if i == 0 {
+				defer func() {
+					resp.Body.Close()
+					synctest.Wait()
+				}()
+			}
+		}
+		h.Publish("news")
+		for i, client := range clients {
+			event, err := client.ReadString('\n')
+			empty, _ := client.ReadString('\n')
+			if event != "data: news\n" || empty != "\n" {
+				t.Errorf("client %d got %q, %q, %v; want the event", i, event, empty, err)
+			}
+		}
+		leaver, err := Crowd(pipes.Dial).Get("http://pipe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaver.Body.Close()
+		synctest.Wait()
+		h.mu.Lock()
+		if n := len(h.subscribers); n != 2 {
+			t.Errorf("two clients are left, and the hub has %d subscribers", n)
+		}
+		h.mu.Unlock()
+		h.Close()
+		for i, client := range clients {
+			if line, err := client.ReadString('\n'); line != "" || err == nil || err.Error() != "EOF" {
+				t.Errorf("client %d got %q, %v after Close; want a complete response", i, line, err)
+			}
+		}
+	})
+}
+
+// TestSendWithTheLockHeldBlocksEverySubscribe: the publisher blocks in the send, and
+// the new subscriber in Lock (negative control of 3.14).
+func TestSendWithTheLockHeldBlocksEverySubscribe(t *testing.T) {
+	h := NewHub(4)
+	publisher, newcomer := broadcast(h, "(*Hub).PublishLocked", h.PublishLocked, 6)
+	t.Logf("the publisher %s, a new subscriber %s", publisher, newcomer)
+	if publisher != "[chan send]" || newcomer != "[sync.Mutex.Lock]" {
+		t.Errorf("got publisher %s and new subscriber %s; want [chan send] and [sync.Mutex.Lock]", publisher, newcomer)
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Lasting ends the handlers that last: streams and hijacked connections. Shutdown
+// would wait for the streams until its deadline, and neither closes hijacked
+// connections nor waits for their handlers.
+type Lasting struct {
+	stopping context.Context // canceled when Shutdown begins
+	every    context.Context // the parent of every request's context; canceled after the deadline
+	stop     context.CancelFunc
+	cancel   context.CancelFunc
+	running  sync.WaitGroup // the handlers that last
+}
+
+// AddLasting prepares srv, before it serves. f of RegisterOnShutdown runs when
+// Shutdown begins. BaseContext is the parent of all requests' contexts: to cancel
+// it when Shutdown begins would also cancel the requests that Shutdown waits for.
+func AddLasting(srv *http.Server) *Lasting {
+	l := new(Lasting)
+	l.stopping, l.stop = context.WithCancel(context.Background())
+	l.every, l.cancel = context.WithCancel(context.Background())
+	srv.RegisterOnShutdown(l.stop)
+	srv.BaseContext = func(net.Listener) context.Context { return l.every }
+	return l
+}
+
+// Handler returns h with a context that is also canceled when Shutdown begins. h
+// must return then.
+func (l *Lasting) Handler(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.running.Add(1)
+		defer l.running.Done()
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(l.stopping, cancel)()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// Drain is the chapter's Drain, and then waits for the hijacked connections'
+// handlers. After the deadline it cancels the context of every handler.
+func (l *Lasting) Drain(srv *http.Server, deadline time.Duration) error {
+	timer := time.AfterFunc(deadline, l.cancel)
+	defer timer.Stop()
+	err := Drain(srv, deadline)
+	l.running.Wait() // no new ones: those that Shutdown waited for have called Add
+	return err
+}
+
+// Echo takes the connection over with Hijack and returns each line that it reads,
+// as a handler for WebSocket does with messages. The server no longer notices
+// when the client leaves, and no longer closes the connection. Its deadlines may
+// be set.
+func Echo(w http.ResponseWriter, r *http.Request) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil { // HTTP/2 has no hijacking
+		http.Error(w, "this needs HTTP/1.1", http.StatusNotImplemented)
+		return
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Time{})
+	// A read does not observe a context. Close ends it.
+	defer context.AfterFunc(r.Context(), func() { conn.Close() })()
+	fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	for {
+		line, err := buffered.ReadString('\n')
+		if err != nil {
+			return
+		}
+		fmt.Fprint(conn, line)
+	}
+}

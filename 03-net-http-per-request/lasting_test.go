@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// lasting starts a server with a stream and a hijacked connection in progress. The
+// stream's client and the connection are returned.
+func lasting(t *testing.T, protect func(*http.Server) func(http.Handler) http.Handler) (srv *http.Server, stream io.Reader, hijacked func() error) {
+	t.Helper()
+	mux := http.NewServeMux()
+	srv, pipes := NewServer(mux), newPipes()
+	long := protect(srv)
+	mux.Handle("/stream", long(Stream(1_000_000, time.Second)))
+	mux.Handle("/echo", long(http.HandlerFunc(Echo)))
+	go srv.Serve(pipes)
+	resp, err := Crowd(pipes.Dial).Get("http://pipe/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, lines, err := dialEcho(t.Context(), pipes.Dial, "pipe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return srv, resp.Body, func() error {
+		if _, err := fmt.Fprintln(conn, "still there?"); err != nil {
+			return err
+		}
+		_, err := lines.ReadString('\n')
+		return err
+	}
+}
+
+// TestRegisterOnShutdownEndsStreamsAndHijackedConnections: both end when Shutdown
+// begins, and Drain returns without an error (claim 3.15).
+func TestRegisterOnShutdownEndsStreamsAndHijackedConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l *Lasting
+		srv, stream, hijacked := lasting(t, func(srv *http.Server) func(http.Handler) http.Handler {
+			l = AddLasting(srv)
+			return l.Handler
+		})
+		start := time.Now()
+		stopped := async(func() error { return l.Drain(srv, time.Minute) })
+		if _, err := io.Copy(io.Discard, stream); err != nil {
+			t.Errorf("the stream ended with %v, want a complete response", err)
+		}
+		if err := <-stopped; err != nil || time.Since(start) > 2*time.Second {
+			t.Errorf("Drain returned %v after %s, want no error within two seconds", err, time.Since(start))
+		}
+		if err := hijacked(); err == nil {
+			t.Error("the hijacked connection still answers after Drain, want it closed")
+		}
+	})
+}
+
+// TestShutdownWithoutRegistrationLeavesThemRunning: the stream holds Shutdown until
+// its deadline and is cut off; the hijacked connection answers after it (negative
+// control of 3.15).
+func TestShutdownWithoutRegistrationLeavesThemRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, stream, hijacked := lasting(t, func(*http.Server) func(http.Handler) http.Handler {
+			return func(h http.Handler) http.Handler { return h }
+		})
+		go io.Copy(io.Discard, stream)
+		start := time.Now()
+		err := Drain(srv, time.Minute)
+		if took := time.Since(start); took != time.Minute || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Drain returned %v after %s; want %v after 1m0s, because the stream is in progress", err, took, context.DeadlineExceeded)
+		}
+		if err := hijacked(); err != nil {
+			t.Errorf("the hijacked connection after Drain: %v; want an answer, because Close does not close it", err)
+		} else {
+			t.Log("after Shutdown and Close, the hijacked connection still answers")
+		}
+	})
+}
+
+// TestDrainWaitsForHijackedConnections: it returns when their handlers have, here a
+// second after Shutdown (claim 3.15).
+func TestDrainWaitsForHijackedConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended atomic.Bool
+		mux := http.NewServeMux()
+		srv, pipes := NewServer(mux), newPipes()
+		l := AddLasting(srv)
+		mux.Handle("/echo", l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			Echo(w, r)
+			time.Sleep(time.Second) // fake time
+			ended.Store(true)
+		})))
+		go srv.Serve(pipes)
+		conn, _, err := dialEcho(t.Context(), pipes.Dial, "pipe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := l.Drain(srv, time.Minute); err != nil || !ended.Load() {
+			t.Errorf("Drain returned before the handler of a hijacked connection, or with an error: %v", err)
+		}
+	})
+}
+
+// TestShutdownDoesNotCancelOtherRequests: a request in flight that is not registered
+// keeps its context until the deadline; after it every context is canceled (claim 3.15).
+func TestShutdownDoesNotCancelOtherRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, test := range []struct{ deadline, canceled time.Duration }{{time.Minute, 10 * time.Second}, {time.Second, time.Second}} {
+			start, ended := time.Now(), make(chan time.Duration, 1)
+			srv, pipes := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				Work(10*time.Second).ServeHTTP(w, r)
+				ended <- time.Since(start)
+			})), newPipes()
+			l := AddLasting(srv)
+			go srv.Serve(pipes)
+			client := async(func() error { _, err := Get(t.Context(), Crowd(pipes.Dial), "http://pipe"); return err })
+			synctest.Wait()
+			l.Drain(srv, test.deadline)
+			if after := <-ended; after != test.canceled {
+				t.Errorf("a handler of 10s and a deadline of %s: it returned after %s, want %s", test.deadline, after, test.canceled)
+			}
+			<-client
+		}
+	})
+}
+
+// TestEchoOutlivesTheServersDeadlines: it removes those that the server has set, and
+// needs HTTP/1.1 (claim 3.15).
+func TestEchoOutlivesTheServersDeadlines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, pipes := NewServer(http.HandlerFunc(Echo)), newPipes()
+		srv.WriteTimeout = time.Second
+		go srv.Serve(pipes)
+		defer srv.Close()
+		conn, lines, err := dialEcho(t.Context(), pipes.Dial, "pipe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour) // fake time
+		fmt.Fprintln(conn, "hello")
+		if line, err := lines.ReadString('\n'); line != "hello\n" {
+			t.Errorf("after an hour got %q, %v; want the line that was sent", line, err)
+		}
+		conn.Close()
+	})
+	rec := httptest.NewRecorder()
+	if Echo(rec, httptest.NewRequest("GET", "/", nil)); rec.Code != http.StatusNotImplemented {
+		t.Errorf("a connection that cannot be hijacked: got %d, want 501", rec.Code)
+	}
+}

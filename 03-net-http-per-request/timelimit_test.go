@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestTimeoutHandlerAnswersInTime: the client gets 503 when the limit is over. The
+// handler's context is done then, and its late write returns an error (claim 3.12).
+func TestTimeoutHandlerAnswersInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit = time.Second
+		start := time.Now()
+		type late struct {
+			done  time.Duration
+			cause error
+			write error
+		}
+		handler := make(chan late, 1)
+		srv, pipes := serveInBubble(LimitTime(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			l := late{done: time.Since(start), cause: r.Context().Err()}
+			time.Sleep(time.Second) // fake time: it takes a second to stop
+			_, l.write = io.WriteString(w, "late")
+			handler <- l
+		}), limit))
+		defer srv.Close()
+		body, err := Get(t.Context(), Crowd(pipes.Dial), "http://pipe")
+		if took := time.Since(start); took != limit || err == nil || !strings.HasPrefix(err.Error(), "503 ") || body != "too slow\n" {
+			t.Errorf("the client got %q, %v after %s; want 503 after %s", body, err, took, limit)
+		}
+		l := <-handler
+		if l.done != limit || !errors.Is(l.cause, context.DeadlineExceeded) {
+			t.Errorf("the handler's context was done after %s with %v, want %s with %v", l.done, l.cause, limit, context.DeadlineExceeded)
+		}
+		if !errors.Is(l.write, http.ErrHandlerTimeout) {
+			t.Errorf("the handler's late write returned %v, want %v", l.write, http.ErrHandlerTimeout)
+		}
+	})
+}
+
+// TestQuickHandlerIsNotLimited: its response arrives unmodified (claim 3.12).
+func TestQuickHandlerIsNotLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, pipes := serveInBubble(LimitTime(Work(time.Second), 2*time.Second))
+		defer srv.Close()
+		if body, err := Get(t.Context(), Crowd(pipes.Dial), "http://pipe"); body != "done after 1s\n" || err != nil {
+			t.Errorf("got %q, %v; want the handler's response", body, err)
+		}
+	})
+}
+
+// TestTimeoutHandlerDoesNotStream: the response is in memory until the handler
+// returns (claim 3.12).
+func TestTimeoutHandlerDoesNotStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, pipes := serveInBubble(LimitTime(Stream(3, time.Second), time.Minute))
+		defer srv.Close()
+		if events, err := Follow(t.Context(), Crowd(pipes.Dial), "http://pipe"); len(events) != 1 || err != nil {
+			t.Errorf("got %d events, %v; want 1, since Flush returns an error", len(events), err)
+		}
+	})
+}
+
+// TestTimeoutHandlerCannotStopAHandler that ignores its context (negative control of
+// 3.12).
+func TestTimeoutHandlerCannotStopAHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, pieces, ended := time.Now(), 0, make(chan time.Duration, 1)
+		work := Ignoring(10, time.Second, func() { pieces++ })
+		srv, pipes := serveInBubble(LimitTime(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			work.ServeHTTP(w, r)
+			ended <- time.Since(start)
+		}), time.Second/2))
+		defer srv.Close()
+		Get(t.Context(), Crowd(pipes.Dial), "http://pipe")
+		if ran := <-ended; ran != 10*time.Second || pieces != 10 {
+			t.Errorf("the handler ran for %s and did %d pieces; want 10s and 10, because it ignores its context", ran, pieces)
+		}
+	})
+}
+
+// TestWriteTimeoutNotifiesNoHandler: on HTTP/1.1 the handler's context is not done,
+// its small writes return no error, and the client gets EOF when the handler
+// returns (negative control of 3.12).
+func TestWriteTimeoutNotifiesNoHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const takes = 10 * time.Second
+		start := time.Now()
+		srv, pipes := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(takes)
+			_, err := io.WriteString(w, "done")
+			if r.Context().Err() != nil || err != nil {
+				t.Errorf("after WriteTimeout: context %v, write %v; want no error in both", r.Context().Err(), err)
+			}
+		})), newPipes()
+		srv.WriteTimeout = time.Second
+		go srv.Serve(pipes)
+		defer srv.Close()
+		body, err := Get(t.Context(), Crowd(pipes.Dial), "http://pipe")
+		if took := time.Since(start); took != takes || !errors.Is(err, io.EOF) {
+			t.Errorf("the client got %q, %v after %s; want EOF after %s", body, err, took, takes)
+		}
+	})
+}
+
+// TestWriteTimeoutOnHTTP2CancelsTheContext: there it ends the stream when it is over
+// (claim 3.12).
+func TestWriteTimeoutOnHTTP2CancelsTheContext(t *testing.T) {
+	ended := make(chan error, 1)
+	srv := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		ended <- r.Context().Err()
+	}))
+	srv.WriteTimeout = time.Millisecond
+	addr, err := Start(srv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	client, conn, err := DialOne(t.Context(), addr, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if body, err := Get(t.Context(), client, "http://"+addr); err == nil {
+		t.Errorf("the client got %q, want an error", body)
+	}
+	if err := within(t, ended, "the handler's context is done"); !errors.Is(err, context.Canceled) {
+		t.Errorf("the handler's context has the error %v, want %v", err, context.Canceled)
+	}
+}
+
+// TestTimeLimitByHandIsADataRace: the handler writes to a response that is finished
+// (negative control of 3.12).
+func TestTimeLimitByHandIsADataRace(t *testing.T) {
+	wantRace(t, "limit by hand", ".LimitTimeByHand.", ".writeAfterLimit.func1()")
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"maps"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestCopyOfAMapBelongsToTheCaller: two clients send words at the same time, each
+// word is counted, and a change of the copy does not change the count (claim 3.11).
+func TestCopyOfAMapBelongsToTheCaller(t *testing.T) {
+	ws := NewWords()
+	var clients sync.WaitGroup
+	for range 2 {
+		clients.Go(func() {
+			Count(ws.Add).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(strings.Repeat("to be ", 100))))
+		})
+	}
+	clients.Wait()
+	copied := ws.Copy()
+	ws.Add("be")
+	copied["be"] = -1
+	rec := httptest.NewRecorder()
+	Report(ws.Copy).ServeHTTP(rec, nil)
+	if got, want := rec.Body.String(), `{"be":201,"to":200}`+"\n"; got != want || rec.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("after 200 times \"to be\" and one \"be\" the report is %s, want %s", got, want)
+	}
+}
+
+// TestReportIsEncodedWithoutTheLock (claim 3.11).
+func TestReportIsEncodedWithoutTheLock(t *testing.T) {
+	ws := NewWords()
+	ws.Add("to")
+	Report(ws.Copy).ServeHTTP(slowReader{httptest.NewRecorder(), func() bool {
+		if !ws.mu.TryLock() {
+			return false
+		}
+		ws.mu.Unlock()
+		return true
+	}, t}, nil)
+}
+
+// TestCopiedMapIsNoDataRace runs the negative control's program with Copy (claim 3.11).
+func TestCopiedMapIsNoDataRace(t *testing.T) {
+	needsRaceDetector(t)
+	if out, status, err := runRole("copied map", "", "GOMAXPROCS=1"); status != 0 || err != nil {
+		t.Errorf("got exit status %d, %v; want 0:\n%s", status, err, out)
+	}
+}
+
+// TestAssignedMapIsADataRace: Assigned returns the map itself, and its caller reads
+// it while another goroutine adds a word (negative control of 3.11).
+func TestAssignedMapIsADataRace(t *testing.T) {
+	wantRace(t, "assigned map", ".(*Words).Add()", ".encodeDuringAdd()")
+	ws := NewWords()
+	ws.Add("to")
+	if counts := ws.Assigned(); !maps.Equal(counts, map[string]int{"to": 1}) {
+		t.Errorf("got %v, want the count of one word", counts)
+	}
+}
+
+// TestConcurrentMapWritesEndTheServer: two handlers write to a map without a lock
+// until the runtime notices. The handlers' recover has no effect (negative control
+// of 3.11).
+func TestConcurrentMapWritesEndTheServer(t *testing.T) {
+	out, status, err := runRoleOf(withoutRaceDetector(t), "two writers", "", "GOMAXPROCS=2")
+	t.Logf("exit status %d\n%s", status, out)
+	if status != 2 || err != nil || !strings.HasPrefix(out, "fatal error: concurrent map writes\n") {
+		t.Errorf("got exit status %d, %v; want 2 and \"fatal error: concurrent map writes\"", status, err)
+	}
+}
