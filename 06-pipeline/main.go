@@ -226,7 +226,7 @@ func leaveEarly(ctx context.Context) string {
 		fail(err)
 	}
 	fmt.Printf(row, "Run cancels the stages", measured(fmt.Sprint(StagesAlive()-before, " of 4")))
-	RunUntold(takeOne)
+	RunUncanceled(takeOne)
 	left := StagesAlive() - before
 	fmt.Printf(row, wrong("nothing cancels them (wrong)"), measured(fmt.Sprint(left, " of 4")))
 	takeaway("Each of the four blocks in a send that no goroutine will receive, for as",
