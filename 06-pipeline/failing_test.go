@@ -26,15 +26,6 @@ func failAt(n int, fail func() error) func(context.Context, int) (int, error) {
 	}
 }
 
-// endless emits the numbers from 1, without an end.
-func endless(_ context.Context, emit func(int) error) error {
-	for n := 1; ; n++ {
-		if err := emit(n); err != nil {
-			return err
-		}
-	}
-}
-
 // consume receives everything.
 func consume(in <-chan int) error {
 	for range in {

@@ -8,8 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// A Pipeline is the goroutines that run the stages of one Run. The sender closes a
-// channel. A stage that blocks on a channel also observes cancellation.
+// A Pipeline is the goroutines that run the stages of one Run.
 type Pipeline struct {
 	ctx    context.Context         // done when the stages must stop
 	cancel context.CancelCauseFunc // cancels ctx; its first call gives the reason, the cause
@@ -27,7 +26,7 @@ type Pipeline struct {
 // runtime.Goexit, is a *PanicError. If ctx is done before all stages have ended, it
 // is the cause of ctx (context.Cause), joined with a first error of another origin.
 func Run(ctx context.Context, body func(p *Pipeline) error) (err error) {
-	p := &Pipeline{left: fmt.Errorf("the consumer of the pipeline has returned: %w", context.Canceled)}
+	p := &Pipeline{left: fmt.Errorf("the consumer has returned: %w", context.Canceled)}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
 	defer func() { // deferred, so that it happens even if body panics
 		if err != nil {

@@ -78,7 +78,7 @@ func send[T any](p *Pipeline, out chan<- T, v T) error {
 			return nil
 		default:
 		}
-		select {
+		select { // the buffer is full
 		case out <- v:
 		case <-p.ctx.Done():
 		}
