@@ -54,7 +54,7 @@ func skipped(r *Report) string {
 		text += fmt.Sprintf("     %-15s %12s with a size that is not the number of its bytes\n", "", plural(n[ErrSize], "file"))
 	}
 	if hardLinks > 0 {
-		text += fmt.Sprintf("     %-15s %12s: one more name of a file, no duplicate\n", "hard links", count(hardLinks))
+		text += fmt.Sprintf("     %-15s %12s: another name of a file, not a duplicate\n", "hard links", plural(hardLinks, "file"))
 	}
 	shown := 0
 	for _, f := range r.Skipped {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -33,7 +34,7 @@ func (s *search) part(r *Report) string {
 	if r.Files == s.report.Files {
 		return "the files"
 	}
-	return fmt.Sprintf("the first %s (%s)", plural(r.Files, "file"), size(r.Bytes))
+	return fmt.Sprintf("the first %s (%s)", strings.TrimPrefix(plural(r.Files, "file"), "1 "), size(r.Bytes))
 }
 
 // timed runs a search, with a progress line on a terminal.
