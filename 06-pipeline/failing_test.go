@@ -120,20 +120,24 @@ func TestFailureInAnyStageStopsAllStages(t *testing.T) {
 	}
 }
 
-// TestErrorOfTheConsumerStopsAllStages has body return an error (claim 6.5).
+// TestErrorOfTheConsumerStopsAllStages has body return an error after 7 s, while a
+// stage that ignores cancellation works on item 8 (claim 6.5). Run waits for it.
 func TestErrorOfTheConsumerStopsAllStages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		err := Run(t.Context(), func(p *Pipeline) error {
-			for n := range Stage(p, 1, Source(p, endless), taking(time.Second)) {
+			for n := range Stage(p, 1, Source(p, endless), func(_ context.Context, n int) (int, error) {
+				time.Sleep(time.Second)
+				return n, nil
+			}) {
 				if n == 7 {
 					return errBroken
 				}
 			}
 			return nil
 		})
-		if took := time.Since(began); err != errBroken || took != 7*time.Second {
-			t.Errorf("Run returned %v after %v, want %v after 7s", err, took, errBroken)
+		if took := time.Since(began); err != errBroken || took != 8*time.Second {
+			t.Errorf("Run returned %v after %v, want %v after 8s", err, took, errBroken)
 		}
 	})
 }

@@ -121,12 +121,12 @@ func (s *search) overlap(ctx context.Context) string {
 	collected.draw(wrong("all items collected between the stages (wrong)"), width)
 	files.draw(s.part(read)+", passed on immediately", width)
 	lines := []string{
-		"Time goes to the right: █ busy all the time, ▓ most of it, ▒ half, ░ less,",
+		"Time goes to the right. █ busy, ▓ most of the time, ▒ half of it, ░ less,",
 		"· idle. Signs in one column are work at the same time. Stages that block",
 		"overlap on any machine, stages that compute only if there are free CPUs.",
 	}
 	if 2*files.lanes[1].Busy() > files.took() {
-		lines = append(lines, "Hash does most of the work on the files, so overlap saves little: see 6.3.")
+		lines = append(lines, "Hash does most of the work on the files, so overlap gains little: 6.3.")
 	}
 	takeaway(lines...)
 	switch {
@@ -156,8 +156,8 @@ func inFlight(ctx context.Context) string {
 		most = n
 		fmt.Printf(row, count(items), measured(count(n)+" held"), measured(size(held)), measured(count(all)+" held"), measured(size(allHeld)))
 	}
-	takeaway("The consumer keeps its first item until all buffers are full. Then source,",
-		fmt.Sprintf("stages and consumer hold one item each, and the three channels %d each.", slack))
+	takeaway("The consumer keeps its first item until all buffers are full. Then the",
+		fmt.Sprintf("source, two stages and the consumer hold one each, three channels %d.", slack))
 	switch most {
 	case 100:
 		return "a"
@@ -200,10 +200,10 @@ func (s *search) fanOut(ctx context.Context) string {
 	if part := s.part(rows[0].report); part != "the files" {
 		fmt.Printf("     (%s)\n", part)
 	}
-	takeaway("In place: the nth file to enter the stage was also the nth to leave it. All",
-		"workers: GOMAXPROCS of them, or -workers. Workers that are not busy wait: for",
-		"another stage, for a CPU, or (Ordered) for a place in the queue. Then more of",
-		fmt.Sprintf("them do not help. GOMAXPROCS is %d, of %s.", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU")))
+	takeaway("In place: the nth file to enter the stage was also the nth to leave it.",
+		"All workers: GOMAXPROCS of them, or -workers. Workers that are not busy",
+		"wait for another stage, for a CPU, or (Ordered) for a place in the queue.",
+		fmt.Sprintf("Then more of them do not help. GOMAXPROCS is %d, of %s.", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU")))
 	if rows[1].inPlace() < len(rows[1].walked) {
 		return "b"
 	}
@@ -230,7 +230,7 @@ func leaveEarly(ctx context.Context) string {
 	left := StagesAlive() - before
 	fmt.Printf(row, wrong("they are not canceled (wrong)"), measured(fmt.Sprint(left, " of 4")))
 	takeaway("Each of the four blocks forever in a send, because no goroutine receives:",
-		"a goroutine leak. Run cancels the context of all stages when body returns.")
+		"a goroutine leak. Run cancels all stages when the consumer returns.")
 	if left == 4 {
 		return "c"
 	}
@@ -258,7 +258,7 @@ func failing(ctx context.Context) string {
 	show("a stage panics at item 100", through(ctx, 1, panicAt100))
 	show("the caller cancels, with a cause", canceled(ctx))
 	show("a nested pipeline is cut short", nested(ctx))
-	takeaway("The first error is returned, and errors that follow from it do not hide it.",
+	takeaway("The first error is returned; errors that follow from it do not hide it.",
 		"A panic is returned as an error with its stack. The cause of a context is",
 		"the error that was passed to its cancel function (context.Cause).")
 	if err == errFull {

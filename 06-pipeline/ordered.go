@@ -14,7 +14,7 @@ func Ordered[In, Out any](p *Pipeline, workers int, in <-chan In, work func(cont
 	jobs := Source(p, func(_ context.Context, emit func(job) error) error {
 		defer close(queue)
 		for v, ok := receive(p, in); ok; v, ok = receive(p, in) {
-			j := job{v, make(chan Out, 1)} // a free slot for the worker
+			j := job{v, make(chan Out, 1)} // never blocks a worker
 			if send(p, queue, j.place) != nil || emit(j) != nil {
 				break
 			}

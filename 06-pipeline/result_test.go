@@ -171,7 +171,7 @@ func TestFileThatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
 		got := fmt.Sprint(report.Files, report.Reasons())
 		want := fmt.Sprint(2, map[error]int{ErrLink: 1, ErrSpecial: 2, ErrChanged: 4, ErrPseudo: 1, ErrUnreadable: 3})
 		if got != want {
-			t.Errorf("got %s, want %s; %v", got, want, report.Skipped)
+			t.Errorf("got %s, want %s\n%s", got, want, skipped(report))
 		}
 		if groups, _ := report.Duplicates(); paths(groups) != "a/good b/good | " {
 			t.Errorf("equal files: %s, want the two good ones", paths(groups))

@@ -52,7 +52,7 @@ func TestNameThatIsNotUTF8IsRead(t *testing.T) {
 	write(t, filepath.Join(dir, "line\nbreak"), []byte("equal"))
 	r := reportOf(t, open(t, dir))
 	if groups, _ := r.Duplicates(); r.Files != 2 || len(groups) != 1 {
-		t.Errorf("%d files were read, want 2; not read: %v", r.Files, r.Skipped)
+		t.Errorf("%d files were read, want 2\n%s", r.Files, skipped(r))
 	}
 }
 
