@@ -10,11 +10,11 @@ import (
 )
 
 // BenchmarkFind compares the pipeline with a plain walk, over equal files in the
-// system's cache, so that hashing is what takes the time.
+// system's cache, so that hashing takes most of the time.
 func BenchmarkFind(b *testing.B) {
 	tree := grow(b, 256, 512<<10)
 	ignore := func(File) {}
-	plain := make(map[int]float64) // ns for the tree, by processors
+	plain := make(map[int]float64) // ns for the tree, by cpus
 	b.Run("sequential", func(b *testing.B) {
 		for b.Loop() {
 			if err := Sequential(b.Context(), tree, ignore); err != nil {
@@ -24,23 +24,23 @@ func BenchmarkFind(b *testing.B) {
 		plain[runtime.GOMAXPROCS(0)] = each(b)
 	})
 	b.Run("pipeline", func(b *testing.B) {
-		processors := runtime.GOMAXPROCS(0)
+		cpus := runtime.GOMAXPROCS(0)
 		for b.Loop() {
-			if err := Find(b.Context(), tree, processors, ignore); err != nil {
+			if err := Find(b.Context(), tree, cpus, ignore); err != nil {
 				b.Fatal(err)
 			}
 		}
-		faster := plain[processors] / each(b)
+		faster := plain[cpus] / each(b)
 		b.ReportMetric(faster, "×faster")
-		b.ReportMetric(faster/float64(processors), "×processors")
+		b.ReportMetric(faster/float64(cpus), "×CPUs")
 	})
 }
 
 // BenchmarkHop measures what it costs to get an item to the next stage, and
-// compares that with a bare channel, with the same room in it.
+// compares that with a bare channel of the same capacity.
 func BenchmarkHop(b *testing.B) {
 	const stages = 4
-	bare := make(map[int]float64) // ns for an item and hop, by processors
+	bare := make(map[int]float64) // ns for an item and hop, by cpus
 	b.Run("bare", func(b *testing.B) {
 		source := make(chan int, slack)
 		go func() {
@@ -88,28 +88,28 @@ func BenchmarkHop(b *testing.B) {
 // those for one of ten times the files.
 func BenchmarkTenTimesTheFiles(b *testing.B) {
 	type run struct{ ns, held float64 }
-	first := make(map[int]run) // by processors
+	first := make(map[int]run) // by cpus
 	for _, files := range []int{1000, 10_000} {
 		tree := grow(b, files, 16<<10)
 		b.Run(fmt.Sprint(files), func(b *testing.B) {
-			processors := runtime.GOMAXPROCS(0)
+			cpus := runtime.GOMAXPROCS(0)
 			for b.Loop() {
-				if err := Find(b.Context(), tree, processors, func(File) {}); err != nil {
+				if err := Find(b.Context(), tree, cpus, func(File) {}); err != nil {
 					b.Fatal(err)
 				}
 			}
 			now := run{each(b), held(b, tree, files)}
-			if first[processors].ns == 0 {
-				first[processors] = now
+			if first[cpus].ns == 0 {
+				first[cpus] = now
 			}
 			b.ReportMetric(now.held/(1<<10), "KB-held")
-			b.ReportMetric(now.ns/first[processors].ns, "×time")
-			b.ReportMetric(now.held/first[processors].held, "×memory")
+			b.ReportMetric(now.ns/first[cpus].ns, "×time")
+			b.ReportMetric(now.held/first[cpus].held, "×memory")
 		})
 	}
 }
 
-// held returns the bytes that the pipeline holds while it is at work, the mean of ten looks.
+// held returns the bytes that the pipeline holds while it runs, the mean of ten measurements.
 func held(b *testing.B, tree fs.FS, files int) float64 {
 	before, during := memory(), int64(0)
 	n := 0
@@ -126,7 +126,7 @@ func held(b *testing.B, tree fs.FS, files int) float64 {
 
 func each(b *testing.B) float64 { return float64(b.Elapsed().Nanoseconds()) / float64(b.N) }
 
-// grow makes a tree of files of so many bytes, a hundred in each directory.
+// grow makes a tree of files of the given size, a hundred in each directory.
 func grow(b *testing.B, files, size int) fs.FS {
 	b.Helper()
 	dir := b.TempDir()
@@ -142,10 +142,10 @@ func grow(b *testing.B, files, size int) fs.FS {
 			b.Fatal(err)
 		}
 	}
-	root, err := OpenTree(dir)
+	root, err := OpenTree(dir, false)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { root.Close() }) // Windows removes no directory that is open
-	return root.FS()
+	b.Cleanup(func() { root.Close() }) // Windows cannot remove a directory that is open
+	return root
 }

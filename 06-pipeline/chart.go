@@ -28,8 +28,8 @@ func (c *chart) run(stages func() error) {
 	c.whole.To = time.Now()
 }
 
-// watched returns work that does the same for the stage i of the chart. It is
-// recorded in the stage's lane, and is a region of the execution trace, if there is one.
+// watched returns work that does the same for stage i of the chart, records it in
+// the lane of the stage, and makes it a region of the execution trace.
 func watched[In, Out any](c *chart, i int, work func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	return Watch(&c.lanes[i], func(ctx context.Context, v In) (Out, error) {
 		defer trace.StartRegion(ctx, c.names[i]).End()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestChartIsDrawnToScale records two stages' worth of work in fake time.
+// TestChartIsDrawnToScale records the work of three stages in fake time.
 func TestChartIsDrawnToScale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChart("first", "second", "third")
@@ -85,8 +85,8 @@ func TestFanOutWithinOneTickOfTheClockIsTooQuick(t *testing.T) {
 	}
 }
 
-// TestSummaryCountsOneAsOne has one group of equal files, and one file.
-func TestSummaryCountsOneAsOne(t *testing.T) {
+// TestSummaryUsesTheSingularForOne has one file, and one group of equal files.
+func TestSummaryUsesTheSingularForOne(t *testing.T) {
 	r := NewReport()
 	r.Add(File{Path: "a", Size: 1 << 10})
 	if got := summary("pipeline", r); !strings.Contains(got, " 1 file ") || !strings.Contains(got, "0 files in 0 groups") {

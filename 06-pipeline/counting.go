@@ -1,11 +1,6 @@
 package main
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"sync"
-)
+import "context"
 
 // countTo is a source of the numbers from 1 to n.
 func countTo(p *Pipeline, n int) <-chan int {
@@ -19,26 +14,14 @@ func countTo(p *Pipeline, n int) <-chan int {
 	})
 }
 
-// same is the work of a stage that passes its items on.
+// same is the work of a stage that passes its items on unmodified.
 func same(_ context.Context, n int) (int, error) { return n, nil }
 
-var errFull = errors.New("item 100: disk full")
-
-// fullAt100 is the work of a stage that fails at item 100. Its other workers
-// fail because of that, with errors of their own.
-func fullAt100(workers int) func(context.Context, int) (int, error) {
-	var others sync.WaitGroup
-	others.Add(workers - 1)
-	return func(ctx context.Context, n int) (int, error) {
-		switch {
-		case n < 100:
-			return n, nil
-		case n == 100:
-			others.Wait() // until each of them has an item, too
-			return 0, errFull
+// endless emits the numbers from 1, without an end.
+func endless(_ context.Context, emit func(int) error) error {
+	for n := 1; ; n++ {
+		if err := emit(n); err != nil {
+			return err
 		}
-		others.Done()
-		<-ctx.Done()
-		return 0, fmt.Errorf("item %d: %w", n, ctx.Err())
 	}
 }

@@ -6,16 +6,17 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io/fs"
-	"maps"
+	"os"
 	"slices"
+	"time"
 )
 
-// Find is the pipeline of this chapter: walk, hash with that many workers, and
-// give each file to add, which runs in the caller's goroutine. So add is never
-// called twice at once, and needs no lock.
+// Find is the pipeline of this chapter: it walks the tree, hashes the files with
+// several workers, and calls add for each of them. It calls add in its caller's
+// goroutine, one file at a time, so add needs no lock.
 //
-// It hashes every file, so that the stage has something to do. A real tool would
-// hash only those of which there are two of the same size.
+// It hashes every file, to keep the stage busy. A real tool would hash only those
+// whose size occurs more than once.
 func Find(ctx context.Context, tree fs.FS, workers int, add func(File)) error {
 	return Run(ctx, func(p *Pipeline) error {
 		files := Source(p, Walk(tree))
@@ -27,11 +28,11 @@ func Find(ctx context.Context, tree fs.FS, workers int, add func(File)) error {
 	})
 }
 
-// A Report is what is known of a tree. Unlike what is under way in the stages,
-// it grows with the tree: it is the result.
+// A Report is what is known about a tree. Unlike the items in flight it grows with
+// the tree: it is the result.
 type Report struct {
 	Files   int   // hashed
-	Bytes   int64 // their size
+	Bytes   int64 // their sizes, added up
 	Equal   map[[sha256.Size]byte][]File
 	Skipped []File // with the reason in Err
 }
@@ -39,7 +40,7 @@ type Report struct {
 // NewReport returns an empty report.
 func NewReport() *Report { return &Report{Equal: make(map[[sha256.Size]byte][]File)} }
 
-// Add is the last stage's work.
+// Add adds a file to the report.
 func (r *Report) Add(f File) {
 	if f.Err != nil {
 		r.Skipped = append(r.Skipped, f)
@@ -50,71 +51,57 @@ func (r *Report) Add(f File) {
 	r.Equal[f.Sum] = append(r.Equal[f.Sum], f)
 }
 
-// Duplicates returns the groups of equal files, those first that waste most.
-// Within a group the files are in the order of their paths.
-func (r *Report) Duplicates() [][]File {
-	var groups [][]File
-	for _, group := range r.Equal {
+// Duplicates returns the groups of equal files, beginning with the one that wastes
+// most, and how many more names (hard links) these and other files have. A file
+// with two names is not a duplicate: its bytes are stored once. Within a group the
+// files are in the order of their paths.
+func (r *Report) Duplicates() (groups [][]File, hardLinks int) {
+	for _, all := range r.Equal {
+		slices.SortFunc(all, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+		group := distinct(all)
+		hardLinks += len(all) - len(group)
 		if len(group) > 1 {
-			slices.SortFunc(group, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 			groups = append(groups, group)
 		}
 	}
 	slices.SortFunc(groups, func(a, b []File) int {
 		return cmp.Or(cmp.Compare(Wasted(b), Wasted(a)), cmp.Compare(a[0].Path, b[0].Path))
 	})
-	return groups
+	return groups, hardLinks
 }
 
-// Wasted returns how many bytes would be free with only one file of the group left.
+// distinct returns the files without further names of one that is in the result.
+func distinct(files []File) (group []File) {
+	seen := make(map[time.Time][]File) // all names of a file have one modification time
+	for _, f := range files {
+		if f.Info != nil && len(files) > 1 {
+			same := seen[f.Info.ModTime()]
+			if slices.ContainsFunc(same, func(g File) bool { return os.SameFile(f.Info, g.Info) }) {
+				continue
+			}
+			seen[f.Info.ModTime()] = append(same, f)
+		}
+		group = append(group, f)
+	}
+	return group
+}
+
+// Wasted returns how many bytes deleting all files of the group but one would free.
 func Wasted(group []File) int64 { return int64(len(group)-1) * group[0].Size }
 
-// Reasons counts what was skipped, by reason.
-func (r *Report) Reasons() (links, special, changed, unreadable int) {
+// Reasons counts the files that were skipped by their reasons: one of the errors
+// of this package, which is ErrUnreadable for those of the operating system.
+func (r *Report) Reasons() map[error]int {
+	counts := make(map[error]int)
 	for _, f := range r.Skipped {
 		switch {
-		case errors.Is(f.Err, ErrLink):
-			links++
-		case errors.Is(f.Err, ErrSpecial):
-			special++
-		case errors.Is(f.Err, ErrChanged), errors.Is(f.Err, fs.ErrNotExist):
-			changed++ // gone or different since the walk saw it
+		case errors.Is(f.Err, fs.ErrNotExist): // removed since the walk saw it
+			counts[ErrChanged]++
+		case slices.Contains([]error{ErrLink, ErrSpecial, ErrPseudo, ErrChanged, ErrSize}, f.Err):
+			counts[f.Err]++
 		default:
-			unreadable++
+			counts[ErrUnreadable]++
 		}
 	}
-	return
-}
-
-// Differ returns the paths of which two reports say different things, in order.
-func Differ(a, b *Report) []string {
-	var paths []string
-	says := maps.Collect(a.all)
-	for path, what := range b.all {
-		if says[path] != what {
-			paths = append(paths, path)
-		}
-		delete(says, path)
-	}
-	for path := range says { // in a only
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
-	return paths
-}
-
-// all yields every path with its sum, or with the reason why there is none.
-func (r *Report) all(yield func(path, what string) bool) {
-	for sum, group := range r.Equal {
-		for _, f := range group {
-			if !yield(f.Path, string(sum[:])) {
-				return
-			}
-		}
-	}
-	for _, f := range r.Skipped {
-		if !yield(f.Path, f.Err.Error()) {
-			return
-		}
-	}
+	return counts
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,90 +13,141 @@ import (
 
 var errBroken = errors.New("broken")
 
-// failAt returns work that takes 1 s, and fails with item n.
-func failAt(n int, err error) func(context.Context, int) (int, error) {
+// failAt returns work that takes 1 s for each item and calls fail for item n.
+func failAt(n int, fail func() error) func(context.Context, int) (int, error) {
 	return func(ctx context.Context, item int) (int, error) {
-		if _, cancelled := taking(time.Second)(ctx, item); cancelled != nil {
-			return 0, cancelled
+		if _, err := taking(time.Second)(ctx, item); err != nil {
+			return 0, err
 		}
 		if item == n {
-			return 0, err
+			return 0, fail()
 		}
 		return item, nil
 	}
 }
 
-// endless emits numbers without an end.
-func endless(_ context.Context, emit func(int) error) error {
-	for n := 1; ; n++ {
-		if err := emit(n); err != nil {
-			return err
-		}
-	}
-}
-
-// consume is a consumer that takes everything.
+// consume receives everything.
 func consume(in <-chan int) error {
 	for range in {
 	}
 	return nil
 }
 
-// TestErrorOfOneStageStopsThemAll lets each part of a pipeline with an endless
-// source fail in turn (claim 6.5). Run returns that error, at the very instant at
-// which it happens, and no goroutine remains (the bubble would panic).
-func TestErrorOfOneStageStopsThemAll(t *testing.T) {
+// failures are the ways to fail, and what each calls.
+var failures = map[string]func() error{
+	"returns an error": func() error { return errBroken },
+	"panics":           func() error { panic("a bug") },
+	"panics with nil":  func() error { panic(nil) },
+	"panics with err":  func() error { panic(fmt.Errorf("wrapped: %w", errBroken)) },
+	"calls Goexit":     func() error { runtime.Goexit(); return nil }, // as t.FailNow does
+}
+
+// checkFailure compares what Run or Err returned with what the failure called how should cause.
+func checkFailure(t *testing.T, how string, err error) {
+	t.Helper()
+	e, panicked := errors.AsType[*PanicError](err)
+	text := fmt.Sprint(err)
+	switch how {
+	case "returns an error":
+		if err != errBroken {
+			t.Errorf("got %v, want %v", err, errBroken)
+		}
+		return
+	case "panics":
+		panicked = panicked && e.Value == "a bug" && text == "panic: a bug"
+	case "panics with nil":
+		panicked = panicked && strings.Contains(text, "panic called with nil argument")
+	case "panics with err":
+		panicked = panicked && errors.Is(err, errBroken)
+	case "calls Goexit":
+		panicked = panicked && e.Value == nil && text == "a stage called runtime.Goexit"
+	}
+	if !panicked || !strings.Contains(string(e.Stack), "failing_test.go") {
+		t.Errorf("got %v, want a *PanicError with the value and with the stack of the stage", err)
+	}
+}
+
+// TestFailureInAnyStageStopsAllStages has each part of a pipeline with an endless
+// source return an error, panic, and call runtime.Goexit (claim 6.5). Run returns
+// that, at the instant at which it happens, and no goroutine remains: the bubble
+// would panic. The consumer whose loop ends early sees it, too, by Err.
+func TestFailureInAnyStageStopsAllStages(t *testing.T) {
 	slow := taking(time.Second)
 	for _, test := range []struct {
 		fails string
 		at    time.Duration
-		body  func(p *Pipeline) error
+		last  func(p *Pipeline, fail func() error) <-chan int
 	}{
-		{"the source", 7 * time.Second, func(p *Pipeline) error {
-			return consume(Stage(p, 1, Source(p, func(ctx context.Context, emit func(int) error) error {
+		{"the source", 7 * time.Second, func(p *Pipeline, fail func() error) <-chan int {
+			return Stage(p, 1, Source(p, func(ctx context.Context, emit func(int) error) error {
 				time.Sleep(7 * time.Second)
-				return errBroken
-			}), slow))
+				return fail()
+			}), slow)
 		}},
-		{"the first stage", 7 * time.Second, func(p *Pipeline) error {
-			return consume(Stage(p, 1, Stage(p, 1, Source(p, endless), failAt(7, errBroken)), slow))
+		{"the first stage", 7 * time.Second, func(p *Pipeline, fail func() error) <-chan int {
+			return Stage(p, 1, Stage(p, 1, Source(p, endless), failAt(7, fail)), slow)
 		}},
-		{"the last stage", 8 * time.Second, func(p *Pipeline) error {
-			return consume(Stage(p, 1, Stage(p, 1, Source(p, endless), slow), failAt(7, errBroken)))
+		{"the last stage", 8 * time.Second, func(p *Pipeline, fail func() error) <-chan int {
+			return Stage(p, 1, Stage(p, 1, Source(p, endless), slow), failAt(7, fail))
 		}},
-		{"one of four workers", 2 * time.Second, func(p *Pipeline) error {
-			return consume(Stage(p, 1, Stage(p, 4, Source(p, endless), failAt(7, errBroken)), same))
+		{"one of four workers", 2 * time.Second, func(p *Pipeline, fail func() error) <-chan int {
+			return Stage(p, 1, Stage(p, 4, Source(p, endless), failAt(7, fail)), same)
 		}},
-		{"one of four workers of Ordered", 2 * time.Second, func(p *Pipeline) error {
-			return consume(Stage(p, 1, Ordered(p, 4, Source(p, endless), failAt(7, errBroken)), same))
+		{"one of four workers of Ordered", 2 * time.Second, func(p *Pipeline, fail func() error) <-chan int {
+			return Stage(p, 1, Ordered(p, 4, Source(p, endless), failAt(7, fail)), same)
 		}},
-		{"the consumer", 8 * time.Second, func(p *Pipeline) error {
-			for n := range Stage(p, 1, Stage(p, 1, Source(p, endless), slow), slow) {
+	} {
+		for how, fail := range failures {
+			t.Run(test.fails+" "+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					began := time.Now()
+					err := Run(t.Context(), func(p *Pipeline) error {
+						consume(test.last(p, fail))
+						if p.Err() == nil {
+							t.Error("the consumer takes the stream for complete: after its loop Err returns nil")
+						}
+						return nil
+					})
+					if checkFailure(t, how, err); t.Failed() {
+						t.Errorf("%s %s, and Run returned %v", test.fails, how, err)
+					}
+					if took := time.Since(began); took != test.at {
+						t.Errorf("Run returned after %v, want %v: a stage did not stop", took, test.at)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestErrorOfTheConsumerStopsAllStages has body return an error after 7 s, while a
+// stage that ignores cancellation works on item 8 (claim 6.5). Run waits for it.
+func TestErrorOfTheConsumerStopsAllStages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		err := Run(t.Context(), func(p *Pipeline) error {
+			for n := range Stage(p, 1, Source(p, endless), func(_ context.Context, n int) (int, error) {
+				time.Sleep(time.Second)
+				return n, nil
+			}) {
 				if n == 7 {
 					return errBroken
 				}
 			}
 			return nil
-		}},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			began := time.Now()
-			err := Run(t.Context(), test.body)
-			if err != errBroken {
-				t.Errorf("%s failed, and Run returned %v instead of its error", test.fails, err)
-			}
-			if took := time.Since(began); took != test.at {
-				t.Errorf("%s failed after %v, and Run returned after %v: some stage did not hear of it", test.fails, test.at, took)
-			}
 		})
-	}
+		if took := time.Since(began); err != errBroken || took != 8*time.Second {
+			t.Errorf("Run returned %v after %v, want %v after 8s", err, took, errBroken)
+		}
+	})
 }
 
-// TestFirstErrorIsTheOneReturned lets several workers fail: one first, the others
-// because of that, and another one later, with an error of its own (claim 6.5).
-func TestFirstErrorIsTheOneReturned(t *testing.T) {
+// TestFirstErrorIsReturned has four workers fail: one first, two because of that,
+// and one later with an error of its own (claim 6.5). Run waits for all of them.
+func TestFirstErrorIsReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := errors.New("the first error")
+		began := time.Now()
 		err := Run(t.Context(), func(p *Pipeline) error {
 			return consume(Stage(p, 4, Source(p, endless), func(ctx context.Context, n int) (int, error) {
 				switch n {
@@ -102,7 +155,7 @@ func TestFirstErrorIsTheOneReturned(t *testing.T) {
 					time.Sleep(time.Second)
 					return 0, first
 				case 2:
-					time.Sleep(2 * time.Second) // deaf to the stop
+					time.Sleep(2 * time.Second) // ignores cancellation
 					return 0, errBroken
 				}
 				<-ctx.Done()
@@ -110,15 +163,44 @@ func TestFirstErrorIsTheOneReturned(t *testing.T) {
 			}))
 		})
 		if err != first {
-			t.Errorf("Run returned %q: it masks %q, which came first", err, first)
+			t.Errorf("Run returned %q, want %q, which came first", err, first)
+		}
+		if took := time.Since(began); took != 2*time.Second {
+			t.Errorf("Run returned after %v, want 2s: a call was in progress", took)
 		}
 	})
 }
 
-// TestCancellationOfTheCallerIsReturnedWithItsCause cancels from outside, and
-// nobody else says why (claim 6.5). A consumer that sees a closed channel must not
-// take that for the end of the input: Run returns the caller's reason.
-func TestCancellationOfTheCallerIsReturnedWithItsCause(t *testing.T) {
+// TestNoCallBeginsAfterTheStop fails at item 1 while 99 items are in the buffer
+// of an input that is never closed (claim 6.5).
+func TestNoCallBeginsAfterTheStop(t *testing.T) {
+	for name, start := range starters {
+		synctest.Test(t, func(t *testing.T) {
+			in, calls := make(chan int, 100), make(chan int, 100)
+			for n := range 100 {
+				in <- n + 1
+			}
+			err := Run(t.Context(), func(p *Pipeline) error {
+				return consume(start(p, 2, in, func(_ context.Context, n int) (int, error) {
+					calls <- n
+					if n == 1 {
+						time.Sleep(time.Second)
+						return 0, errBroken
+					}
+					time.Sleep(2 * time.Second) // ignores cancellation
+					return n, nil
+				}))
+			})
+			if n := len(calls); err != errBroken || n != 2 {
+				t.Errorf("%s: Run returned %v after %d calls, want %v after the 2 that had begun", name, err, n, errBroken)
+			}
+		})
+	}
+}
+
+// TestCancellationReturnsItsCause cancels the context of Run, and no stage returns
+// why (claim 6.5).
+func TestCancellationReturnsItsCause(t *testing.T) {
 	for name, start := range starters {
 		synctest.Test(t, func(t *testing.T) {
 			clientLeft := errors.New("the client left")
@@ -126,21 +208,92 @@ func TestCancellationOfTheCallerIsReturnedWithItsCause(t *testing.T) {
 			time.AfterFunc(90*time.Second, func() { cancel(clientLeft) })
 			began := time.Now()
 			err := Run(ctx, func(p *Pipeline) error {
-				return consume(start(p, 4, Source(p, endless), taking(time.Minute)))
+				consume(start(p, 4, Source(p, endless), taking(time.Minute)))
+				if p.Err() != clientLeft {
+					t.Errorf("%s: after the loop Err returned %v, want %q", name, p.Err(), clientLeft)
+				}
+				return nil
 			})
-			if err != clientLeft {
-				t.Errorf("%s: the caller cancelled because %q, and Run returned %v", name, clientLeft, err)
-			}
-			if took := time.Since(began); took != 90*time.Second {
-				t.Errorf("%s: the caller cancelled after 1m30s, and Run returned after %v", name, took)
+			if took := time.Since(began); err != clientLeft || took != 90*time.Second {
+				t.Errorf("%s: Run returned %v after %v, want %q after 1m30s", name, err, took, clientLeft)
 			}
 		})
 	}
 }
 
-// TestStopIsNoticedByAStageThatNeverWaits cancels an endless source whose items
-// are taken at once, so that there is always room for the next (claim 6.5).
-func TestStopIsNoticedByAStageThatNeverWaits(t *testing.T) {
+// TestSourceThatReturnsNilWhenCanceledIsCutShort has the source return nil, not
+// the error, as soon as its context is done (claim 6.5).
+func TestSourceThatReturnsNilWhenCanceledIsCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := Run(ctx, func(p *Pipeline) error {
+			return consume(Source(p, func(ctx context.Context, emit func(int) error) error {
+				<-ctx.Done()
+				if emit(1) == nil {
+					t.Error("emit returned nil after the stop")
+				}
+				return nil
+			}))
+		})
+		if err != context.DeadlineExceeded {
+			t.Errorf("Run returned %v, want %v: the source was cut short", err, context.DeadlineExceeded)
+		}
+	})
+}
+
+// TestCancellationAfterTheLastStageChangesNothing cancels when every stage has
+// ended, but Run has not returned (claim 6.5): all results are there.
+func TestCancellationAfterTheLastStageChangesNothing(t *testing.T) {
+	for range 100 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		n := 0
+		err := Run(ctx, func(p *Pipeline) error {
+			for range Ordered(p, 2, Stage(p, 2, countTo(p, 100), same), same) {
+				n++
+			}
+			cancel(errBroken)
+			return p.Err()
+		})
+		if err != nil || n != 100 {
+			t.Fatalf("%d items of 100 arrived, then the caller canceled, and Run returned %v; want nil", n, err)
+		}
+	}
+}
+
+// TestErrorOfItsOwnIsJoinedToTheCause has a stage fail after the cancellation
+// (claim 6.5). An error that follows from the cancellation is dropped.
+func TestErrorOfItsOwnIsJoinedToTheCause(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		fails func(ctx context.Context) error
+		both  bool
+	}{
+		{"an error of its own", func(context.Context) error { return errBroken }, true},
+		{"the error of ctx", func(ctx context.Context) error { return fmt.Errorf("read: %w", ctx.Err()) }, false},
+		{"the cause of ctx", func(ctx context.Context) error { return fmt.Errorf("read: %w", context.Cause(ctx)) }, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			late := errors.New("too late")
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, late)
+			defer cancel()
+			err := Run(ctx, func(p *Pipeline) error {
+				return consume(Stage(p, 1, countTo(p, 1), func(ctx context.Context, n int) (int, error) {
+					<-ctx.Done()
+					return 0, test.fails(ctx)
+				}))
+			})
+			if !errors.Is(err, late) || errors.Is(err, errBroken) != test.both || err != late && !test.both {
+				t.Errorf("%s: Run returned %q; want %q, joined with an error of its own", test.name, err, late)
+			}
+		})
+	}
+}
+
+// TestCancellationStopsASourceThatNeverBlocks cancels an endless source whose
+// items are received immediately, so that the channel always has a free slot
+// (claim 6.5).
+func TestCancellationStopsASourceThatNeverBlocks(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	taken := make(chan struct{}, 1)
 	afterwards := 0
@@ -159,7 +312,7 @@ func TestStopIsNoticedByAStageThatNeverWaits(t *testing.T) {
 			if n > 100 {
 				afterwards++
 			}
-			if afterwards == 10 { // or it would go on for ever
+			if afterwards == 10 { // otherwise it would go on forever
 				close(taken)
 				break
 			}
@@ -168,6 +321,92 @@ func TestStopIsNoticedByAStageThatNeverWaits(t *testing.T) {
 		return nil
 	})
 	if err != errBroken || afterwards > 0 {
-		t.Errorf("after the stop %d more items came; Run returned %v", afterwards, err)
+		t.Errorf("after the stop %d more items arrived, want 0; Run returned %v", afterwards, err)
+	}
+}
+
+// TestInputThatIsNeverClosedDoesNotHoldRun reads from a ticker (claim 6.5).
+func TestInputThatIsNeverClosedDoesNotHoldRun(t *testing.T) {
+	for name, start := range starters {
+		for _, test := range []struct {
+			name string
+			want error
+			body func(in <-chan int) error
+		}{
+			{"the consumer returns", nil, func(in <-chan int) error { <-in; <-in; return nil }},
+			{"the consumer fails", errBroken, func(in <-chan int) error { <-in; <-in; return errBroken }},
+			{"its deadline passes", context.DeadlineExceeded, consume},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				ticker := time.NewTicker(time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute+time.Second)
+				defer cancel()
+				began := time.Now()
+				err := Run(ctx, func(p *Pipeline) error {
+					ticks := Stage(p, 1, ticker.C, func(context.Context, time.Time) (int, error) { return 1, nil })
+					return test.body(start(p, 3, ticks, same))
+				})
+				if took := time.Since(began).Truncate(time.Minute); err != test.want || took != 2*time.Minute {
+					t.Errorf("%s, %s: Run returned %v after %v, want %v after 2m0s", name, test.name, err, took, test.want)
+				}
+			})
+		}
+	}
+}
+
+// TestNestedPipelineReportsThatItWasCutShort runs a pipeline in a stage of another
+// one, whose consumer returns after one item (claim 6.5). The outer Run returns
+// nil, the inner one an error: it has not had all of its items.
+func TestNestedPipelineReportsThatItWasCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var items int
+		var inner error
+		err := Run(t.Context(), func(p *Pipeline) error {
+			<-Stage(p, 1, countTo(p, 2), func(ctx context.Context, n int) (int, error) {
+				if n == 1 {
+					return n, nil
+				}
+				inner = Run(ctx, func(p *Pipeline) error {
+					for range Stage(p, 1, countTo(p, 1_000_000), taking(time.Second)) {
+						items++
+					}
+					return nil
+				})
+				return n, inner
+			})
+			time.Sleep(10*time.Second + 1)
+			return nil
+		})
+		if err != nil {
+			t.Errorf("the consumer returned early, and Run returned %v; want nil", err)
+		}
+		if items != 10 || !errors.Is(inner, context.Canceled) {
+			t.Errorf("the inner pipeline was cut short after %d of 1,000,000 items, and its Run returned %v; want an error", items, inner)
+		}
+	})
+}
+
+// TestFailureAfterTheConsumerReturned has a worker fail when body has returned
+// (claim 6.5): an error is dropped, because no goroutine needs the result. A panic
+// is a bug in any case.
+func TestFailureAfterTheConsumerReturned(t *testing.T) {
+	for how, fail := range failures {
+		synctest.Test(t, func(t *testing.T) {
+			err := Run(t.Context(), func(p *Pipeline) error {
+				Stage(p, 1, countTo(p, 2), func(ctx context.Context, n int) (int, error) {
+					<-ctx.Done()
+					return 0, fail()
+				})
+				time.Sleep(time.Second)
+				return nil
+			})
+			if how == "returns an error" {
+				if err != nil {
+					t.Errorf("%s: Run returned %v, want nil", how, err)
+				}
+				return
+			}
+			checkFailure(t, how, err)
+		})
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A fanned is one way to run the hash stage, and what came of it.
+// A fanned is one way to run the hash stage, and what was measured.
 type fanned struct {
 	name    string
 	start   func(*Pipeline, int, <-chan File, func(context.Context, File) (File, error)) <-chan File
@@ -15,9 +15,10 @@ type fanned struct {
 	took            time.Duration
 	lane            Lane
 	walked, arrived []string // paths, in their order before the stage and after it
+	report          *Report
 }
 
-// inPlace returns how many files came out of the stage in the place in which they went in.
+// inPlace returns how many files left the stage in the place in which they entered it.
 func (f *fanned) inPlace() (n int) {
 	for i, path := range f.arrived {
 		if path == f.walked[i] {

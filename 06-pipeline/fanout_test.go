@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// fannedOut sends n items through a quick stage, one with so many workers that
-// takes what work takes, and another quick one. It returns the results and the
+// fannedOut sends n items through a quick stage, a stage that does work, with the
+// given number of workers, and another quick stage. It returns the results and the
 // time for all.
 func fannedOut(t *testing.T, n, workers int, start starter, work func(context.Context, int) (int, error)) (results []int, took time.Duration) {
 	t.Helper()
@@ -34,30 +34,30 @@ type starter func(*Pipeline, int, <-chan int, func(context.Context, int) (int, e
 var starters = map[string]starter{"Stage": Stage[int, int], "Ordered": Ordered[int, int]}
 
 // TestFanOutDividesTheTimeOfTheSlowStage gives a stage that takes 1 s for each of
-// 120 items more and more workers (claim 6.3). The time is 120 s divided by their
-// number, exactly, and all results are merged, none lost and none twice.
+// 120 items more and more workers (claim 6.3). The time is exactly 120 s divided by
+// their number, and every result arrives once. Fewer than 1 worker count as 1.
 func TestFanOutDividesTheTimeOfTheSlowStage(t *testing.T) {
 	const items = 120
 	for name, start := range starters {
-		for _, workers := range []int{1, 2, 3, 4, 60, 120} {
+		for _, workers := range []int{-1, 0, 1, 2, 3, 4, 60, 120} {
 			synctest.Test(t, func(t *testing.T) {
 				results, took := fannedOut(t, items, workers, start, taking(time.Second))
-				if want := items / time.Duration(workers) * time.Second; took != want {
-					t.Errorf("%s: %d items of 1 s took %v with %d workers, and %v if all of them work at the same time", name, items, took, workers, want)
+				if want := items / time.Duration(max(workers, 1)) * time.Second; took != want {
+					t.Errorf("%s: %d items of 1 s took %v with %d workers, want %v: they do not all work at the same time", name, items, took, workers, want)
 				}
 				slices.Sort(results)
-				if len(slices.Compact(results)) != items {
-					t.Errorf("%s: of %d items %d came out of %d merged workers", name, items, len(results), workers)
+				if len(results) != items || len(slices.Compact(results)) != items {
+					t.Errorf("%s: %d of %d items arrived, with %d workers", name, len(results), items, workers)
 				}
 			})
 		}
 	}
 }
 
-// TestOrderIsKeptAlthoughLaterItemsFinishFirst lets each item take less time
-// than the one before (claim 6.3). All are begun at once, and so the last one is
+// TestOrderedKeepsTheOrderWhenLaterItemsFinishFirst has each item take less time
+// than the one before (claim 6.3). All begin at the same time, so the last one is
 // done first. Stage delivers it first, Ordered last.
-func TestOrderIsKeptAlthoughLaterItemsFinishFirst(t *testing.T) {
+func TestOrderedKeepsTheOrderWhenLaterItemsFinishFirst(t *testing.T) {
 	const items = 10
 	inOrder := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 	backwards := slices.Clone(inOrder)
@@ -68,18 +68,18 @@ func TestOrderIsKeptAlthoughLaterItemsFinishFirst(t *testing.T) {
 				return taking(time.Duration(items-n+1)*time.Second)(ctx, n)
 			})
 			if !slices.Equal(results, want) {
-				t.Errorf("%s delivered %v, not %v: item 10 is done first, item 1 last", name, results, want)
+				t.Errorf("%s delivered %v, want %v: item 10 is done first, item 1 last", name, results, want)
 			}
 			if took != items*time.Second {
-				t.Errorf("%s took %v, not as long as the slowest item, %v: they were not worked on at once", name, took, items*time.Second)
+				t.Errorf("%s took %v, want %v, the time of the slowest item: the items did not run at the same time", name, took, items*time.Second)
 			}
 		})
 	}
 }
 
-// TestOrderedHoldsNoMoreThanItsQueue has the first item take so long that all
-// others could be done meanwhile (claim 6.3). Order must not cost unbounded
-// memory: the items behind it are begun until the queue is full, and then wait.
+// TestOrderedHoldsNoMoreThanItsQueue has the first item take an hour, in which all
+// others could be done (claim 6.3). Order must not cost unbounded memory: the items
+// behind it begin only until the queue is full.
 func TestOrderedHoldsNoMoreThanItsQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const workers = 4
@@ -97,7 +97,7 @@ func TestOrderedHoldsNoMoreThanItsQueue(t *testing.T) {
 			t.Error("Ordered lost the order, or items")
 		}
 		if places := int64(workers + slack); meanwhile != places {
-			t.Errorf("%d items were done while the first one was not, and the queue has %d places: memory is not bounded by it", meanwhile, places)
+			t.Errorf("%d items were done while the first one was not, want %d, the places of the queue: it does not bound the memory", meanwhile, places)
 		}
 	})
 }

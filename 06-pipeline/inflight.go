@@ -9,12 +9,11 @@ import (
 // A page is an item that takes some memory.
 type page [4 << 10]byte
 
-// MostInFlight sends items through two stages, linked by between, to a consumer
-// that is in no hurry: it does not go on from the first item before full items
-// are under way. It returns how many there were at most, and the memory they
-// took at that moment.
+// MostInFlight sends items through two stages, linked by between, to a consumer that
+// keeps the first item until full items are in flight. It returns the largest number
+// in flight, and the memory that was in use at that moment.
 func MostInFlight(ctx context.Context, items, full int, between func(*Pipeline, <-chan *page) <-chan *page) (most int, held int64, err error) {
-	var now atomic.Int64 // under way: made by the source, and not yet dropped by the consumer
+	var now atomic.Int64 // in flight: made by the source, not yet dropped by the consumer
 	filled := make(chan struct{})
 	before := memory()
 	pass := func(_ context.Context, v *page) (*page, error) { return v, nil }
@@ -50,7 +49,7 @@ func MostInFlight(ctx context.Context, items, full int, between func(*Pipeline, 
 // memory returns how much of the heap is in use.
 func memory() int64 {
 	runtime.GC()
-	runtime.GC() // the second one frees what pools have kept
+	runtime.GC() // the second run frees what each sync.Pool has kept
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)

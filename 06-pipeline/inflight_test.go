@@ -6,14 +6,13 @@ import (
 	"io/fs"
 	"sync/atomic"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 )
 
-// underWay sends n items through two stages, linked by between, to a slow
-// consumer, and returns how many were under way at most.
-func underWay(t *testing.T, n int, between func(*Pipeline, <-chan int) <-chan int) (most int64) {
+// mostInFlight sends n items through two stages, linked by between, to a slow
+// consumer, and returns the largest number that was in flight.
+func mostInFlight(t *testing.T, n int, between func(*Pipeline, <-chan int) <-chan int) (most int64) {
 	t.Helper()
 	var now atomic.Int64
 	pass := func(_ context.Context, n int) (int, error) { return n, nil }
@@ -28,7 +27,7 @@ func underWay(t *testing.T, n int, between func(*Pipeline, <-chan int) <-chan in
 			return nil
 		})
 		for range Stage(p, 1, between(p, Stage(p, 1, items, pass)), pass) {
-			time.Sleep(time.Second) // Meanwhile the stages before fill up, and then wait.
+			time.Sleep(time.Second) // Meanwhile the buffers fill up.
 			now.Add(-1)
 		}
 		return nil
@@ -39,15 +38,15 @@ func underWay(t *testing.T, n int, between func(*Pipeline, <-chan int) <-chan in
 	return most
 }
 
-// TestItemsUnderWayAreBoundedByTheStages counts them with ever more input (claim
-// 6.2). One is with the source, one with each stage, one with the consumer, and
-// the three channels between them are full.
-func TestItemsUnderWayAreBoundedByTheStages(t *testing.T) {
+// TestItemsInFlightAreBoundedByTheStages counts them with more and more input
+// (claim 6.2). The source, each stage and the consumer hold one, and the three
+// channels between them are full.
+func TestItemsInFlightAreBoundedByTheStages(t *testing.T) {
 	for _, n := range []int{100, 1000, 10_000} {
 		synctest.Test(t, func(t *testing.T) {
-			most := underWay(t, n, func(_ *Pipeline, in <-chan int) <-chan int { return in })
+			most := mostInFlight(t, n, func(_ *Pipeline, in <-chan int) <-chan int { return in })
 			if want := int64(4 + 3*slack); most != want {
-				t.Errorf("of %d items %d were under way at once, and there is room for %d: memory is not bounded by the stages", n, most, want)
+				t.Errorf("of %d items %d were in flight, want %d: memory is not bounded by the stages", n, most, want)
 			}
 		})
 	}
@@ -58,16 +57,16 @@ func TestItemsUnderWayAreBoundedByTheStages(t *testing.T) {
 func TestCollectingBetweenStagesHoldsEverything(t *testing.T) {
 	for _, n := range []int{100, 1000, 10_000} {
 		synctest.Test(t, func(t *testing.T) {
-			if most := underWay(t, n, Collecting); most != int64(n) {
-				t.Errorf("collecting should hold all %d items at once, and %d were under way", n, most)
+			if most := mostInFlight(t, n, Collecting); most != int64(n) {
+				t.Errorf("%d items were in flight, want all %d: collecting holds the whole input", most, n)
 			}
 		})
 	}
 }
 
-// TestFileIsReadPieceByPiece hashes a file of 16 MB and looks how much is asked
-// for at once (claim 6.2): reading it whole would need as much memory as it is large.
-func TestFileIsReadPieceByPiece(t *testing.T) {
+// TestFileIsReadInPieces hashes a file of 16 MB and records the largest read (claim
+// 6.2). Reading the whole file would need memory for all of it.
+func TestFileIsReadInPieces(t *testing.T) {
 	const size = 16 << 20
 	tree := &oneFile{size: size}
 	f, err := Hash(tree)(t.Context(), File{Path: "large", Size: size})
@@ -75,37 +74,64 @@ func TestFileIsReadPieceByPiece(t *testing.T) {
 		t.Fatal(err, f.Err)
 	}
 	if tree.largest > bufferSize {
-		t.Errorf("%d bytes were read at once, more than the buffer's %d: a large file would be held in memory", tree.largest, bufferSize)
+		t.Errorf("one read asked for %d bytes, the buffer has %d: a large file would be held in memory", tree.largest, bufferSize)
 	}
 }
 
-// oneFile is a tree with nothing but a file of so many zeros. It keeps the size
-// of the largest piece that was asked for.
+// oneFile is a tree with one file of zeros. It records the largest read, and
+// whether the file is closed.
 type oneFile struct {
 	size    int64
 	largest int
-	onRead  func()
+	onRead  func() error // called before each read, if not nil
+	info    func() fs.FileInfo
+	opened  int
+	closed  int
 }
 
 func (f *oneFile) Open(string) (fs.File, error) {
-	file, err := fstest.MapFS{"zeros": {}}.Open("zeros")
-	return &zeros{file, f}, err
+	f.opened++
+	return &zeros{left: f.size, of: f}, nil
 }
 
+// zeros is an open file.
 type zeros struct {
-	fs.File
-	of *oneFile
+	left int64
+	of   *oneFile
 }
+
+func (z *zeros) Stat() (fs.FileInfo, error) {
+	if z.of.info != nil {
+		return z.of.info(), nil
+	}
+	return fileInfo{size: z.of.size}, nil
+}
+
+func (z *zeros) Close() error { z.of.closed++; return nil }
 
 func (z *zeros) Read(b []byte) (int, error) {
 	if z.of.onRead != nil {
-		z.of.onRead()
+		if err := z.of.onRead(); err != nil {
+			return 0, err
+		}
 	}
 	z.of.largest = max(z.of.largest, len(b))
-	if z.of.size == 0 {
+	if z.left == 0 {
 		return 0, io.EOF
 	}
-	n := min(int64(len(b)), z.of.size)
-	z.of.size -= n
+	n := min(int64(len(b)), z.left)
+	z.left -= n
 	return int(n), nil
 }
+
+// fileInfo is what Stat returns.
+type fileInfo struct {
+	fs.FileInfo
+	size     int64
+	modified time.Time
+	mode     fs.FileMode
+}
+
+func (i fileInfo) Size() int64        { return i.size }
+func (i fileInfo) ModTime() time.Time { return i.modified }
+func (i fileInfo) Mode() fs.FileMode  { return i.mode }

@@ -1,27 +1,20 @@
 package main
 
 import (
-	"context"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// takeThree is a consumer that leaves after three items of an endless source, with
-// two stages in between.
+// takeThree is a consumer that returns after three items of an endless source,
+// with two stages in between.
 func takeThree(p *Pipeline) error {
-	numbers := Source(p, func(_ context.Context, emit func(int) error) error {
-		for n := 0; ; n++ {
-			if err := emit(n); err != nil {
-				return err
-			}
-		}
-	})
 	taken := 0
-	for range Stage(p, 1, Stage(p, 1, numbers, taking(time.Second)), taking(time.Second)) {
+	for range Stage(p, 1, Stage(p, 1, Source(p, endless), taking(time.Second)), taking(time.Second)) {
 		if taken++; taken == 3 {
 			break
 		}
@@ -29,72 +22,82 @@ func takeThree(p *Pipeline) error {
 	return nil
 }
 
-// TestConsumerThatLeavesEndsAllStages leaves after three items (claim 6.4). That
-// is no error, it takes no time, and no goroutine remains: if one did, the end of
-// the bubble would be a panic.
-func TestConsumerThatLeavesEndsAllStages(t *testing.T) {
+// TestConsumerThatReturnsEarlyCancelsAllStages returns after three items (claim
+// 6.4). That is no error, it takes no time, and no goroutine remains: otherwise
+// the end of the bubble would be a panic.
+func TestConsumerThatReturnsEarlyCancelsAllStages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		if err := Run(t.Context(), takeThree); err != nil {
-			t.Errorf("leaving early is no error, and Run returned %v", err)
+			t.Errorf("the consumer returned early, and Run returned %v; want nil", err)
 		}
 		if took := time.Since(began); took != 4*time.Second {
-			t.Errorf("three items take 4 s, and Run returned after %v: some stage did not hear of the stop", took)
+			t.Errorf("three items take 4s, and Run returned after %v: a stage did not stop", took)
 		}
 		if n := StagesAlive(); n != 0 {
-			t.Errorf("the consumer has left, and %d goroutines of the stages remain", n)
+			t.Errorf("the consumer has returned, but %d goroutines of the stages remain", n)
 		}
 	})
 }
 
-// TestPanickingConsumerEndsAllStages leaves by a panic (claim 6.4): the stages
-// are told all the same.
-func TestPanickingConsumerEndsAllStages(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		func() {
-			defer func() { recover() }()
-			Run(t.Context(), func(p *Pipeline) error {
-				takeThree(p)
-				panic("a bug in the consumer")
-			})
-		}()
-		if n := StagesAlive(); n != 0 {
-			t.Errorf("the consumer panicked, and %d goroutines of the stages remain", n)
-		}
-	})
-}
-
-// TestConsumerThatTellsNobodyLeavesThemStuck runs the wrong version in a child
-// process (negative control of 6.4). All three goroutines upstream are stuck, and the
-// runtime, which sees the whole bubble, says that it is for ever.
-func TestConsumerThatTellsNobodyLeavesThemStuck(t *testing.T) {
-	const role = "PIPELINE_ROLE"
-	if os.Getenv(role) == "untold" {
+// TestConsumerThatPanicsCancelsAllStages leaves body by a panic, which goes on
+// afterwards, and by runtime.Goexit, as t.FailNow does (claim 6.4).
+func TestConsumerThatPanicsCancelsAllStages(t *testing.T) {
+	for name, leave := range map[string]func(){"panics": func() { panic("a bug") }, "calls Goexit": runtime.Goexit} {
 		synctest.Test(t, func(t *testing.T) {
-			RunUntold(takeThree)
-			time.Sleep(24 * time.Hour) // in which the stages fill what room there is
+			value := make(chan any)
+			go func() {
+				defer func() { value <- recover() }()
+				Run(t.Context(), func(p *Pipeline) error {
+					takeThree(p)
+					leave()
+					return nil
+				})
+			}()
+			if v := <-value; (v == "a bug") != (name == "panics") {
+				t.Errorf("the consumer %s: recover returned %v", name, v)
+			}
+			if n := StagesAlive(); n != 0 {
+				t.Errorf("the consumer %s, and %d goroutines of the stages remain", name, n)
+			}
+		})
+	}
+}
+
+// TestUncanceledStagesBlockForever runs the wrong version in a child process
+// (negative control of 6.4). The three goroutines block in a send, and the runtime,
+// which sees the whole bubble, reports that no goroutine will ever receive.
+func TestUncanceledStagesBlockForever(t *testing.T) {
+	const role = "PIPELINE_ROLE"
+	if os.Getenv(role) == "uncanceled" {
+		synctest.Test(t, func(t *testing.T) {
+			RunUncanceled(takeThree)
+			time.Sleep(24 * time.Hour) // the stages fill the buffers
+			if n := StagesAlive(); n != 3 {
+				t.Errorf("StagesAlive returned %d, want 3", n)
+			}
 		})
 		return
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+t.Name()+"$")
-	child.Env = append(os.Environ(), role+"=untold", "GOTRACEBACK=", "GODEBUG=", "GORACE=atexit_sleep_ms=0")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), role+"=uncanceled", "GOTRACEBACK=", "GODEBUG=", "GORACE=atexit_sleep_ms=0")
 	out, _ := child.CombinedOutput()
-	t.Logf("a consumer that tells nobody:\n%s", out)
 	if status := child.ProcessState.ExitCode(); status != 2 {
-		t.Errorf("exit status %d, not 2: the stages should be stuck, and the runtime should say so", status)
+		t.Errorf("exit status %d, want 2: the stages should block forever\n%s", status, out)
 	}
 	if want := "deadlock: main bubble goroutine has exited but blocked goroutines remain"; !strings.Contains(string(out), want) {
-		t.Errorf("the runtime does not say %q: the stages are not stuck", want)
+		t.Errorf("the runtime does not report %q\n%s", want, out)
 	}
-	stuck := 0
+	if strings.Contains(string(out), "StagesAlive returned") {
+		t.Errorf("%s", out)
+	}
+	blocked := 0
 	for stack := range strings.SplitSeq(string(out), "\n\n") {
 		if strings.Contains(stack, "[select (durable)") && strings.Contains(stack, ".send[") {
-			stuck++
+			blocked++
 		}
 	}
-	if stuck != 3 {
-		t.Errorf("%d goroutines are stuck in a send, not those of the source and the two stages", stuck)
+	if blocked != 3 {
+		t.Errorf("%d goroutines block in send, want 3: the source and the two stages\n%s", blocked, out)
 	}
 }

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 )
 
 const summaryRow = "     %-15s %12s %9s   %-24s %9s\n"
 
 // summary returns a row about a report for the table of 6.6.
 func summary(name string, r *Report) string {
-	groups := r.Duplicates()
+	groups, _ := r.Duplicates()
 	files, wasted := 0, int64(0)
 	for _, g := range groups {
 		files, wasted = files+len(g), wasted+Wasted(g)
@@ -20,35 +21,54 @@ func summary(name string, r *Report) string {
 
 // listDuplicates prints the groups of equal files that waste most.
 func listDuplicates(report *Report) {
-	groups := report.Duplicates()
-	for _, group := range groups[:min(len(groups), 10)] {
+	const most = 10
+	groups, _ := report.Duplicates()
+	if len(groups) == 0 {
+		fmt.Print("\n     no equal files\n")
+	}
+	for _, group := range groups[:min(len(groups), most)] {
 		fmt.Printf("\n     equal, %s each:\n", size(group[0].Size))
-		for _, f := range group[:min(len(group), 10)] {
+		for _, f := range group[:min(len(group), most)] {
 			fmt.Printf("       %q\n", f.Path)
 		}
-		if len(group) > 10 {
-			fmt.Printf("       and %s more\n", count(len(group)-10))
+		if len(group) > most {
+			fmt.Printf("       and %s\n", plural(len(group)-most, "more file"))
 		}
+	}
+	if len(groups) > most {
+		fmt.Printf("\n     and %s\n", plural(len(groups)-most, "more group"))
 	}
 }
 
-// listSkipped prints how many files were skipped, and up to five of those that
-// could not be read, with the reason.
-func listSkipped(report *Report) {
-	links, special, changed, unreadable := report.Reasons()
-	fmt.Printf("     %-15s %12s, %s special, %s changed, %s unreadable\n", "skipped", plural(links, "link"), count(special), count(changed), count(unreadable))
+// skipped returns a row with how many files were not read, by reason, and lines
+// about up to five of those that could not be read.
+func skipped(r *Report) string {
+	n := r.Reasons()
+	_, hardLinks := r.Duplicates()
+	text := fmt.Sprintf("     %-15s %12s, %s special, %s changed, %s unreadable\n", "not read",
+		plural(n[ErrLink], "link"), count(n[ErrSpecial]), count(n[ErrChanged]), count(n[ErrUnreadable]))
+	if n[ErrPseudo] > 0 {
+		text += fmt.Sprintf("     %-15s %12s: not entered; with -pseudo they are\n", "", plural(n[ErrPseudo], "pseudo file system"))
+	}
+	if n[ErrSize] > 0 {
+		text += fmt.Sprintf("     %-15s %12s with a size that is not the number of its bytes\n", "", plural(n[ErrSize], "file"))
+	}
+	if hardLinks > 0 {
+		text += fmt.Sprintf("     %-15s %12s: another name of a file, not a duplicate\n", "hard links", plural(hardLinks, "file"))
+	}
 	shown := 0
-	for _, f := range report.Skipped {
+	for _, f := range r.Skipped {
 		if errors.Is(f.Err, ErrLink) || errors.Is(f.Err, ErrSpecial) {
 			continue
 		}
 		if shown++; shown <= 5 {
-			fmt.Printf("     skipped: %q: %v\n", f.Path, reason(f.Err))
+			text += fmt.Sprintf("     not read: %q: %v\n", f.Path, reason(f.Err))
 		}
 	}
 	if shown > 5 {
-		fmt.Printf("     skipped: %s more\n", count(shown-5))
+		text += fmt.Sprintf("     not read: %s\n", plural(shown-5, "more file"))
 	}
+	return text
 }
 
 // reason returns what went wrong, without the path.
@@ -57,4 +77,10 @@ func reason(err error) error {
 		return p.Err
 	}
 	return err
+}
+
+// fail prints what went wrong and exits with status 1.
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "06-pipeline:", err)
+	os.Exit(1)
 }

@@ -1,16 +1,15 @@
 // Command 06-pipeline finds the equal files of a directory with a pipeline: one
 // stage walks, one reads and hashes, one groups. It shows what pipelines guarantee.
 //
-//	go run ./06-pipeline            the lesson
+//	go run ./06-pipeline            every section
 //	go run ./06-pipeline 6.4        one section
-//	go run ./06-pipeline -ask       the lesson, with a question before each section
-//	go run ./06-pipeline -dir .     the lesson, with a directory of yours
+//	go run ./06-pipeline -ask       with a question before each section
+//	go run ./06-pipeline -dir .     with a directory of yours
 //	go test -race -v ./06-pipeline  the tests of its claims
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -21,7 +20,8 @@ import (
 )
 
 var (
-	dir     = flag.String("dir", "", "the `directory` whose equal files to find and list (default Go's own source\ntree, or the current directory where that is absent)")
+	dir     = flag.String("dir", "", "the `directory` whose equal files to find and list (default Go's own source\ntree, or the current directory if there is none)")
+	pseudo  = flag.Bool("pseudo", false, "also read pseudo file systems such as /proc and /sys. Reading there can have effects,\nand can block")
 	workers = flag.Int("workers", runtime.GOMAXPROCS(0), "how many `goroutines` read and hash, from 1 to 1000 (default GOMAXPROCS)")
 )
 
@@ -38,13 +38,13 @@ func main() {
 			{"6.1", "Stages overlap: the total nears the slowest stage, not the sum.",
 				code{"Find", "files := Source", 2}, s.overlap},
 			{"6.2", "Memory is bounded by the stages, not by the input.",
-				code{"Stage", "out := make", 1}, inFlight},
+				code{"start", "out := make", 1}, inFlight},
 			{"6.3", "Fan out the slow stage, fan in its results; the order can be kept.",
-				code{"Ordered", "if !send(p, queue", 3}, s.fanOut},
+				code{"Ordered", "j := job", 4}, s.fanOut},
 			{"6.4", "A consumer that stops early must cancel the stages.",
-				code{"send", "case <-p.ctx.Done()", 2}, leaveEarly},
-			{"6.5", "An error in one stage stops them all and is the error returned.",
-				code{"Stage", "if err != nil", 4}, failing},
+				code{"send", "select { //", 4}, leaveEarly},
+			{"6.5", "An error or a panic in one stage stops them all, and Run returns it.",
+				code{"start", "if !returned", 4}, failing},
 			{"6.6", "The result is right: the same as a sequential walk.",
 				code{"Differ", "if says[path] != what", 3}, s.compare},
 		},
@@ -58,16 +58,16 @@ func main() {
 	if flag.Visit(func(f *flag.Flag) { dirGiven = dirGiven || f.Name == "dir" }); !dirGiven {
 		path, name = DefaultTree()
 	}
-	root, err := OpenTree(path)
+	tree, err := OpenTree(path, *pseudo)
 	if err != nil {
 		l.usageError("-dir: %v", err)
 	}
-	defer root.Close()
-	s.tree, s.name, s.workers = root.FS(), name, *workers
+	defer tree.Close()
+	s.tree, s.name, s.workers = tree, name, *workers
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	context.AfterFunc(ctx, func() {
-		stop() // a second Ctrl-C ends the program, whatever it waits for
+		stop() // a second Ctrl-C ends the program, wherever it blocks
 		if l.asking {
 			fmt.Fprintln(os.Stderr, "\n     Press Ctrl-C again to end the program.")
 		}
@@ -79,8 +79,8 @@ func main() {
 	l.teach(ctx)
 }
 
-// overlap draws when each stage is busy: of three that only block, so that any
-// machine can overlap them, and of those that search the tree.
+// overlap draws when each stage is busy: three stages that only block, which any
+// machine can overlap, and the stages that search the tree.
 func (s *search) overlap(ctx context.Context) string {
 	const items, wait = 20, 5 * time.Millisecond
 	slow := func(_ context.Context, n int) (int, error) {
@@ -101,6 +101,7 @@ func (s *search) overlap(ctx context.Context) string {
 	}
 	three(passed, func(_ *Pipeline, in <-chan int) <-chan int { return in })
 	three(collected, Collecting)
+	read := NewReport()
 	files.run(func() error {
 		timed(func(add func(File)) error {
 			return Run(ctx, func(p *Pipeline) error {
@@ -111,25 +112,21 @@ func (s *search) overlap(ctx context.Context) string {
 				}
 				return nil
 			})
-		}, NewReport().Add)
+		}, read.Add)
 		return nil
 	})
 	const width = 46
-	fmt.Printf("     %d items, three stages, and each takes %s for an item\n", items, short(wait))
+	fmt.Printf("     %d items, three stages, and each stage takes %s for an item\n", items, short(wait))
 	passed.draw("each item passed on immediately", max(1, column(passed.took(), collected.took(), width)))
 	collected.draw(wrong("all items collected between the stages (wrong)"), width)
-	title := "the files, passed on immediately"
-	if s.cut {
-		title = fmt.Sprintf("the first %s of files, passed on immediately", size(sample))
-	}
-	files.draw(title, width)
+	files.draw(s.part(read)+", passed on immediately", width)
 	lines := []string{
-		"Time goes to the right. █ busy, ▓▒░ less and less, · idle. Bars one above",
-		"the other are work at the same time. Blocking overlaps anywhere, but",
-		"computation only as far as there are CPUs.",
+		"Time goes to the right. █ busy, ▓ most of the time, ▒ half of it, ░ less,",
+		"· idle. Signs in one column are work at the same time. Stages that block",
+		"overlap on any machine, stages that compute only if there are free CPUs.",
 	}
 	if 2*files.lanes[1].Busy() > files.took() {
-		lines = append(lines, "With the files, hash has most of the work. So overlapping saves little:", "what helps is 6.3.")
+		lines = append(lines, "Hash does most of the work on the files, so overlap gains little: 6.3.")
 	}
 	takeaway(lines...)
 	switch {
@@ -145,7 +142,7 @@ func (s *search) overlap(ctx context.Context) string {
 func inFlight(ctx context.Context) string {
 	const row = "     %13v    %11v %10v       %12v %10v\n"
 	fmt.Printf("     items of 4 KB    %-22s       %s\n", "passed on one by one", wrong("collected on the way (wrong)"))
-	const full = 4 + 3*slack // one with each goroutine, and what the three channels hold
+	const full = 4 + 3*slack // one in each goroutine, and the buffers of three channels
 	var most int
 	for _, items := range []int{200, 2000, 20_000} {
 		n, held, err := MostInFlight(ctx, items, full, func(_ *Pipeline, in <-chan *page) <-chan *page { return in })
@@ -159,8 +156,8 @@ func inFlight(ctx context.Context) string {
 		most = n
 		fmt.Printf(row, count(items), measured(count(n)+" held"), measured(size(held)), measured(count(all)+" held"), measured(size(allHeld)))
 	}
-	takeaway("The consumer waits until no more items fit in. Then the source, two",
-		fmt.Sprintf("stages and the consumer hold one item each, the three channels %d each.", slack))
+	takeaway("The consumer keeps its first item until all buffers are full. Then the",
+		fmt.Sprintf("source, two stages and the consumer hold one each, three channels %d.", slack))
 	switch most {
 	case 100:
 		return "a"
@@ -179,6 +176,7 @@ func (s *search) fanOut(ctx context.Context) string {
 		{name: "all workers, Ordered", start: Ordered[File, File], workers: s.workers},
 	}
 	for _, row := range rows {
+		row.report = NewReport()
 		row.took = timed(func(add func(File)) error {
 			return Run(ctx, func(p *Pipeline) error {
 				walk := UpTo(sample, Walk(s.tree))
@@ -193,24 +191,26 @@ func (s *search) fanOut(ctx context.Context) string {
 				}
 				return nil
 			})
-		}, func(f File) { row.arrived = append(row.arrived, f.Path) })
+		}, func(f File) {
+			row.arrived = append(row.arrived, f.Path)
+			row.report.Add(f)
+		})
 		fmt.Println(row.row(rows[0].took))
 	}
-	if s.cut {
-		fmt.Printf("     (of the first %s)\n", size(sample))
+	if part := s.part(rows[0].report); part != "the files" {
+		fmt.Printf("     (%s)\n", part)
 	}
-	takeaway("In place: what went into the stage as the nth and came out as the nth.",
-		"All workers: GOMAXPROCS of them, or as many as -workers says. If they are",
-		"not busy all the time, they wait: for another stage, their turn (Ordered)",
-		"or a CPU. Then more of them are of no use. All stages share the CPUs:",
-		fmt.Sprintf("GOMAXPROCS is %d, of %s.", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU")))
+	takeaway("In place: the nth file to enter the stage was also the nth to leave it.",
+		"All workers: GOMAXPROCS of them, or -workers. Workers that are not busy",
+		"wait for another stage, for a CPU, or (Ordered) for a place in the queue.",
+		fmt.Sprintf("Then more of them do not help. GOMAXPROCS is %d, of %s.", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU")))
 	if rows[1].inPlace() < len(rows[1].walked) {
 		return "b"
 	}
 	return "" // with one worker, or by luck
 }
 
-// leaveEarly takes one item of very many and returns, with and without canceling the stages.
+// leaveEarly takes one item of a million and returns, with and without canceling the stages.
 func leaveEarly(ctx context.Context) string {
 	takeOne := func(p *Pipeline) error {
 		numbers := countTo(p, 1_000_000)
@@ -226,52 +226,41 @@ func leaveEarly(ctx context.Context) string {
 		fail(err)
 	}
 	fmt.Printf(row, "Run cancels the stages", measured(fmt.Sprint(StagesAlive()-before, " of 4")))
-	RunUntold(takeOne)
+	RunUncanceled(takeOne)
 	left := StagesAlive() - before
-	fmt.Printf(row, wrong("nothing cancels them (wrong)"), measured(fmt.Sprint(left, " of 4")))
-	takeaway("Each of the four blocks in a send that no goroutine will receive, for as",
-		"long as the program lives: a goroutine leak. Run cancels the context of",
-		"all stages when the consumer returns.")
+	fmt.Printf(row, wrong("they are not canceled (wrong)"), measured(fmt.Sprint(left, " of 4")))
+	takeaway("Each of the four blocks forever in a send, because no goroutine receives:",
+		"a goroutine leak. Run cancels all stages when the consumer returns.")
 	if left == 4 {
 		return "c"
 	}
 	return "a"
 }
 
-// failing has a stage fail, and the caller cancel.
+// failing has a stage fail and panic, and cancels from outside and in a nested pipeline.
 func failing(ctx context.Context) string {
 	before := StagesAlive() // those that 6.4 has leaked
-	const row = "     %-37s %-22s %v\n"
-	fmt.Printf(row, "what happens", "Run returns", "stages left")
-	show := func(what string, runCtx context.Context, body func(p *Pipeline) error) error {
-		err := Run(runCtx, body)
+	const row = "     %-34s %-34s %v\n"
+	fmt.Printf(row, "what happens", "Run returns", "left")
+	show := func(what string, err error) error {
 		if ctx.Err() != nil {
 			fail(err) // Ctrl-C
 		}
-		fmt.Printf(row, what, measured(strconv.Quote(err.Error())), measured(fmt.Sprint(StagesAlive()-before)))
+		text := fmt.Sprint(err)
+		if len(text) > 33 {
+			text = text[:30] + "..."
+		}
+		fmt.Printf(row, what, measured(text), measured(fmt.Sprint(StagesAlive()-before)))
 		return err
 	}
-	show("a stage fails at item 100", ctx, func(p *Pipeline) error {
-		for range Stage(p, 1, Stage(p, 1, countTo(p, 1000), fullAt100(1)), same) {
-		}
-		return nil
-	})
-	err := show("and 7 more workers because of that", ctx, func(p *Pipeline) error {
-		for range Stage(p, 1, Stage(p, 8, countTo(p, 1000), fullAt100(8)), same) {
-		}
-		return nil
-	})
-	canceled, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	show("the caller cancels, with a cause", canceled, func(p *Pipeline) error {
-		for n := range Stage(p, 1, countTo(p, 1000), same) {
-			if n == 100 {
-				cancel(errors.New("the client left"))
-			}
-		}
-		return nil
-	})
-	takeaway("The first error is returned. Errors that follow from it do not hide it.")
+	show("a stage fails at item 100", through(ctx, 1, fullAt100(1)))
+	err := show("7 more workers fail because of it", through(ctx, 8, fullAt100(8)))
+	show("a stage panics at item 100", through(ctx, 1, panicAt100))
+	show("the caller cancels, with a cause", canceled(ctx))
+	show("a nested pipeline is cut short", nested(ctx))
+	takeaway("The first error is returned; errors that follow from it do not hide it.",
+		"A panic is returned as an error with its stack. The cause of a context is",
+		"the error that was passed to its cancel function (context.Cause).")
 	if err == errFull {
 		return "a"
 	}
@@ -282,16 +271,20 @@ func failing(ctx context.Context) string {
 func (s *search) compare(ctx context.Context) string {
 	plain := NewReport()
 	timed(func(add func(File)) error { return Sequential(ctx, s.tree, add) }, plain.Add)
-	fmt.Printf(summaryRow, "", "read", "", "equal", "to save")
+	fmt.Printf(summaryRow, "", "read", "", "equal", "wasted")
 	fmt.Print(summary("pipeline", s.report), summary("sequential walk", plain))
 	differ := Differ(s.report, plain)
 	fmt.Printf("     %-15s %12s, compared one by one: path and SHA-256\n", "different", plural(len(differ), "file"))
-	listSkipped(s.report)
+	fmt.Print(skipped(s.report))
 	for _, path := range differ[:min(len(differ), 5)] {
 		fmt.Printf("     different: %q (changed between the two walks, or a bug)\n", path)
 	}
-	if len(differ) > 0 {
-		takeaway("The directory has changed between the two walks: those files differ. All", "others are the same.")
+	switch {
+	case len(differ) > 0:
+		takeaway("The directory has changed between the two walks: those files differ. All", "others are equal.")
+		return ""
+	case s.report.Files == 0:
+		takeaway("There is no file that can be read, so there is nothing to compare.")
 		return ""
 	}
 	takeaway("The same files with the same checksums. Only the order in which they", "arrive depends on the workers.")

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Lane records when a stage is busy. It is an observer: the stages know nothing of it.
+// A Lane records when a stage is busy. The stages do not depend on it.
 type Lane struct {
 	mu   sync.Mutex // a stage may have several workers
 	busy []Span
@@ -21,7 +21,7 @@ func (l *Lane) add(from, to time.Time) {
 	l.mu.Unlock()
 }
 
-// Busy returns for how long the stage's workers were busy, all together.
+// Busy returns for how long the workers of the stage were busy, added up.
 func (l *Lane) Busy() (all time.Duration) {
 	for _, s := range l.busy {
 		all += s.To.Sub(s.From)
@@ -55,8 +55,8 @@ func Watch[In, Out any](l *Lane, work func(context.Context, In) (Out, error)) fu
 	}
 }
 
-// WatchSource returns a source that does the same and records it in l. It is
-// busy between two items: while it hands one over, it waits.
+// WatchSource returns a source that does the same and records it in l. It is busy
+// between two calls of emit, and blocked during the call.
 func WatchSource[T any](l *Lane, produce func(context.Context, func(T) error) error) func(context.Context, func(T) error) error {
 	return func(ctx context.Context, emit func(T) error) error {
 		from := time.Now()

@@ -39,28 +39,28 @@ func threeStages(t *testing.T, n int, between func(*Pipeline, <-chan int) <-chan
 	return time.Since(began)
 }
 
-// TestStagesTakeAsLongAsTheSlowest has three stages work at the same time (claim
+// TestOverlappingStagesTakeAsLongAsTheSlowest has three stages work at the same time (claim
 // 6.1): the first item passes through all of them, 1+3+2 s, and then the slowest
 // one delivers another every 3 s. The clock is a fake one, so the time is exact.
-func TestStagesTakeAsLongAsTheSlowest(t *testing.T) {
+func TestOverlappingStagesTakeAsLongAsTheSlowest(t *testing.T) {
 	for _, n := range []int{1, 10, 1000} {
 		synctest.Test(t, func(t *testing.T) {
 			took := threeStages(t, n, func(_ *Pipeline, in <-chan int) <-chan int { return in })
 			if want := 6*time.Second + time.Duration(n-1)*3*time.Second; took != want {
-				t.Errorf("%d items took %v, not the %v of overlapping stages: some stage waited for another one's work", n, took, want)
+				t.Errorf("%d items took %v, want %v: a stage waited for the work of another one", n, took, want)
 			}
 		})
 	}
 }
 
-// TestStagesOneAfterTheOtherTakeTheSum collects everything between the stages
-// (negative control of 6.1): then no two of them ever work at the same time.
-func TestStagesOneAfterTheOtherTakeTheSum(t *testing.T) {
+// TestCollectingStagesTakeTheSum collects everything between the stages
+// (negative control of 6.1): no two of them ever work at the same time.
+func TestCollectingStagesTakeTheSum(t *testing.T) {
 	for _, n := range []int{1, 10, 1000} {
 		synctest.Test(t, func(t *testing.T) {
 			took := threeStages(t, n, Collecting)
 			if want := time.Duration(n) * 6 * time.Second; took != want {
-				t.Errorf("%d items took %v, and one stage after the other they should take the sum, %v", n, took, want)
+				t.Errorf("%d items took %v, want %v, the sum of the stages", n, took, want)
 			}
 		})
 	}

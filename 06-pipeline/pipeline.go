@@ -3,76 +3,68 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
-// A Pipeline is the set of goroutines that run the stages of one Run. Its
-// rules are three:
-//
-//   - Whoever sends on a channel closes it. The receivers just range over it.
-//   - A stage that sends also listens for the stop. So it never waits for
-//     ever for a receiver that has gone.
-//   - The first reason to stop is the one that counts.
+// A Pipeline is the goroutines that run the stages of one Run.
 type Pipeline struct {
-	ctx    context.Context         // cancelled when the pipeline must stop
-	stop   context.CancelCauseFunc // cancels ctx; only the first call's reason is kept
+	ctx    context.Context         // done when the stages must stop
+	cancel context.CancelCauseFunc // cancels ctx; its first call gives the reason, the cause
+	left   error                   // the cause if body has returned; no two Runs have the same
 	stages sync.WaitGroup          // the goroutines of all stages
+	failed atomic.Pointer[error]   // the first error
+	cut    atomic.Bool             // ctx was done before some stage had ended
 }
 
-// errLeft is the reason to stop when nothing went wrong.
-var errLeft = errors.New("the consumer has left")
-
-// Run builds a pipeline and uses it: body starts the stages and ranges over
-// the last one's channel, as the consumer. When body returns, early or at the
-// end, all stages are told to stop. Run returns once their last goroutine has
-// ended.
+// Run calls body, which starts the stages and receives from the last one's
+// channel. When body returns, early or not, or panics, Run cancels the context of
+// all stages and waits for their goroutines. Only body and the stages may use p.
 //
-// The error is the first one of any stage, or of body, or the reason why ctx
-// was cancelled (its cause). Such an error closes the channels early. So body
-// can't tell from a closed channel that all went well, and need not: Run
-// returns the error then, even if body returns nil.
-//
-// A panic in a stage ends the program, as in any goroutine.
+// The error is the first one of a stage or of body; a panic in a stage, or
+// runtime.Goexit, is a *PanicError. If ctx is done before all stages have ended, it
+// is the cause of ctx (context.Cause), joined with a first error of another origin.
 func Run(ctx context.Context, body func(p *Pipeline) error) (err error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	p := &Pipeline{ctx: ctx, stop: stop}
+	p := &Pipeline{left: fmt.Errorf("the consumer has returned: %w", context.Canceled)}
+	p.ctx, p.cancel = context.WithCancelCause(ctx)
 	defer func() { // deferred, so that it happens even if body panics
-		p.stop(errLeft) // no more than a formality if there was a reason before
-		p.stages.Wait()
-		if cause := context.Cause(ctx); cause != errLeft {
-			err = cause
+		if err != nil {
+			p.ended(err)
 		}
+		p.cancel(p.left) // has no effect if there was a reason before
+		p.stages.Wait()
+		err = p.Err()
 	}()
-	if err := body(p); err != nil {
-		p.stop(err)
-	}
-	return nil // unless the deferred function finds a reason
+	return body(p)
 }
 
-// slack is how many items may wait between two stages. With none, a stage that
-// is slow for a moment would stop its neighbours for that moment; a little lets
-// them work on. It must be fixed, whatever it is: these are the items that the
-// pipeline holds in memory. Make it smaller where items are large.
-const slack = 32
+// Err returns why a stage has stopped early, or nil. It is set before the channel
+// is closed: if it is nil after body's loop, the loop has received every item.
+func (p *Pipeline) Err() error {
+	if failed := p.failed.Load(); failed != nil {
+		return *failed
+	}
+	if cause := context.Cause(p.ctx); p.cut.Load() && cause != p.left {
+		return cause
+	}
+	return nil
+}
 
-// send hands v over to the next stage. It returns false when the pipeline
-// stops: then nobody may be receiving any more, and the caller must return.
-//
-// Only senders listen for the stop. Receivers need not: every sender closes its
-// channel when it returns, which ends the range loop of the next stage.
-func send[T any](p *Pipeline, out chan<- T, v T) bool {
-	if p.ctx.Err() != nil { // or a stage that never has to wait would never notice
-		return false
-	}
-	select {
-	case out <- v: // There is room. A select with one case and a default is almost
-		return true // as cheap as a plain send; one with two cases costs twice that.
+// ended stops all stages if err is the first that does not follow from a stop.
+func (p *Pipeline) ended(err error) {
+	cause, done := context.Cause(p.ctx), p.ctx.Err()
+	switch _, panicked := errors.AsType[*PanicError](err); {
+	case done == nil && err == nil:
+		return
+	case done == nil, cause == p.left && panicked:
+	case cause == p.left, err == nil, errors.Is(err, cause), errors.Is(err, done):
+		p.cut.Store(true)
+		return
 	default:
+		err = errors.Join(cause, err)
 	}
-	select {
-	case out <- v:
-		return true
-	case <-p.ctx.Done():
-		return false
+	if p.failed.CompareAndSwap(nil, &err) {
+		p.cancel(err)
 	}
 }

@@ -8,31 +8,31 @@ import (
 	"time"
 )
 
-// Progress keeps a line about n files up to date until stop is called, which
-// wipes it out again. It does so only on a terminal: in a file or a pipe it would be noise.
+// Progress keeps a line with n up to date, only on a terminal. The caller must call
+// stop, which erases the line before it returns.
 func Progress(n *atomic.Int64) (stop func()) {
-	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !terminal(os.Stderr) {
 		return func() {}
 	}
-	told, wiped := make(chan struct{}), make(chan struct{})
+	done, erased := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(wiped)
+		defer close(erased)
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
 		line := ""
 		for {
 			select {
 			case <-tick.C:
-				line = fmt.Sprintf("     hashed so far: %s files", count(int(n.Load())))
+				line = "     hashed so far: " + plural(int(n.Load()), "file")
 				fmt.Fprint(os.Stderr, "\r", line)
-			case <-told:
+			case <-done:
 				fmt.Fprint(os.Stderr, "\r", strings.Repeat(" ", len(line)), "\r")
 				return
 			}
 		}
 	}()
 	return func() {
-		close(told)
-		<-wiped // before anything else is printed
+		close(done)
+		<-erased
 	}
 }

@@ -10,79 +10,141 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 )
 
-// growTree makes a directory of 300 files in which many are equal, some empty,
-// one is large, and one is a symbolic link, where there are such things.
+// growTree makes a directory of 300 files of which many are equal, some empty, one
+// is large, and one is a symbolic link, if the system allows it.
 func growTree(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(1, 2))
-	write := func(path string, data []byte) {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for i := range 300 {
 		content := random.IntN(100)
-		write(filepath.Join(dir, fmt.Sprint("d", i%7), fmt.Sprint("e", i%3), fmt.Sprint("f", i)), make([]byte, content*content))
+		write(t, filepath.Join(dir, fmt.Sprint("d", i%7), fmt.Sprint("e", i%3), fmt.Sprint("f", i)), make([]byte, content*content))
 	}
-	write(filepath.Join(dir, "large"), make([]byte, 3*bufferSize+1))
+	write(t, filepath.Join(dir, "large"), make([]byte, 3*bufferSize+1))
 	if err := os.Symlink("large", filepath.Join(dir, "link")); err != nil {
 		t.Logf("without a symbolic link: %v", err)
 	}
 	return dir
 }
 
-// TestPipelineFindsWhatAPlainWalkFinds compares their reports file by file, path
-// and sum (claim 6.6), with one and with many workers. The plain walk itself is
-// compared with sums made right here, of whole files.
-func TestPipelineFindsWhatAPlainWalkFinds(t *testing.T) {
-	dir := growTree(t)
-	root, err := OpenTree(dir)
+func write(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// open opens a directory, for the length of the test.
+func open(t testing.TB, dir string) *Tree {
+	t.Helper()
+	tree, err := OpenTree(dir, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close() // Windows removes no directory that is open
-	tree := root.FS()
+	t.Cleanup(func() { tree.Close() })
+	return tree
+}
+
+// reportOf returns what Find finds.
+func reportOf(t *testing.T, tree fs.FS) *Report {
+	t.Helper()
+	r := NewReport()
+	if err := Find(t.Context(), tree, 4, r.Add); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// paths returns groups of files as text.
+func paths(groups [][]File) string {
+	var b strings.Builder
+	for _, group := range groups {
+		for _, f := range group {
+			fmt.Fprintf(&b, "%s ", f.Path)
+		}
+		b.WriteString("| ")
+	}
+	return b.String()
+}
+
+// TestPipelineFindsWhatASequentialWalkFinds compares their reports file by file,
+// path and checksum, with one and with many workers (claim 6.6). The sequential
+// walk itself is compared with checksums of whole files.
+func TestPipelineFindsWhatASequentialWalkFinds(t *testing.T) {
+	dir := growTree(t)
+	tree := open(t, dir)
 	plain := NewReport()
 	if err := Sequential(t.Context(), tree, plain.Add); err != nil {
 		t.Fatal(err)
 	}
-	if plain.Files != 301 {
-		t.Errorf("the plain walk found %d files of 301", plain.Files)
-	}
+	var bytes int64
 	for want, group := range plain.Equal {
 		for _, f := range group {
 			data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.Path)))
 			if err != nil || sha256.Sum256(data) != want {
-				t.Errorf("the plain walk has a wrong sum for %s (%v)", f.Path, err)
+				t.Errorf("the sequential walk has a wrong checksum for %s (%v)", f.Path, err)
 			}
+			bytes += int64(len(data))
 		}
 	}
+	if plain.Files != 301 || plain.Bytes != bytes || bytes == 0 {
+		t.Errorf("the sequential walk found %d files of %d bytes, want 301 of %d", plain.Files, plain.Bytes, bytes)
+	}
+	groups, _ := plain.Duplicates()
 	for _, workers := range []int{1, 2, 8, 64} {
 		report := NewReport()
 		if err := Find(t.Context(), tree, workers, report.Add); err != nil {
 			t.Fatal(err)
 		}
-		if paths := Differ(plain, report); len(paths) > 0 {
-			t.Errorf("with %d workers the pipeline's result is not the plain walk's: it differs in %d files, the first is %s", workers, len(paths), paths[0])
+		if differ := Differ(plain, report); len(differ) > 0 {
+			t.Errorf("with %d workers the result of the pipeline differs from the sequential one in %d files, the first is %s", workers, len(differ), differ[0])
 		}
-		if a, b := fmt.Sprint(plain.Duplicates()), fmt.Sprint(report.Duplicates()); a != b {
+		if found, _ := report.Duplicates(); paths(found) != paths(groups) {
 			t.Errorf("with %d workers the pipeline found other groups of equal files", workers)
 		}
 	}
 }
 
-// TestWhatCannotBeReadIsCountedAndNeverFatal walks a tree that changes and
-// refuses (claim 6.6). Nothing of that stops the pipeline, and everything else is
-// found as ever.
-func TestWhatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
+// TestDuplicatesAreGroupsOfSeveralFiles has two groups and a single file (claim 6.6).
+func TestDuplicatesAreGroupsOfSeveralFiles(t *testing.T) {
+	tree := fstest.MapFS{"b": {Data: []byte("one")}, "a": {Data: []byte("one")}, "single": {Data: []byte("a single file")},
+		"x/large1": {Data: make([]byte, 100)}, "x/large2": {Data: make([]byte, 100)}, "x/large3": {Data: make([]byte, 100)}}
+	r := reportOf(t, tree)
+	groups, hardLinks := r.Duplicates()
+	if got, want := paths(groups), "x/large1 x/large2 x/large3 | a b | "; got != want || hardLinks != 0 {
+		t.Errorf("got %q and %d hard links, want %q and 0", got, hardLinks, want)
+	}
+	if r.Files != 6 || r.Bytes != 319 || len(groups) > 0 && Wasted(groups[0]) != 200 {
+		t.Errorf("got %d files, %d bytes, want 6 and 319; the first group wastes 200", r.Files, r.Bytes)
+	}
+}
+
+// TestDifferNamesEachPathThatDiffers compares reports that differ in a checksum,
+// in a reason, and in files that only one of them has (claim 6.6).
+func TestDifferNamesEachPathThatDiffers(t *testing.T) {
+	one, two := NewReport(), NewReport()
+	for _, f := range []File{{Path: "same"}, {Path: "sum"}, {Path: "only one"}, {Path: "reason", Err: ErrLink}, {Path: "same reason", Err: ErrLink}} {
+		one.Add(f)
+	}
+	for _, f := range []File{{Path: "same"}, {Path: "sum", Sum: [32]byte{1}}, {Path: "only two"}, {Path: "reason", Err: ErrChanged}, {Path: "same reason", Err: ErrLink}} {
+		two.Add(f)
+	}
+	if got, want := strings.Join(Differ(one, two), ", "), "only one, only two, reason, sum"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestFileThatCannotBeReadIsCountedAndNeverFatal walks a tree that changes and
+// refuses (claim 6.6). All other files are found.
+func TestFileThatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
 	tree := unwilling{fstest.MapFS{
 		"a/good":      {Data: []byte("equal")},
 		"b/good":      {Data: []byte("equal")},
@@ -90,9 +152,13 @@ func TestWhatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
 		"a/pipe":      {Mode: fs.ModeNamedPipe},
 		"a/secret":    {Data: []byte("secret")},
 		"a/vanishes":  {Data: []byte("vanishes")},
+		"a/no info":   {Data: []byte("vanishes earlier")},
 		"a/grows":     {Data: []byte("grows")},
 		"a/shrinks":   {Data: []byte("shrinks")},
-		"closed/file": {Data: []byte("unseen")},
+		"a/replaced":  {Data: []byte("by a named pipe")},
+		"a/broken":    {Data: []byte("broken")},
+		"closed/file": {Data: []byte("not seen")},
+		"proc/file":   {Data: []byte("not seen")},
 	}}
 	for _, search := range []func(context.Context, func(File)) error{
 		func(ctx context.Context, add func(File)) error { return Find(ctx, tree, 4, add) },
@@ -100,19 +166,20 @@ func TestWhatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
 	} {
 		report := NewReport()
 		if err := search(t.Context(), report.Add); err != nil {
-			t.Fatalf("a file that can't be read should not stop the others: %v", err)
+			t.Fatalf("a file that cannot be read stopped the others: %v", err)
 		}
-		links, special, changed, unreadable := report.Reasons()
-		if report.Files != 2 || links != 1 || special != 1 || changed != 3 || unreadable != 2 {
-			t.Errorf("%d files, %d links, %d special, %d changed, %d unreadable; want 2, 1, 1, 3, 2", report.Files, links, special, changed, unreadable)
+		got := fmt.Sprint(report.Files, report.Reasons())
+		want := fmt.Sprint(2, map[error]int{ErrLink: 1, ErrSpecial: 2, ErrChanged: 4, ErrPseudo: 1, ErrUnreadable: 3})
+		if got != want {
+			t.Errorf("got %s, want %s\n%s", got, want, skipped(report))
 		}
-		if groups := report.Duplicates(); len(groups) != 1 || len(groups[0]) != 2 {
-			t.Errorf("equal files: %v, want the two good ones", groups)
+		if groups, _ := report.Duplicates(); paths(groups) != "a/good b/good | " {
+			t.Errorf("equal files: %s, want the two good ones", paths(groups))
 		}
 	}
 }
 
-// unwilling is a tree with trouble in it.
+// unwilling is a tree with problems.
 type unwilling struct{ fstest.MapFS }
 
 func (u unwilling) Open(path string) (fs.File, error) {
@@ -125,33 +192,55 @@ func (u unwilling) Open(path string) (fs.File, error) {
 		return fstest.MapFS{path: {Data: make([]byte, 10*bufferSize)}}.Open(path)
 	case "a/shrinks":
 		return fstest.MapFS{path: {}}.Open(path)
+	case "a/replaced":
+		return fstest.MapFS{path: {Mode: fs.ModeNamedPipe}}.Open(path)
+	case "a/broken":
+		tree := &oneFile{size: 6, onRead: func() error { return errors.New("I/O error") }}
+		return tree.Open(path)
 	}
 	return u.MapFS.Open(path)
 }
 
 func (u unwilling) ReadDir(path string) ([]fs.DirEntry, error) {
-	if path == "closed" {
+	switch path {
+	case "closed":
 		_, err := u.Open(path)
 		return nil, err
+	case "proc":
+		return nil, ErrPseudo
 	}
-	return u.MapFS.ReadDir(path)
+	entries, err := u.MapFS.ReadDir(path)
+	for i, e := range entries {
+		if e.Name() == "no info" {
+			entries[i] = noInfo{e}
+		}
+	}
+	return entries, err
 }
 
-// TestCancelledInAFileGivesItUp cancels in the middle of the largest file that an int
-// can count (claim 6.5): the stop does not wait for its end.
-func TestCancelledInAFileGivesItUp(t *testing.T) {
-	interrupted := errors.New("interrupted")
+// noInfo is an entry of a file that was removed after its directory was read.
+type noInfo struct{ fs.DirEntry }
+
+func (noInfo) Info() (fs.FileInfo, error) { return nil, fs.ErrNotExist }
+
+// TestCancellationStopsReadingALargeFile cancels in the middle of a file of the
+// largest size that an int can count (claim 6.5), and closes it.
+func TestCancellationStopsReadingALargeFile(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reads := 0
-	tree := &oneFile{size: math.MaxInt, onRead: func() {
+	tree := &oneFile{size: math.MaxInt, onRead: func() error {
 		if reads++; reads == 3 {
-			cancel(interrupted)
+			cancel(errBroken)
 		}
 		if reads == 1000 {
-			t.Fatal("cancelled during read 3 of a large file, it still reads")
+			t.Fatal("canceled during read 3 of a large file, but it still reads")
 		}
+		return nil
 	}}
-	if _, err := Hash(tree)(ctx, File{Path: "large", Size: math.MaxInt}); err != interrupted || reads != 3 {
-		t.Errorf("cancelled during read 3 of a large file, it ended after read %d with %v", reads, err)
+	if _, err := Hash(tree)(ctx, File{Path: "large", Size: math.MaxInt}); err != errBroken || reads != 3 {
+		t.Errorf("canceled during read 3 of a large file: it ended after read %d with %v, want 3 and %v", reads, err, errBroken)
+	}
+	if tree.closed != tree.opened {
+		t.Errorf("%d of %d files were closed", tree.closed, tree.opened)
 	}
 }

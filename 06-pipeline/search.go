@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -12,24 +12,29 @@ import (
 // A search is of one tree. Its methods are the sections that read the tree.
 type search struct {
 	tree    fs.FS
-	name    string // of the tree, for people
+	name    string // of the tree, in a sentence
 	workers int
-
-	report *Report // of the whole tree
-	cut    bool    // 6.1 and 6.3 read only the first sample bytes of it
+	report  *Report // of the whole tree
 }
 
-// sample is how much of a large tree the comparisons of 6.1 and 6.3 read.
+// sample is how many bytes of a large tree the comparisons of 6.1 and 6.3 read.
 const sample = 512 << 20
 
-// find runs the whole pipeline once, as an application would. After it the tree
-// is in the system's file cache, so the comparisons of the sections are fair.
+// find runs the whole pipeline once, as an application would. After it the tree is
+// in the file cache of the system, so the sections compare like with like.
 func (s *search) find(ctx context.Context) {
 	fmt.Printf("\n     walk ───> hash ───> group       the files of %s\n", s.name)
 	s.report = NewReport()
 	took := timed(func(add func(File)) error { return Find(ctx, s.tree, s.workers, add) }, s.report.Add)
 	fmt.Printf("     %s, %s, in %s\n", plural(s.report.Files, "file"), size(s.report.Bytes), measured(short(took)))
-	s.cut = s.report.Bytes > sample
+}
+
+// part says what part of the tree is in r.
+func (s *search) part(r *Report) string {
+	if r.Files == s.report.Files {
+		return "the files"
+	}
+	return fmt.Sprintf("the first %s (%s)", strings.TrimPrefix(plural(r.Files, "file"), "1 "), size(r.Bytes))
 }
 
 // timed runs a search, with a progress line on a terminal.
@@ -47,10 +52,4 @@ func timed(search func(add func(File)) error, add func(File)) time.Duration {
 		fail(err)
 	}
 	return took
-}
-
-// fail prints what went wrong and exits with status 1.
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, "06-pipeline:", err)
-	os.Exit(1)
 }

@@ -5,8 +5,8 @@ import (
 	"io/fs"
 )
 
-// Sequential does what Find does without any concurrency: one file after the
-// other. It is what the pipeline's result and speed are compared with.
+// Sequential does what Find does, without concurrency: one file at a time. The
+// result and the speed of the pipeline are compared with it.
 func Sequential(ctx context.Context, tree fs.FS, add func(File)) error {
 	hash := Hash(tree)
 	return Walk(tree)(ctx, func(f File) error {

@@ -5,59 +5,83 @@ import (
 	"sync/atomic"
 )
 
-// Source starts the first stage: produce calls emit for each item, and returns
-// when there are no more. When emit returns an error, the pipeline is stopping,
-// and produce must return.
-//
-// A stage that makes several items of one, or drops some, is a Source too: its
-// produce ranges over the channel of the stage before.
+// slack is the buffer between two stages. These items are held in memory.
+const slack = 32
+
+// Source starts a first stage: produce calls emit for each item. An error that it
+// returns stops the pipeline. At a stop ctx is done and emit returns an error; then
+// produce must return. It may range over a channel, to make several items of one.
 func Source[T any](p *Pipeline, produce func(ctx context.Context, emit func(T) error) error) <-chan T {
-	out := make(chan T, slack)
-	p.stages.Go(func() {
-		defer close(out)
-		err := produce(p.ctx, func(v T) error {
-			if !send(p, out, v) {
-				return context.Cause(p.ctx)
-			}
-			return nil
-		})
-		if err != nil {
-			p.stop(err)
-		}
-	})
-	return out
+	return start(p, 1, produce)
 }
 
-// Stage starts a stage that does work on every item of in, and returns the
-// channel of the results. An error of work stops the whole pipeline.
-//
-// With more than one worker (fewer than 1 count as 1) the stage is fanned out:
-// the workers receive from one channel, so that each item goes to whoever is
-// free. All send on one channel, which merges the results again (fan-in), in
-// the order in which they are done.
+// Stage starts a stage that calls work for every item of in, until in is closed,
+// and returns the channel of the results. An error of work stops the pipeline: then
+// no call begins, and Run waits for those in progress, which must observe ctx. With
+// several workers (fewer than 1 count as 1) each item goes to a free worker. All
+// send on one channel, in the order in which they finish.
 func Stage[In, Out any](p *Pipeline, workers int, in <-chan In, work func(context.Context, In) (Out, error)) <-chan Out {
-	workers = max(workers, 1)
-	out := make(chan Out, slack)
-	var working atomic.Int64
-	working.Store(int64(workers))
-	for range workers {
+	return start(p, workers, func(ctx context.Context, emit func(Out) error) error {
+		for v, ok := receive(p, in); ok; v, ok = receive(p, in) {
+			if result, err := work(ctx, v); err != nil {
+				return err
+			} else if err := emit(result); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// start runs stage in n goroutines and closes the channel that they send on.
+func start[T any](p *Pipeline, n int, stage func(context.Context, func(T) error) error) <-chan T {
+	out := make(chan T, slack)
+	emit := func(v T) error { return send(p, out, v) }
+	var running atomic.Int64
+	running.Store(int64(max(n, 1)))
+	for range max(n, 1) {
 		p.stages.Go(func() {
+			err, returned := error(nil), false
 			defer func() {
-				if working.Add(-1) == 0 { // Only the last worker closes: on a closed
-					close(out) //             channel, the others' sends would panic.
+				if !returned {
+					err = newPanicError(recover())
+				}
+				p.ended(err)
+				if running.Add(-1) == 0 { // Only the last one closes: on a closed
+					close(out) //            channel, the sends of the others would panic.
 				}
 			}()
-			for v := range in {
-				result, err := work(p.ctx, v)
-				if err != nil {
-					p.stop(err)
-					return
-				}
-				if !send(p, out, result) {
-					return
-				}
-			}
+			err, returned = stage(p.ctx, emit), true
 		})
 	}
 	return out
+}
+
+// receive returns false if in is closed or the pipeline stops.
+func receive[T any](p *Pipeline, in <-chan T) (v T, ok bool) {
+	select {
+	case v, ok = <-in: // With one case and a default, select costs little more than
+	default: //           a receive. With two cases it costs twice that.
+		select {
+		case v, ok = <-in:
+		case <-p.ctx.Done(): // in may be a channel that is never closed
+		}
+	}
+	return v, ok && p.ctx.Err() == nil
+}
+
+// send returns an error if the pipeline stops: the receiver may have ended.
+func send[T any](p *Pipeline, out chan<- T, v T) error {
+	if p.ctx.Err() == nil { // otherwise a stage that never blocks would go on
+		select {
+		case out <- v:
+			return nil
+		default:
+		}
+		select { // the buffer is full
+		case out <- v:
+		case <-p.ctx.Done():
+		}
+	}
+	return p.ctx.Err()
 }

@@ -1,0 +1,22 @@
+// Fails with: data race
+
+package exercise
+
+// Thumbnails is a stage with several workers: they shrink the images and send the
+// results, in any order, on one channel. It is closed after the last result.
+func Thumbnails(workers int, images <-chan string, shrink func(image string) string) <-chan string {
+	thumbnails := make(chan string)
+	working := workers
+	for range workers {
+		go func() {
+			for image := range images {
+				thumbnails <- shrink(image)
+			}
+			working--
+			if working == 0 {
+				close(thumbnails)
+			}
+		}()
+	}
+	return thumbnails
+}

@@ -1,0 +1,17 @@
+// Fails with: deadlock: no goroutine can proceed
+
+package exercise
+
+// Thumbnails is a stage with several workers: they shrink the images and send the
+// results, in any order, on one channel. It is closed after the last result.
+func Thumbnails(workers int, images <-chan string, shrink func(image string) string) <-chan string {
+	thumbnails := make(chan string)
+	for range workers {
+		go func() {
+			for image := range images {
+				thumbnails <- shrink(image)
+			}
+		}()
+	}
+	return thumbnails
+}

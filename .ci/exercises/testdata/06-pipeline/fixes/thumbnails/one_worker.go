@@ -1,0 +1,17 @@
+// Fails with: 13 images, 17 s of work, took
+
+package exercise
+
+// Thumbnails is a stage with several workers: they shrink the images and send the
+// results, in any order, on one channel. It is closed after the last result.
+func Thumbnails(workers int, images <-chan string, shrink func(image string) string) <-chan string {
+	thumbnails := make(chan string)
+	go func() {
+		defer close(thumbnails)
+		for image := range images {
+			thumbnails <- shrink(image)
+		}
+	}()
+	_ = workers
+	return thumbnails
+}

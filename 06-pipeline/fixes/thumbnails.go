@@ -1,0 +1,17 @@
+package exercise
+
+// Thumbnails is a stage with several workers: they shrink the images and send the
+// results, in any order, on one channel. It is closed after the last result.
+func Thumbnails(workers int, images <-chan string, shrink func(image string) string) <-chan string {
+	thumbnails := make(chan string)
+	for range workers {
+		// TODO: with one worker it works, with two the server crashes.
+		go func() {
+			defer close(thumbnails)
+			for image := range images {
+				thumbnails <- shrink(image)
+			}
+		}()
+	}
+	return thumbnails
+}

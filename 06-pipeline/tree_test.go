@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+// TestHardLinkIsNoDuplicate has a file with three names and one copy (claim 6.6).
+// Deleting a name would free nothing.
+func TestHardLinkIsNoDuplicate(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a"), []byte("equal"))
+	write(t, filepath.Join(dir, "copy"), []byte("equal"))
+	write(t, filepath.Join(dir, "other"), []byte("other"))
+	for _, name := range []string{"b", "c"} {
+		if err := os.Link(filepath.Join(dir, "a"), filepath.Join(dir, name)); err != nil {
+			t.Skipf("this file system has no hard links: %v", err)
+		}
+	}
+	r := reportOf(t, open(t, dir))
+	groups, hardLinks := r.Duplicates()
+	if got, want := paths(groups), "a copy | "; got != want || hardLinks != 2 {
+		t.Fatalf("got %q and %d hard links, want %q and 2", got, hardLinks, want)
+	}
+	if wasted := Wasted(groups[0]); wasted != 5 || r.Files != 5 {
+		t.Errorf("%d files waste %d bytes, want 5 and 5", r.Files, wasted)
+	}
+	if text := skipped(r); !strings.Contains(text, "hard links           2 files: ") {
+		t.Errorf("the listing does not count the hard links:\n%s", text)
+	}
+}
+
+// TestNameThatIsNotUTF8IsRead has a directory and files with such names (claim
+// 6.6). io/fs calls them invalid, but most systems allow them.
+func TestNameThatIsNotUTF8IsRead(t *testing.T) {
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "caf\xe9")
+	if err := os.Mkdir(bad, 0o755); err != nil || runtime.GOOS == "windows" {
+		t.Skipf("this system refuses the name: %v", err)
+	}
+	write(t, filepath.Join(bad, "\xff"), []byte("equal"))
+	write(t, filepath.Join(dir, "line\nbreak"), []byte("equal"))
+	r := reportOf(t, open(t, dir))
+	if groups, _ := r.Duplicates(); r.Files != 2 || len(groups) != 1 {
+		t.Errorf("%d files were read, want 2\n%s", r.Files, skipped(r))
+	}
+}
+
+// TestOpenDoesNotBlockOnANamedPipe opens one that has replaced a file since the
+// walk. If Open blocked, the test would time out.
+func TestOpenDoesNotBlockOnANamedPipe(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("mkfifo", filepath.Join(dir, "pipe")).CombinedOutput(); err != nil {
+		t.Skipf("mkfifo: %v %s", err, out)
+	}
+	f, err := Hash(open(t, dir))(t.Context(), File{Path: "pipe", Size: 5})
+	if err != nil || f.Err != ErrSpecial {
+		t.Errorf("got %v, %v; want %q", f.Err, err, ErrSpecial)
+	}
+}
+
+// TestFileThatChangesWhileItIsReadHasNoChecksum writes to a file during a read, so
+// that its size stays the same (claim 6.6).
+func TestFileThatChangesWhileItIsReadHasNoChecksum(t *testing.T) {
+	info := fileInfo{size: 10}
+	tree := &oneFile{size: 10, info: func() fs.FileInfo { return info }}
+	tree.onRead = func() error { info.modified = info.modified.Add(time.Second); return nil }
+	f, err := Hash(tree)(t.Context(), File{Path: "zeros", Size: 10})
+	if err != nil || f.Err != ErrChanged || f.Sum != [32]byte{} {
+		t.Errorf("got %v, %v; want %q and no checksum", f.Err, err, ErrChanged)
+	}
+}
+
+// TestSizeOfZeroWithContentIsNoChange reads a file as /proc has them: its size is
+// 0, and a read returns some bytes (claim 6.6). It has not changed.
+func TestSizeOfZeroWithContentIsNoChange(t *testing.T) {
+	tree := &oneFile{size: 1 << 40, info: func() fs.FileInfo { return fileInfo{} }}
+	f, err := Hash(tree)(t.Context(), File{Path: "stat"})
+	if err != nil || f.Err != ErrSize {
+		t.Errorf("got %v, %v; want %q", f.Err, err, ErrSize)
+	}
+}
+
+// TestPseudoFileSystemsAreNotEntered reads lists of mounts (claim 6.6).
+func TestPseudoFileSystemsAreNotEntered(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("only Linux has such a list")
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ mounts, want string }{
+		{"/ ext4", "map[]"},
+		{"/ ext4, DIR/proc proc, DIR/a/sys sysfs", "map[a/sys:sysfs proc:proc]"},
+		{`/ ext4, DIR/a\040b\134c proc`, `map[a b\c:proc]`},
+		{"/ ext4, DIR/data ext4, DIR/home nfs4", "map[]"},
+		{"/ ext4, DIR/net autofs, DIR/net nfs4", "map[]"},
+		{"/ ext4, DIRx proc, DIR/../proc proc", "map[]"},
+		{"/ ext4, DIR/.. proc", "is in a pseudo file system (proc)"},
+		{"/ ext4, DIR sysfs", "is in a pseudo file system (sysfs)"},
+		{"/ ext4, DIR/.. proc, DIR tmpfs", "map[]"},
+		{"no list", "map[]"},
+		{"", "map[]"},
+	} {
+		list := ""
+		for mount := range strings.SplitSeq(strings.ReplaceAll(test.mounts, "DIR/..", filepath.Dir(dir)), ", ") {
+			point, kind, _ := strings.Cut(strings.ReplaceAll(mount, "DIR", dir), " ")
+			list += fmt.Sprintf("22 27 0:21 / %s rw,relatime shared:1 - %s none rw\n", point, kind)
+		}
+		mounts, err := pseudoMounts(list, dir)
+		if got := fmt.Sprint(mounts); err == nil && got != test.want || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %s, %v; want %s", test.mounts, got, err, test.want)
+		}
+	}
+	write(t, filepath.Join(dir, "proc", "kmsg"), []byte("must not be read"))
+	tree := open(t, dir)
+	tree.pseudo = map[string]string{"proc": "proc"}
+	r := reportOf(t, tree)
+	if text := skipped(r); r.Files != 0 || r.Reasons()[ErrPseudo] != 1 || !strings.Contains(text, "1 pseudo file system: not entered") {
+		t.Errorf("%d files were read, want none\n%s", r.Files, text)
+	}
+}
+
+// TestProcIsRefusedUnlessAsked opens the real one (claim 6.6).
+func TestProcIsRefusedUnlessAsked(t *testing.T) {
+	if _, err := os.Stat("/proc/self/mountinfo"); err != nil {
+		t.Skip("only Linux has it")
+	}
+	for _, dir := range []string{"/proc", "/proc/self/fdinfo"} {
+		if _, err := OpenTree(dir, false); err == nil || !strings.Contains(err.Error(), "in a pseudo file system (proc)") {
+			t.Errorf("OpenTree(%q, false) returned %v, want an error that names proc", dir, err)
+		}
+	}
+	tree, err := OpenTree("/proc", true)
+	if err != nil {
+		t.Fatalf("OpenTree(/proc, true) returned %v", err)
+	}
+	tree.Close()
+}
+
+// TestDirectoryThatCannotBeOpenedIsQuoted has an empty name, a missing directory
+// with a control character in its name, and a file.
+func TestDirectoryThatCannotBeOpenedIsQuoted(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, nil)
+	for dir, want := range map[string]string{"": `"": `, "no\x1b[31msuch": `"no\x1b[31msuch": `, file: "is not a directory"} {
+		_, err := OpenTree(dir, false)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\x1b") || strings.Contains(err.Error(), "stat") {
+			t.Errorf("OpenTree(%q) returned %q, want %q and the reason", dir, err, want)
+		}
+	}
+}
+
+// TestCancellationStopsTheWalkAtTheNextDirectory cancels in a tree of directories
+// without a file, where the source never sends (claim 6.5).
+func TestCancellationStopsTheWalkAtTheNextDirectory(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	tree := &directories{MapFS: fstest.MapFS{}, third: func() { cancel(errBroken) }}
+	for i := range 1000 {
+		tree.MapFS[fmt.Sprintf("d%d/e/f", i)] = &fstest.MapFile{Mode: fs.ModeDir}
+	}
+	err := Find(ctx, tree, 4, func(File) {})
+	if err != errBroken || tree.read != 3 {
+		t.Errorf("canceled in the third directory: Find returned %v after %d directories, want %v after 3", err, tree.read, errBroken)
+	}
+}
+
+// directories is a tree that counts the directories that are read.
+type directories struct {
+	fstest.MapFS
+	read  int
+	third func()
+}
+
+func (d *directories) ReadDir(path string) ([]fs.DirEntry, error) {
+	if d.read++; d.read == 3 {
+		d.third()
+	}
+	return d.MapFS.ReadDir(path)
+}
+
+// TestFindCanceledAtAnyFileReturnsTheCause cancels after each number of files, as
+// Ctrl-C can at any moment (claim 6.5). No goroutine remains. If Find returns nil,
+// every file was found before.
+func TestFindCanceledAtAnyFileReturnsTheCause(t *testing.T) {
+	tree := fstest.MapFS{}
+	for i := range 50 {
+		tree[fmt.Sprint(i)] = &fstest.MapFile{Data: make([]byte, i)}
+	}
+	for after := range 50 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		found := 0
+		err := Find(ctx, tree, 4, func(File) {
+			if found == after {
+				cancel(errBroken)
+			}
+			found++
+		})
+		if err != errBroken && !(err == nil && found == 50) {
+			t.Errorf("canceled after %d of 50 files: Find returned %v with %d files", after, err, found)
+		}
+		if n := StagesAlive(); n != 0 {
+			t.Errorf("canceled after %d of 50 files: %d goroutines remain", after, n)
+		}
+	}
+}
+
+// TestUpToEndsBeforeTheLimit walks files of 10 bytes each, and one huge first file.
+func TestUpToEndsBeforeTheLimit(t *testing.T) {
+	tree := fstest.MapFS{"a": {Data: make([]byte, 10)}, "b": {Data: make([]byte, 10)}, "c": {Data: make([]byte, 10)}}
+	for limit, want := range map[int64]int{1: 1, 10: 1, 19: 1, 20: 2, 29: 2, 30: 3, 1000: 3} {
+		n := 0
+		if err := UpTo(limit, Walk(tree))(t.Context(), func(File) error { n++; return nil }); err != nil || n != want {
+			t.Errorf("up to %d bytes: %d files, %v; want %d", limit, n, err, want)
+		}
+	}
+}
+
+// TestPartSaysWhatIsRead has a whole tree, its huge first file, and an empty tree.
+func TestPartSaysWhatIsRead(t *testing.T) {
+	huge := File{Path: "huge", Size: 100 << 30}
+	s := &search{report: NewReport()}
+	if got, want := s.part(NewReport()), "the files"; got != want {
+		t.Errorf("an empty tree: got %q, want %q", got, want)
+	}
+	s.report.Add(huge)
+	s.report.Add(File{Path: "small", Size: 1})
+	if got, want := s.part(s.report), "the files"; got != want {
+		t.Errorf("all of two files: got %q, want %q", got, want)
+	}
+	first := NewReport()
+	first.Add(huge)
+	if got, want := s.part(first), "the first file (100.0 GB)"; got != want {
+		t.Errorf("one of two files: got %q, want %q", got, want)
+	}
+}
+
+// TestListingNamesWhatWasNotRead has one and several of each, and a control
+// character in a name.
+func TestListingNamesWhatWasNotRead(t *testing.T) {
+	r := NewReport()
+	r.Add(File{Path: "a\x1b[31m", Err: &fs.PathError{Op: "open", Path: "a\x1b[31m", Err: fs.ErrPermission}})
+	r.Add(File{Path: "link", Err: ErrLink})
+	r.Add(File{Path: "size", Err: ErrSize})
+	text := skipped(r)
+	for _, want := range []string{" 1 link, 0 special, 0 changed, 1 unreadable\n", " 1 file with a size", `not read: "a\x1b[31m": permission denied`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "\x1b") || strings.Contains(text, "hard links") || strings.Contains(text, "pseudo") {
+		t.Errorf("control characters, or a line about what there is none of:\n%s", text)
+	}
+	for range 5 {
+		r.Add(File{Path: "changed", Err: ErrChanged})
+	}
+	r.Add(File{Path: "gone", Err: errors.Join(fs.ErrNotExist)})
+	if text := skipped(r); !strings.Contains(text, " 6 changed, ") || !strings.Contains(text, "not read: 3 more files\n") {
+		t.Errorf("want 6 changed and 3 more files in\n%s", text)
+	}
+}
