@@ -138,7 +138,7 @@ func (p *Pool[T]) TrySubmit(task T) error {
 	}
 	defer p.leave()
 	for {
-		if err := p.refusal(p.ctx); err != nil {
+		if err := p.refusal(p.parent); err != nil {
 			return err
 		}
 		busy := p.idle.Load() == 0 // first: after the send fails, a worker may free a slot and be busy
