@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Backwards are the tasks 1 to n, which end in the opposite order.
+// Backwards has the tasks 1 to n, which end in the opposite order.
 type Backwards struct {
 	Runs  []atomic.Int64  // by task: how often it has run
 	ended []chan struct{} // by task: closed by End
@@ -17,11 +17,11 @@ func NewBackwards(n int) *Backwards {
 	for task := range b.ended {
 		b.ended[task] = make(chan struct{})
 	}
-	b.End(n + 1) // so that the last task waits for none
+	b.End(n + 1) // the last task does not block
 	return b
 }
 
-// Do does a task: it blocks until End has been called for the task after it.
+// Do runs a task: it blocks until End has been called for the task after it.
 func (b *Backwards) Do(_ context.Context, task int) (int, error) {
 	b.Runs[task].Add(1)
 	<-b.ended[task+1]

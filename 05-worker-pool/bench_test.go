@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// BenchmarkEmptyTask compares what it costs to have a task done that does
-// nothing. The figures marked with × are ratios within this run.
+// BenchmarkEmptyTask compares the cost of a task that does nothing. The numbers
+// marked with × are ratios within this run.
 func BenchmarkEmptyTask(b *testing.B) {
 	cost := make(map[string]float64) // of each way, in ns for a task
 	each := func(b *testing.B) float64 { return float64(b.Elapsed().Nanoseconds()) / float64(b.N) }
-	record := func(b *testing.B, way string) { cost[way+processors()] = each(b) }
+	record := func(b *testing.B, way string) { cost[way+cpus()] = each(b) }
 	ratio := func(b *testing.B, way string) {
-		if base := cost[way+processors()]; base > 0 { // unless -bench has left that one out
+		if base := cost[way+cpus()]; base > 0 { // unless -bench has left that one out
 			b.ReportMetric(each(b)/base, "×"+way)
 		}
 	}
@@ -29,13 +29,13 @@ func BenchmarkEmptyTask(b *testing.B) {
 		group.Wait()
 		record(b, "goroutine")
 	})
-	b.Run("semaphore", func(b *testing.B) { // a goroutine for each, so many at a time: the design of errgroup.SetLimit
+	b.Run("semaphore", func(b *testing.B) { // a goroutine for each, a limited number at a time: the design of errgroup.SetLimit
 		b.ReportAllocs()
 		var group sync.WaitGroup
-		places := make(chan struct{}, runtime.GOMAXPROCS(0))
+		slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 		for range b.N {
-			places <- struct{}{}
-			group.Go(func() { <-places })
+			slots <- struct{}{}
+			group.Go(func() { <-slots })
 		}
 		group.Wait()
 		record(b, "semaphore")
@@ -65,9 +65,9 @@ func BenchmarkEmptyTask(b *testing.B) {
 	})
 }
 
-// BenchmarkTenMicroseconds has tasks of about 10 µs done by a pool with a worker
-// for each processor, and compares that with the ideal: the same tasks dealt out
-// to the processors beforehand.
+// BenchmarkTenMicroseconds runs tasks of about 10 µs in a pool with a worker for
+// each CPU, and compares that with the ideal: the same tasks, divided among the
+// CPUs beforehand.
 func BenchmarkTenMicroseconds(b *testing.B) {
 	rounds := 1000
 	for began := time.Now(); ; began = time.Now() { // how many rounds are 10 µs
@@ -91,7 +91,7 @@ func BenchmarkTenMicroseconds(b *testing.B) {
 			})
 		}
 		group.Wait()
-		ideal[processors()] = float64(b.Elapsed().Nanoseconds()) / float64(b.N)
+		ideal[cpus()] = float64(b.Elapsed().Nanoseconds()) / float64(b.N)
 	})
 	b.Run("pool", func(b *testing.B) {
 		ctx := b.Context()
@@ -102,12 +102,12 @@ func BenchmarkTenMicroseconds(b *testing.B) {
 		if err := p.Close(); err != nil {
 			b.Fatal(err)
 		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/ideal[processors()], "×ideal")
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/ideal[cpus()], "×ideal")
 	})
 }
 
-// processors tells the runs of go test -cpu apart: ratios are within one of them.
-func processors() string { return fmt.Sprint("-", runtime.GOMAXPROCS(0)) }
+// cpus distinguishes the runs of go test -cpu: a ratio is within one of them.
+func cpus() string { return fmt.Sprint("-", runtime.GOMAXPROCS(0)) }
 
 //go:noinline
 func spin(rounds int) (x uint64) {

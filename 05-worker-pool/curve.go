@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// TimePerTask has workers do tasks, and returns the time for all divided by the
-// number of tasks: the inverse of the throughput. It is 0 if all are done within
-// one tick of the clock.
+// TimePerTask runs tasks with that number of workers. It returns the time for all
+// of them divided by their number: the inverse of the throughput. It is 0 if all
+// are done within one tick of the clock.
 func TimePerTask(ctx context.Context, workers, tasks int, do func(context.Context, struct{}) (struct{}, error)) (time.Duration, error) {
 	began := time.Now()
 	_, err := Map(ctx, workers, make([]struct{}, tasks), do)

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -10,16 +13,20 @@ import (
 	"time"
 )
 
-// Every test in a bubble of testing/synctest is a test for leaks too: it fails
-// if a goroutine of the bubble is still there at its end and can't go on.
+// A test in a bubble of testing/synctest also tests for leaks: it fails if a
+// goroutine of the bubble is still blocked when the test returns.
 
-var errFull = errors.New("mailbox full")
+var (
+	errFull = errors.New("disk full")
+	errLeft = errors.New("the client has left")
+)
 
-// TestFirstErrorStopsTheRest has one of two workers fail (claim 5.4): the other
-// one's task is cancelled, and no other begins.
+// TestFirstErrorStopsTheRest has one of two workers fail (claim 5.4): the context
+// of the other one's task is canceled, the tasks in the queue are dropped, and
+// Close returns the first error, not those that follow from it.
 func TestFirstErrorStopsTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var begun, cancelled []int // by the two workers at different seconds
+		var begun, canceled []int // by the two workers at different seconds
 		p := NewPool(t.Context(), Config{Workers: 2, Queue: 10}, func(ctx context.Context, task int) error {
 			begun = append(begun, task)
 			time.Sleep(time.Duration(task) * time.Second)
@@ -28,8 +35,8 @@ func TestFirstErrorStopsTheRest(t *testing.T) {
 			}
 			select {
 			case <-ctx.Done():
-				cancelled = append(cancelled, task)
-				return ctx.Err() // follows from the first error, and must not hide it
+				canceled = append(canceled, task)
+				return ctx.Err() // follows from the first error
 			case <-time.After(time.Hour):
 				return nil
 			}
@@ -43,14 +50,21 @@ func TestFirstErrorStopsTheRest(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if err := p.Submit(t.Context(), 6); err != errFull {
-			t.Errorf("after the first error, Submit returned %v", err)
+		if err := p.Submit(t.Context(), 6); err != ErrStopped {
+			t.Errorf("after the first error, Submit returned %v, want %v", err, ErrStopped)
 		}
-		if err := p.Close(); err != errFull {
-			t.Errorf("Close returned %v, and should return the first error", err)
+		if err := p.TrySubmit(6); err != ErrStopped {
+			t.Errorf("after the first error, TrySubmit returned %v, want %v", err, ErrStopped)
 		}
-		if len(begun) != 2 || len(cancelled) != 1 || time.Since(began) != 2*time.Second {
-			t.Errorf("task 2 failed after 2 s; the tasks %v had begun, %v was cancelled, and it ended after %v: the error did not stop the rest", begun, cancelled, time.Since(began))
+		err := p.Close()
+		if failed, ok := errors.AsType[*TaskError](err); !ok || failed.Task != 2 || !errors.Is(err, errFull) || err.Error() != "task 2: disk full" {
+			t.Errorf("Close returned %q, want only the first error: task 2: disk full", err)
+		}
+		if len(begun) != 2 || len(canceled) != 1 || time.Since(began) != 2*time.Second {
+			t.Errorf("task 2 failed after 2 s; the tasks %v had begun, %v was canceled, and Close returned after %v: the error did not stop the rest", begun, canceled, time.Since(began))
+		}
+		if again := p.Close(); again != err {
+			t.Errorf("Close returned %v, and the second time %v", err, again)
 		}
 	})
 }
@@ -69,47 +83,84 @@ func TestKeepGoingCollectsEveryError(t *testing.T) {
 		if done != len(errs) {
 			t.Errorf("%d of %d tasks were done: an error stopped the rest", done, len(errs))
 		}
-		if !errors.Is(err, errs[1]) || !errors.Is(err, errs[3]) {
-			t.Errorf("Close returned %v, and should return both errors", err)
+		if want := "task 1: one\ntask 3: three"; err == nil || err.Error() != want || !errors.Is(err, errs[1]) || !errors.Is(err, errs[3]) {
+			t.Errorf("Close returned %q, want both errors: %q", err, want)
 		}
 	})
 }
 
-// TestPanicIsAnErrorWithItsStack has a task panic, in each of the three ways to
-// do tasks (claim 5.4): the others, and the program, go on.
+// TestPanicIsAnErrorWithItsStack has a task panic, with each of the three ways to
+// run tasks (claim 5.4): the others, and the program, go on. The panic's value is
+// an error that wraps another one: errors.Is finds both.
 func TestPanicIsAnErrorWithItsStack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPool(t.Context(), Config{Workers: 1, Queue: 1}, func(context.Context, int) error { panicOn(1); return nil })
-		submitAll(t, p, 1)
-		_, fromMap := Map(t.Context(), 2, []int{0, 1, 2}, panicOn1)
-		results := make([]Result[int], 3)
-		for r := range AsDone(t.Context(), 2, []int{0, 1, 2}, panicOn1) {
-			results[r.Task] = r
+		for from, err := range eachWay(t, func() { panicking(fmt.Errorf("saving: %w", errFull)) }) {
+			p, ok := errors.AsType[*PanicError](err)
+			if !ok || !strings.Contains(string(p.Stack), "panicking") || !strings.Contains(err.Error(), "panic: saving: disk full") {
+				t.Errorf("%s: the panic is the error %q, want a *PanicError with its stack", from, err)
+			}
+			if !errors.Is(err, errFull) {
+				t.Errorf("%s: errors.Is does not find the error that the task panicked with in %q", from, err)
+			}
 		}
-		if results[0].Err != nil || results[2].Err != nil || results[2].Value != 2 {
-			t.Errorf("AsDone: a panic in one task changed the others': %+v", results)
-		}
-		for from, err := range map[string]error{"Pool": p.Close(), "Map": fromMap, "AsDone": results[1].Err} {
-			if p, ok := errors.AsType[*PanicError](err); !ok || p.Value != "no such user" || !strings.Contains(string(p.Stack), "panicOn") {
-				t.Errorf("%s: the panic came as %v, and should be an error with its stack", from, err)
+		for from, err := range eachWay(t, func() { panic("no such user") }) {
+			if p, ok := errors.AsType[*PanicError](err); !ok || p.Value != "no such user" || errors.Unwrap(p) != nil {
+				t.Errorf("%s: panic(string) is the error %q", from, err)
 			}
 		}
 	})
 }
 
-func panicOn1(_ context.Context, task int) (int, error) { panicOn(task); return task, nil }
+func panicking(v any) { panic(v) }
 
-func panicOn(task int) {
-	if task == 1 {
-		panic("no such user")
-	}
+// TestGoexitIsAnError has a task call runtime.Goexit, as t.FailNow does, with each
+// of the three ways to run tasks (claim 5.4). It must not cost a worker: there is
+// only one, and tasks follow.
+func TestGoexitIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for from, err := range eachWay(t, runtime.Goexit) {
+			if !errors.Is(err, ErrGoexit) {
+				t.Errorf("%s: Goexit is the error %v, want %v", from, err, ErrGoexit)
+			}
+		}
+	})
 }
 
-// TestCancelStopsThePool cancels while tasks are under way, wait in the queue,
-// and are being submitted (claim 5.4).
+// eachWay runs three tasks, the second one fails, with one worker and in each of
+// the ways to run tasks. It returns the errors.
+func eachWay(t *testing.T, fail func()) map[string]error {
+	ran := 0
+	do := func(_ context.Context, task int) (int, error) {
+		if ran++; task == 1 { // by one worker at a time
+			fail()
+		}
+		return task, nil
+	}
+	p := NewPool(t.Context(), Config{Workers: 1, Queue: 3, KeepGoing: true}, func(ctx context.Context, task int) error { _, err := do(ctx, task); return err })
+	submitAll(t, p, 3)
+	errs := map[string]error{"Pool": p.Close()}
+	if ran != 3 {
+		t.Errorf("Pool: %d of 3 tasks ran: the failure has cost the worker", ran)
+	}
+	var results []int
+	if results, errs["Map"] = Map(t.Context(), 1, []int{0, 1, 2}, do); results != nil {
+		t.Errorf("Map returned the results %v with an error, want nil", results)
+	}
+	yielded := make([]Result[int], 3)
+	for r := range AsDone(t.Context(), 1, []int{0, 1, 2}, do) {
+		yielded[r.Task] = r
+	}
+	if yielded[0].Err != nil || yielded[2].Err != nil || yielded[2].Value != 2 {
+		t.Errorf("AsDone: a failure in one task changed the others: %+v", yielded)
+	}
+	errs["AsDone"] = yielded[1].Err
+	return errs
+}
+
+// TestCancelStopsThePool cancels while a task runs, two are in the queue and one
+// is being submitted (claim 5.4).
 func TestCancelStopsThePool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		left := errors.New("the client has left")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		begun := 0
 		p := NewPool(ctx, Config{Workers: 1, Queue: 2, KeepGoing: true}, func(ctx context.Context, task int) error {
@@ -117,19 +168,197 @@ func TestCancelStopsThePool(t *testing.T) {
 			<-ctx.Done()
 			return nil
 		})
-		time.AfterFunc(time.Second, func() { cancel(left) })
+		time.AfterFunc(time.Second, func() { cancel(errLeft) })
 		submitted := 0
 		var err error
 		for err == nil {
-			if err = p.Submit(t.Context(), submitted); err == nil {
+			if err = p.Submit(ctx, submitted); err == nil {
 				submitted++
 			}
 		}
-		if err != left || submitted != 3 {
-			t.Errorf("%d tasks were taken, and then Submit returned %v", submitted, err)
+		if err != ErrStopped || submitted != 3 {
+			t.Errorf("%d tasks were accepted, then Submit returned %v, want 3 and %v", submitted, err, ErrStopped)
 		}
-		if err := p.Close(); err != left || begun != 1 {
-			t.Errorf("%d tasks had begun, and Close returned %v: want 1, and the reason", begun, err)
+		if err := p.TrySubmit(4); err != ErrStopped {
+			t.Errorf("TrySubmit to a stopped pool returned %v, want %v", err, ErrStopped)
+		}
+		if err := p.Close(); !errors.Is(err, errLeft) || begun != 1 {
+			t.Errorf("%d tasks had begun, want 1; Close returned %v, want the cause of the cancellation", begun, err)
+		}
+	})
+}
+
+// TestContextOfTheTasksIsCanceledByClose looks at it when Close has returned: a
+// context that goes on would stay in the memory of its parent (claim 5.4).
+func TestContextOfTheTasksIsCanceledByClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var given context.Context
+		p := NewPool(t.Context(), Config{}, func(ctx context.Context, _ int) error { given = ctx; return ctx.Err() })
+		submitAll(t, p, 1)
+		if err := p.Close(); err != nil || given.Err() == nil {
+			t.Errorf("Close returned %v, and the context of the tasks is done: %v, want true", err, given.Err() != nil)
+		}
+	})
+}
+
+// TestFinishedWorkIsNotReportedAsCanceled cancels when the last task has
+// succeeded, before Close and Map return (claim 5.4).
+func TestFinishedWorkIsNotReportedAsCanceled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, keepGoing := range []bool{false, true} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			p := NewPool(ctx, Config{Queue: 2, KeepGoing: keepGoing}, func(_ context.Context, task int) error {
+				if task == 1 {
+					cancel(errLeft)
+				}
+				return nil
+			})
+			submitAll(t, p, 2)
+			if err := p.Close(); err != nil {
+				t.Errorf("every task succeeded, but Close returned %v", err)
+			}
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		results, err := Map(ctx, 1, []int{7, 8}, func(_ context.Context, task int) (int, error) {
+			if task == 8 {
+				cancel(errLeft)
+			}
+			return task, nil
+		})
+		if err != nil || !slices.Equal(results, []int{7, 8}) {
+			t.Errorf("every task succeeded, but Map returned %v, %v", results, err)
+		}
+	})
+}
+
+// TestWorkThatIsCutShortReturnsTheCause cancels before the last task is submitted,
+// or begun: the caller must not take the work for complete (claim 5.4).
+func TestWorkThatIsCutShortReturnsTheCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		p := NewPool(ctx, Config{}, func(context.Context, int) error { return nil })
+		submitAll(t, p, 1)
+		cancel(errLeft)
+		if err := p.Submit(ctx, 1); err != ErrStopped {
+			t.Errorf("Submit to a pool whose context is done returned %v, want %v", err, ErrStopped)
+		}
+		if err := p.Close(); !errors.Is(err, errLeft) {
+			t.Errorf("a task was refused because of the cancellation; Close returned %v, want its cause", err)
+		}
+		if results, err := Map(ctx, 1, []int{1}, sleepFor); !errors.Is(err, errLeft) || results != nil {
+			t.Errorf("a task was not begun because of the cancellation; Map returned %v, %v, want its cause", results, err)
+		}
+		ran := 0
+		for r := range AsDone(ctx, 1, []int{0, 0, 0}, func(context.Context, int) (int, error) { ran++; return 0, nil }) {
+			if r.Err != errLeft {
+				t.Errorf("a task was not begun because of the cancellation; its result is %+v, want its cause", r)
+			}
+		}
+		if ran != 0 {
+			t.Errorf("AsDone began %d tasks with a context that is done", ran)
+		}
+	})
+}
+
+// TestRealErrorIsJoinedWithTheCancellation has a deadline pass and then a task
+// fail, after another one that only reports the deadline (claim 5.4).
+func TestRealErrorIsJoinedWithTheCancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		do := func(ctx context.Context, task int) (int, error) {
+			<-ctx.Done()
+			time.Sleep(time.Duration(task) * time.Second)
+			if task == 2 {
+				return 0, errFull
+			}
+			return 0, ctx.Err()
+		}
+		for _, keepGoing := range []bool{false, true} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			p := NewPool(ctx, Config{Workers: 3, KeepGoing: keepGoing}, func(ctx context.Context, task int) error { _, err := do(ctx, task); return err })
+			submitAll(t, p, 3)
+			requireBoth(t, "Close", p.Close())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := Map(ctx, 3, []int{0, 1, 2}, do)
+		requireBoth(t, "Map", err)
+		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err = Map(ctx, 1, []int{0}, do); err == nil || err.Error() != "context deadline exceeded" {
+			t.Errorf("the only error was the deadline; Map returned %v", err)
+		}
+	})
+}
+
+func requireBoth(t *testing.T, from string, err error) {
+	t.Helper()
+	if !errors.Is(err, errFull) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "task 2: ") {
+		t.Errorf("%s returned %q, want the real error, with its task, and the deadline", from, err)
+	}
+}
+
+// TestPanicIsNotTakenForTheCancellation panics with the error of the context that
+// was canceled before (claim 5.4).
+func TestPanicIsNotTakenForTheCancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := Map(ctx, 1, []int{0}, func(ctx context.Context, _ int) (int, error) {
+			cancel()
+			panic(ctx.Err())
+		})
+		if _, ok := errors.AsType[*PanicError](err); !ok {
+			t.Errorf("Map returned %v, want the panic", err)
+		}
+	})
+}
+
+// TestPoolInsideATaskReportsWhatCutItShort has a pool whose context comes from a
+// task of another pool, which is closed first (claim 5.4). Causes go on to derived
+// contexts: a pool that took the other one's for its own would return nil.
+func TestPoolInsideATaskReportsWhatCutItShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inner *Pool[int]
+		ran := 0
+		outer := NewPool(t.Context(), Config{}, func(ctx context.Context, _ int) error {
+			inner = NewPool(ctx, Config{Queue: 5}, func(context.Context, int) error {
+				ran++
+				time.Sleep(time.Second)
+				return nil
+			})
+			submitAll(t, inner, 5)
+			synctest.Wait()
+			return nil
+		})
+		submitAll(t, outer, 1)
+		if err := outer.Close(); err != nil {
+			t.Errorf("the outer pool returned %v", err)
+		}
+		if err := inner.Close(); !errors.Is(err, errEnded) || ran != 1 {
+			t.Errorf("%d of 5 tasks ran, want 1, and Close returned %v, want %v", ran, err, errEnded)
+		}
+	})
+}
+
+// TestErrorOfATaskIsNotTakenForThePools has a task return another pool's ErrFull,
+// and then ErrClosed (claim 5.4): Submit must not accept tasks that are dropped.
+func TestErrorOfATaskIsNotTakenForThePools(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, own := range []error{ErrFull, ErrClosed, ErrStopped} {
+			p := NewPool(t.Context(), Config{Queue: 1}, func(context.Context, int) error { return own })
+			submitAll(t, p, 1)
+			synctest.Wait()
+			for range 100 {
+				if err := p.Submit(t.Context(), 1); err != ErrStopped {
+					t.Fatalf("a task returned %q; after it Submit returned %v, want %v", own, err, ErrStopped)
+				}
+				if err := p.TrySubmit(1); err != ErrStopped {
+					t.Fatalf("a task returned %q; after it TrySubmit returned %v, want %v", own, err, ErrStopped)
+				}
+			}
+			if err := p.Close(); !errors.Is(err, own) {
+				t.Errorf("Close returned %v, want the error of the task, %v", err, own)
+			}
 		}
 	})
 }
@@ -139,56 +368,116 @@ func TestMapStopsAtTheFirstError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lanes Lanes
 		began := time.Now()
-		_, err := Map(t.Context(), 2, make([]int, 100), func(ctx context.Context, _ int) (int, error) {
+		numbers := make([]int, 100)
+		for i := range numbers {
+			numbers[i] = i
+		}
+		results, err := Map(t.Context(), 2, numbers, func(ctx context.Context, task int) (int, error) {
 			defer lanes.Enter()()
-			time.Sleep(time.Second)
-			if time.Since(began) == 3*time.Second {
+			if task == 5 {
+				time.Sleep(time.Second / 2)
 				return 0, errFull
 			}
+			time.Sleep(time.Second)
 			return 0, nil
 		})
 		tasks := 0
 		for _, lane := range lanes.Spans() {
 			tasks += len(lane)
 		}
-		if err != errFull || tasks != 6 || time.Since(began) != 3*time.Second {
-			t.Errorf("two tasks a second, and an error after 3 s: %d tasks were done in %v, and Map returned %v", tasks, time.Since(began), err)
+		if !errors.Is(err, errFull) || results != nil || tasks != 6 || time.Since(began) != 3*time.Second {
+			t.Errorf("two tasks a second, and task 5 fails after 2.5 s: %d tasks were done in %v, want 6 in 3s; Map returned %v", tasks, time.Since(began), err)
 		}
 	})
 }
 
-// TestLeavingAsDoneEarlyCancelsAndLeaksNothing breaks out of its loop (claim 5.4).
-func TestLeavingAsDoneEarlyCancelsAndLeaksNothing(t *testing.T) {
+// TestMapCancelsTheOthersAndWaitsForThem has one task fail while another runs (claim 5.4).
+func TestMapCancelsTheOthersAndWaitsForThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		var begun, underWay atomic.Int64
-		for range AsDone(t.Context(), 3, make([]int, 100), func(ctx context.Context, _ int) (int, error) {
-			underWay.Add(1)
-			defer underWay.Add(-1)
-			if begun.Add(1) == 1 {
-				time.Sleep(time.Second)
-				return 0, nil
+		_, err := Map(t.Context(), 2, []int{0, 1}, func(ctx context.Context, task int) (int, error) {
+			if task == 0 {
+				time.Sleep(time.Second) // until the other task has begun
+				return 0, errFull
 			}
-			<-ctx.Done() // for ever, if nobody cancels
+			<-ctx.Done()
 			time.Sleep(time.Second)
 			return 0, ctx.Err()
-		}) {
-			break
-		}
-		if n := underWay.Load(); n != 0 || time.Since(began) != 2*time.Second {
-			t.Errorf("the loop ended after %v with %d tasks under way: it did not wait for its workers", time.Since(began), n)
+		})
+		if failed, ok := errors.AsType[*TaskError](err); !ok || failed.Task != 0 || time.Since(began) != 2*time.Second {
+			t.Errorf("Map returned %v after %v, want the error of task 0, after the other task", err, time.Since(began))
 		}
 	})
 }
 
-// TestPoolThatForgetsToCloseLeaksItsWorkers counts them when all the work is
-// done (negative control of 5.4). They stay until the program ends.
-func TestPoolThatForgetsToCloseLeaksItsWorkers(t *testing.T) {
+// TestAsDoneYieldsEveryResultThatExists cancels while tasks run that succeed
+// nevertheless: each is yielded, in each of a thousand rounds (claim 5.4).
+func TestAsDoneYieldsEveryResultThatExists(t *testing.T) {
+	for range 1000 {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			n, succeeded := 0, 0
+			for r := range AsDone(ctx, 2, []int{1, 2, 3, 4}, func(_ context.Context, task int) (int, error) {
+				time.Sleep(time.Second)
+				cancel(errLeft)
+				return task, nil
+			}) {
+				if n++; r.Err == nil {
+					succeeded++
+				} else if r.Err != errLeft {
+					t.Errorf("a task that was not begun has the error %v, want %v", r.Err, errLeft)
+				}
+			}
+			if n != 4 || succeeded != 2 {
+				t.Fatalf("%d of 4 results, %d of them good, want 2: the cancellation must not drop one", n, succeeded)
+			}
+		})
+	}
+}
+
+// TestLeavingAsDoneCancelsAndLeaksNothing leaves its loop in every way: break, a
+// panic and Goexit in the body (claim 5.4).
+func TestLeavingAsDoneCancelsAndLeaksNothing(t *testing.T) {
+	for name, leave := range map[string]func(){"break": func() {}, "panic": func() { panic("the body") }, "Goexit": runtime.Goexit} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			var begun, running atomic.Int64
+			left := make(chan any)
+			go func() {
+				defer func() { v := recover(); left <- v }()
+				for range AsDone(t.Context(), 3, make([]int, 100), func(ctx context.Context, _ int) (int, error) {
+					running.Add(1)
+					defer running.Add(-1)
+					if begun.Add(1) == 1 {
+						time.Sleep(time.Second)
+						return 0, nil
+					}
+					<-ctx.Done()
+					time.Sleep(time.Second)
+					return 0, ctx.Err()
+				}) {
+					leave()
+					break
+				}
+			}()
+			if v := <-left; (v != nil) != (name == "panic") {
+				t.Errorf("%s: recover returned %v", name, v)
+			}
+			if n := running.Load(); n != 0 || time.Since(began) != 2*time.Second || begun.Load() > 4 {
+				t.Errorf("%s: the loop ended after %v with %d tasks running and %d begun: it did not stop its workers and wait for them", name, time.Since(began), n, begun.Load())
+			}
+		})
+	}
+}
+
+// TestPoolThatIsNeverClosedLeaksItsWorkers counts them when all the work is done
+// (negative control of 5.4). They stay until the program ends.
+func TestPoolThatIsNeverClosedLeaksItsWorkers(t *testing.T) {
 	const workers = 5
 	before := Inside("forgottenWorker[...]")
 	all := meeting(workers) // so that each worker has begun
 	DoAndForget(workers, make([]int, workers), func(int) { all() })
 	if left := Inside("forgottenWorker[...]") - before; left != workers {
-		t.Errorf("%d of %d workers are left: want the leak of all of them", left, workers)
+		t.Errorf("%d of %d workers are left, want the leak of all of them", left, workers)
 	}
 }

@@ -6,7 +6,16 @@ import (
 	"math"
 )
 
-// Photo makes a picture of side × side pixels: rings, as in water.
+// photos returns n images of four sizes.
+func photos(n int) (images []*image.Gray) {
+	sizes := []*image.Gray{Photo(1000), Photo(600), Photo(1400), Photo(800)}
+	for i := range n {
+		images = append(images, sizes[i%len(sizes)])
+	}
+	return images
+}
+
+// Photo makes an image of side × side pixels: rings, as in water.
 func Photo(side int) *image.Gray {
 	photo := image.NewGray(image.Rect(0, 0, side, side))
 	for y := range side {
@@ -18,22 +27,22 @@ func Photo(side int) *image.Gray {
 	return photo
 }
 
-// Scale makes a picture of side × side pixels of a larger square one. Each pixel
-// is the average of those that it covers. It computes and never waits.
+// Scale makes an image of side × side pixels of a larger square one. Each pixel
+// is the average of those that it covers. It computes, and never blocks.
 func Scale(photo *image.Gray, side int) *image.Gray {
 	small := image.NewGray(image.Rect(0, 0, side, side))
 	whole := photo.Bounds().Dx()
 	for y := range side {
 		for x := range side {
-			sum, n := 0, 0
+			total, n := 0, 0
 			for py := y * whole / side; py < (y+1)*whole/side; py++ {
 				row := photo.Pix[py*photo.Stride:]
 				for _, gray := range row[x*whole/side : (x+1)*whole/side] {
-					sum += int(gray)
+					total += int(gray)
 					n++
 				}
 			}
-			small.Pix[y*small.Stride+x] = uint8(sum / n)
+			small.Pix[y*small.Stride+x] = uint8(total / n)
 		}
 	}
 	return small

@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// Lanes records who is busy when. Whoever begins a task takes the first lane
-// that is free, so there are as many lanes as tasks were ever under way at once,
-// and when fewer are it is the last lanes that are empty.
+// Lanes records when tasks run. A task takes the first lane that is free, so the
+// number of lanes is the highest number of tasks that ran at the same time.
 type Lanes struct {
 	mu    sync.Mutex
 	taken []bool   // by lane; guarded by mu
@@ -18,7 +17,7 @@ type Lanes struct {
 // A Span is the time from one instant to another.
 type Span struct{ From, To time.Time }
 
-// Enter is called when a task begins. It returns the function to call at its end.
+// Enter is called when a task begins. It returns the function to call when the task ends.
 func (l *Lanes) Enter() (leave func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -37,14 +36,14 @@ func (l *Lanes) Enter() (leave func()) {
 	}
 }
 
-// Peak returns how many tasks were under way at once, at most.
+// Peak returns the highest number of tasks that ran at the same time.
 func (l *Lanes) Peak() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.taken)
 }
 
-// Spans returns the tasks that have ended, by lane, each lane's in their order.
+// Spans returns the tasks that have ended, by lane, in the order in which they began.
 func (l *Lanes) Spans() [][]Span {
 	l.mu.Lock()
 	defer l.mu.Unlock()

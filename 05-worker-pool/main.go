@@ -17,20 +17,18 @@ import (
 	"runtime"
 	"runtime/trace"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 )
 
 var (
-	poolSize   = flag.Int("workers", 4, "how many `goroutines` do the tasks in 5.1, 5.3 and 5.4, from 1 to 64")
+	poolSize   = flag.Int("workers", 4, "how many `goroutines` run the tasks in 5.1, 5.3 and 5.4, from 1 to 64")
 	imageCount = flag.Int("tasks", 64, "how many `images` 5.1 scales, from 1 to 2000")
 )
 
 func main() {
 	l := &lesson{
 		folder: "05-worker-pool",
-		title:  "05 · Worker pools: many tasks, and a few goroutines that do them",
+		title:  "05 · Worker pools: many tasks, and a few goroutines that run them",
 		about:  "Shows what a worker pool guarantees, and how many workers are worth having.",
 		next:   "go run ./06-pipeline",
 		ask:    quizzes,
@@ -38,13 +36,19 @@ func main() {
 			{"5.1", "A fixed number of goroutines, whatever the number of tasks.",
 				code{"NewPool", "for range max(c.Workers", 3}, fixedNumber},
 			{"5.2", "Every task runs once; results come in order, or as they complete.",
-				code{"Map", "i := next.Add(1) - 1", 4}, onceEach},
+				code{"Map", "if i = int(next.Add", 3}, onceEach},
 			{"5.3", "A full queue pushes back: Submit blocks, or is refused.",
-				code{"(p *Pool[T]) put", "case p.tasks <- task", 4}, backpressure},
+				code{"(p *Pool[T]) TrySubmit", "if busy", 3}, backpressure},
 			{"5.4", "The first failure stops the rest, or all are collected; no worker leaks.",
-				code{"(p *Pool[T]) failed", "if !p.keepGoing", 4}, failures},
+				code{"(f *failures) add", "f.errs = append", 4}, stopOrCollect},
 			{"5.5", "CPU-bound work stops gaining at GOMAXPROCS, blocking work does not.",
 				code{"TimePerTask", "began :=", 3}, howMany},
+		},
+		further: []section{
+			{"5.6", "A task must not wait for a slot of the pool that runs it.",
+				code{"CrawlInside", "if p.Submit(ctx, link)", 3}, poolInPool},
+			{"5.7", "The same limit in four lines is a semaphore; it is not a rate limit.",
+				code{"Limited", "slots <- struct{}{}", 4}, limits},
 		},
 	}
 	l.parse()
@@ -62,18 +66,10 @@ const thumbnail = 64
 
 // fixedNumber scales the same images with a pool, and with a goroutine each.
 func fixedNumber(ctx context.Context) string {
-	var photos []*image.Gray
-	for _, side := range []int{1000, 600, 1400, 800} {
-		photos = append(photos, Photo(side))
-	}
-	var images []*image.Gray
-	for i := range *imageCount {
-		images = append(images, photos[i%len(photos)])
-	}
-
+	images := photos(*imageCount)
 	var pool, each Lanes
 	began := time.Now()
-	first := meeting(min(*poolSize, *imageCount)) // otherwise one worker might do two images before another one starts
+	first := meeting(min(*poolSize, *imageCount)) // otherwise one worker may do two images before another one starts
 	// With a slot for each image, no worker waits for the goroutine that submits, which needs a CPU, too.
 	p := NewPool(ctx, Config{Workers: *poolSize, Queue: *imageCount}, func(ctx context.Context, photo *image.Gray) error {
 		defer trace.StartRegion(ctx, "pool").End()
@@ -92,18 +88,17 @@ func fixedNumber(ctx context.Context) string {
 	PerTask(ctx, images, func(ctx context.Context, photo *image.Gray) {
 		defer trace.StartRegion(ctx, "goroutine each (wrong)").End()
 		defer each.Enter()()
-		all() // certain here; without it, certain only for tasks that block
+		all() // makes it certain; without it, only tasks that block are sure to overlap
 		Scale(photo, thumbnail)
 	})
 
-	fmt.Printf("     %s to scale, %s\n\n", plural(*imageCount, "image"), plural(*poolSize, "worker"))
+	fmt.Printf("     %s to scale, %s\n", plural(*imageCount, "image"), plural(*poolSize, "worker"))
 	drawLanes(pool.Spans(), began, took)
 	const row = "     %-32s %-26s %5s\n"
 	fmt.Printf(row, "images in progress, at most", "pool", measured(count(pool.Peak())))
 	fmt.Printf(row, "", wrong("a goroutine each (wrong)"), measured(count(each.Peak())))
 	takeaway("A line is a worker: █ and ▒ alternate with its images, · is without one.",
-		"A worker that is done takes the next image from the queue. A long block",
-		"is a large image, or an image whose worker waits for a CPU.")
+		"A worker that has finished an image takes the next one from the queue.")
 	if pool.Peak() != *poolSize || *poolSize == *imageCount {
 		return "" // there are no more images than workers
 	}
@@ -133,9 +128,9 @@ func onceEach(ctx context.Context) string {
 	})
 	check(err)
 	fmt.Printf(row, "Map's results", measured(fmt.Sprint(inOrder)))
-	takeaway("Two ways to do a slice of tasks (slice.go). Here the last task ends first",
-		"and the first task last. AsDone yields each result when it is there. Map",
-		"keeps the order, so it returns nothing before all tasks are done.")
+	takeaway("Two ways to run a slice of tasks (slice.go); here the last task ends",
+		"first. AsDone yields each result when it is there. Map keeps the order,",
+		"so it returns nothing before all tasks are done.")
 	switch {
 	case slices.Equal(inOrder, tasks):
 		return "a"
@@ -148,25 +143,16 @@ func onceEach(ctx context.Context) string {
 // backpressure fills a queue.
 func backpressure(ctx context.Context) string {
 	const slots, arriving = 8, 20
-	var busy sync.WaitGroup
-	busy.Add(*poolSize)
 	free := make(chan struct{})
-	p := NewPool(ctx, Config{Workers: *poolSize, Queue: slots}, func(_ context.Context, task int) error {
-		if task < *poolSize {
-			busy.Done()
-		}
-		<-free
-		return nil
-	})
+	p := NewPool(ctx, Config{Workers: *poolSize, Queue: slots}, func(context.Context, int) error { <-free; return nil })
 	for task := range *poolSize {
-		check(p.Submit(ctx, task))
+		check(p.TrySubmit(task)) // an idle worker for each
 	}
-	busy.Wait()
-	fmt.Printf("     %s, all busy; a queue with %d slots; %d tasks arrive\n\n", plural(*poolSize, "worker"), slots, arriving)
+	fmt.Printf("     %s, all busy; a queue with %d slots; %d tasks arrive\n", plural(*poolSize, "worker"), slots, arriving)
 	accepted, refused := 0, 0
 	began := time.Now()
-	for range arriving {
-		switch err := p.TrySubmit(*poolSize); err {
+	for task := range arriving {
+		switch err := p.TrySubmit(task); err {
 		case nil:
 			accepted++
 		case ErrFull:
@@ -180,84 +166,40 @@ func backpressure(ctx context.Context) string {
 	fmt.Printf(row, "TrySubmit", measured(fmt.Sprintf("%d accepted, %d refused, all in %s", accepted, refused, short(took))))
 	time.AfterFunc(20*time.Millisecond, func() { free <- struct{}{} }) // one task ends then
 	began = time.Now()
-	check(p.Submit(ctx, *poolSize))
+	check(p.Submit(ctx, arriving))
 	fmt.Printf("     %-22s %v, until a slot was free\n", "Submit", measured("blocked for "+short(time.Since(began))))
 	close(free)
 	check(p.Close())
-
-	fmt.Printf(row, wrong("unbounded (wrong)"), "all accepted; what waits fills the memory:")
-	type message [4 << 10]byte
-	var queue Unbounded[*message]
-	before := memory()
-	for _, n := range []int{100, 1000, 10_000} {
-		for queue.Len() < n {
-			queue.Submit(new(message))
-		}
-		fmt.Printf("     %29s messages of 4 KB  %12s\n", count(n), measured(size(memory()-before)))
-	}
-	runtime.KeepAlive(&queue)
-	takeaway("This is backpressure. A web handler that is refused answers 503 (load",
-		"shedding). A loop that reads a file or a queue blocks in Submit, so it",
-		"reads no faster than the workers work.")
+	fmt.Printf(row, wrong("unbounded (wrong)"), "all accepted; the backlog fills the memory:")
+	drawBacklog(100, 1000, 10_000)
+	takeaway("This is backpressure. A web handler whose task is refused answers 503",
+		"(load shedding). A loop that reads a file blocks in Submit: it reads no",
+		"faster than the workers work.")
 	if refused > 0 {
 		return "d"
 	}
 	return "a"
 }
 
-// failures has tasks fail and panic, and the caller cancel.
-func failures(ctx context.Context) string {
-	const tasks = 8
-	fmt.Printf("     1 worker, %d tasks; task 3 fails, task 6 panics\n\n", tasks)
-	const row = "     %-28s %11s    %s\n"
-	fmt.Printf(row, "", "tasks begun", "Close returns")
-	try := func(what string, keepGoing bool, cancelAt int) (begun int) {
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		p := NewPool(ctx, Config{Workers: 1, Queue: tasks, KeepGoing: keepGoing}, func(_ context.Context, task int) error {
-			begun++ // by the only worker, and read after it has ended
-			switch task {
-			case cancelAt:
-				cancel(errors.New("the client disconnected"))
-			case 3:
-				return errors.New("task 3: mailbox full")
-			case 6:
-				panic("no such user")
-			}
-			return nil
-		})
-		for task := 1; task <= tasks; task++ {
-			if p.Submit(ctx, task) != nil {
-				break // stopped: Close returns the reason
-			}
-		}
-		lines := strings.Split(p.Close().Error(), "\n")
-		fmt.Printf(row, what, measured(fmt.Sprint(begun)), measured(lines[0]))
-		for _, line := range lines[1:] {
-			fmt.Printf(row, "", "", measured(line))
-		}
-		return begun
-	}
-	begun := try("stop at the first", false, 0)
-	try("collect all (KeepGoing)", true, 0)
-	try("the caller cancels in task 2", false, 2)
+// stopOrCollect has tasks fail and panic, and the caller cancel.
+func stopOrCollect(ctx context.Context) string {
+	fmt.Printf("     1 worker, 8 tasks; task 3 fails, task 6 panics, task 7 calls Goexit\n")
+	fmt.Printf("     %-28s %11s    %s\n", "", "tasks begun", "Close returns")
+	begun := drawFailing(ctx, "stop at the first", false, 0)
+	drawFailing(ctx, "collect all (KeepGoing)", true, 0)
+	drawFailing(ctx, "the caller cancels in task 2", false, 2)
+	drawFailing(ctx, "the caller cancels in task 8", false, 8)
 	const left = "       %-30s %3d\n"
-	fmt.Printf("\n     workers left when all tasks are done\n")
+	fmt.Printf("     workers left when all tasks are done\n")
 	fmt.Printf(left, "pool", Inside("(*Pool[...]).work"))
 	before := Inside("forgottenWorker[...]") // if this section has run before
 	all := meeting(*poolSize)
 	DoAndForget(*poolSize, make([]int, *poolSize), func(int) { all() })
 	fmt.Printf(left, wrong("never closed (wrong)"), Inside("forgottenWorker[...]")-before)
-	takeaway("Stop at the first error if the other results are useless without that",
-		"one. Collect all errors if each task counts for itself. Close lets the",
-		"workers end; a pool that is never closed leaks them.")
-	switch begun {
-	case tasks:
-		return "a"
-	case 3:
-		return "b"
-	}
-	return "c"
+	takeaway("Stop at the first error if the results are only useful together. Collect",
+		"all errors if each task counts for itself. Close ends the workers; a pool",
+		"that is never closed leaks them.")
+	return map[int]string{8: "a", 3: "b"}[begun]
 }
 
 // howMany measures the throughput of more and more workers, for both kinds of work.
@@ -277,9 +219,8 @@ func howMany(ctx context.Context) string {
 	alone, each, err := drawCurve(ctx, 1, func(workers int) int { return 5 * workers }, call)
 	check(err)
 	fmt.Printf("     → GOMAXPROCS is %d, of %s. For CPU-bound work, take a worker for each;\n", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU"))
-	fmt.Println("       for blocking work, as many as the other side can bear. Other programs")
-	fmt.Println("       use the CPUs, too: what they take from one row, and not from another,")
-	fmt.Println("       shows here.")
+	fmt.Println("       for blocking work, as many as the server can bear. Other programs")
+	fmt.Println("       use the CPUs, too, and not the same share of each row.")
 	switch {
 	case alone > 16*each:
 		return "a"
@@ -287,6 +228,50 @@ func howMany(ctx context.Context) string {
 		return "c"
 	}
 	return ""
+}
+
+// poolInPool has tasks wait for the pool that runs them.
+func poolInPool(ctx context.Context) (supported string) {
+	fmt.Println("     2 workers, a queue with 2 slots; a site of 31 pages, each with 2 links")
+	drawUntil(ctx, wrong("a task submits its links (wrong)"), func(ctx context.Context) (string, error) {
+		visited, err := crawl(func(visit func(*Page)) error {
+			return CrawlInside(ctx, Config{Workers: 2, Queue: 2}, site(5), visit)
+		})
+		supported = map[bool]string{true: "c"}[errors.Is(err, context.DeadlineExceeded)]
+		return visited, err
+	})
+	drawUntil(ctx, "the caller submits them", func(ctx context.Context) (string, error) {
+		return crawl(func(visit func(*Page)) error { return Crawl(ctx, 2, site(5), visit) })
+	})
+	fmt.Println("     database/sql, SetMaxOpenConns(1)")
+	db := OpenShop(1)
+	defer db.Close()
+	drawQuery(ctx, wrong("query inside a row loop (wrong)"), db, NamesInLoop)
+	drawQuery(ctx, "all rows, then the queries", db, Names)
+	drawQuery(ctx, wrong("query outside the open tx (wrong)"), db, PayOutsideTx)
+	drawQuery(ctx, "query in the transaction", db, Pay)
+	takeaway("A worker waits for a worker, a connection for a connection: when all of",
+		"them wait, none is left to free a slot. Here a deadline of 100 ms ends",
+		"the deadlock. Without one it lasts forever, and occurs only under load.")
+	return supported
+}
+
+// limits compares a semaphore in two places, and then with a rate limit.
+func limits(context.Context) string {
+	const tasks = 1000
+	before := goroutinesOf(tasks, Limited, "Limited.func1")
+	inside := goroutinesOf(tasks, LimitedInside, "LimitedInside.func1")
+	const row = "     %-34s %17s %17s\n"
+	fmt.Printf("     %s tasks, a semaphore with 4 slots; goroutines at the same time\n", count(tasks))
+	fmt.Printf("       %-36s %5s\n", "acquired before go", measured(count(before)))
+	fmt.Printf("       %-36s %5s\n", wrong("acquired in the goroutine (wrong)"), measured(count(inside)))
+	fmt.Printf(row, "20 tasks; in progress, per second", "of 5 ms", "of 95 ms")
+	drawLimit(row, "4 slots: a concurrency limit", atMostFour)
+	drawLimit(row, "100 per second: a rate limit", perSecond)
+	takeaway("A concurrency limit protects what a task holds: memory, a connection. A",
+		"rate limit keeps a quota, such as 100 calls per second of an API. In",
+		"progress = rate × duration (Little's law): to fix one frees the other.")
+	return map[bool]string{true: "b", false: "a"}[inside > before]
 }
 
 // check ends the program if the machine does not let it do its work.

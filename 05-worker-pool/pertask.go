@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// PerTask is the wrong way for more than a handful of tasks: a goroutine for
-// each, all at once. The goroutines are cheap. What they use is not: memory,
-// connections, files, the patience of the server they all call.
+// PerTask is the wrong way for more than a few tasks: a goroutine for each, all at
+// the same time. The goroutines are cheap. What they use is not: memory,
+// connections, files, the server that all of them call.
 func PerTask[T any](ctx context.Context, tasks []T, do func(context.Context, T)) {
 	var group sync.WaitGroup
 	for _, task := range tasks {

@@ -1,181 +1,200 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
+	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 var (
-	// ErrFull is returned by TrySubmit when every place in the queue is taken.
-	ErrFull = errors.New("pool: queue is full")
-	// ErrClosed is returned for a task that comes after Close.
-	ErrClosed = errors.New("pool: closed")
+	ErrFull    = errors.New("pool: queue is full") // only TrySubmit returns it
+	ErrClosed  = errors.New("pool: closed")        // a task was submitted after Close
+	ErrStopped = errors.New("pool: stopped")       // a task was submitted after an error or a cancellation
 
-	errAllDone = errors.New("pool: all done") // why a pool stopped that nothing else stopped
+	errEnded = errors.New("the pool that this context belongs to has ended") // no code compares with it
 )
 
-// A Pool does tasks on a fixed number of goroutines, its workers. As many tasks
-// as its queue has room for wait their turn, first come, first served.
+// A Pool runs tasks on a fixed number of goroutines, its workers. Tasks that no
+// worker has begun are in its queue: first in, first out.
 //
-// All methods may be called by any number of goroutines at the same time. But a
-// task must not call those of its own pool: if every worker waited for room in
-// the queue, nobody would be left to make any.
+// Any number of goroutines may call its methods at the same time. A task must
+// not call Submit or Close of its own pool: it would wait for a worker, and may
+// be running on the only one (section 5.6).
 type Pool[T any] struct {
-	do        func(context.Context, T) error
-	keepGoing bool
-	tasks     chan T
-	workers   sync.WaitGroup
+	do       func(context.Context, T) error
+	tasks    chan T
+	workers  sync.WaitGroup
+	idle     atomic.Int64 // workers that are not in a task
+	failures failures
 
-	ctx  context.Context // given to the tasks
-	stop context.CancelCauseFunc
+	parent context.Context // of the caller
+	ctx    context.Context // derived from parent, for the tasks
+	stop   context.CancelCauseFunc
+	closed atomic.Bool
+	users  atomic.Int64 // calls that may send to tasks, plus 1 until Close; at 0 tasks is closed
 
-	closing sync.RWMutex // held for reading during a send to tasks: a send on a closed channel panics
-	closed  bool         // guarded by closing
-
-	mu   sync.Mutex
-	errs []error // guarded by mu; only with keepGoing
+	end sync.Once // sets err when the workers have ended
+	err error     // what Close returns
 }
 
-// Config says how a pool works.
+// Config configures a pool. The zero Config is one worker without a queue.
 type Config struct {
-	Workers int // how many tasks are done at once; fewer than 1 count as 1
-	Queue   int // how many more may wait; fewer than 0 count as 0
+	Workers int // how many tasks run at the same time; fewer than 1 count as 1
+	Queue   int // how many more may wait for a worker; fewer than 0 count as 0
 
-	// KeepGoing: an error does not stop the pool; Close returns all of them,
-	// joined. Without it the first error cancels the context of the tasks under
-	// way, drops those that wait, and is what Submit and Close return.
+	// KeepGoing: an error does not stop the pool, and Close returns all errors.
+	// Without it, the first error stops the pool: the context of the tasks that
+	// are running is canceled, and the tasks in the queue are dropped.
 	KeepGoing bool
 }
 
 // NewPool starts the workers of a pool that calls do for every task. The context
-// given to do ends when ctx does or the pool stops; a panic in do is an error, a
-// *PanicError.
+// given to do is canceled when ctx is, when an error stops the pool, and at the
+// latest when Close returns. If ctx is done, the pool has stopped, too. A panic in
+// do is an error (a *PanicError), and so is runtime.Goexit (ErrGoexit): the worker
+// goes on with the next task.
 //
-// Whoever makes a pool must call Close, or its workers wait for tasks for ever.
+// The caller must call Close. Otherwise the workers wait for tasks forever.
 func NewPool[T any](ctx context.Context, c Config, do func(context.Context, T) error) *Pool[T] {
-	p := &Pool[T]{do: do, keepGoing: c.KeepGoing, tasks: make(chan T, max(c.Queue, 0))}
+	p := &Pool[T]{do: do, parent: ctx, tasks: make(chan T, max(c.Queue, 0))}
 	p.ctx, p.stop = context.WithCancelCause(ctx)
+	p.failures.keepAll = c.KeepGoing
+	p.users.Store(1)
+	p.idle.Store(int64(max(c.Workers, 1)))
 	for range max(c.Workers, 1) {
 		p.workers.Go(p.work)
 	}
 	return p
 }
 
-// work is the life of a worker: it ends when the queue is closed and empty.
+// work is what a worker does, until tasks is closed and empty.
 func (p *Pool[T]) work() {
-	for task := range p.tasks {
-		if p.ctx.Err() != nil {
-			continue // stopped: empty the queue, so that nobody waits for room in it
-		}
-		if err := p.attempt(task); err != nil {
-			p.failed(err)
-		}
-	}
-}
-
-// attempt does one task and turns a panic into an error.
-func (p *Pool[T]) attempt(task T) (err error) {
+	task, err := *new(T), error(nil)
 	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{v, debug.Stack()}
+		if err != nil { // a panic or Goexit has ended this goroutine: another one takes its place
+			p.ended(task, err)
+			p.workers.Go(p.work)
 		}
 	}()
-	return p.do(p.ctx, task)
-}
-
-func (p *Pool[T]) failed(err error) {
-	if !p.keepGoing {
-		p.stop(err) // of several errors the first one counts
-		return
+	defer recovered(&err)
+	for task = range p.tasks {
+		if p.ctx.Err() != nil {
+			p.failures.cutShort() // drop the task
+			continue
+		}
+		p.idle.Add(-1)
+		err = ErrGoexit // unless do returns or panics
+		err = p.do(p.ctx, task)
+		p.ended(task, err)
+		err = nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.errs = append(p.errs, err)
 }
 
-// Submit puts a task into the queue. If that is full it waits for room: so
-// whoever submits goes no faster than the workers do (backpressure). It returns
-// nil if the task is in the queue; ErrClosed after Close; the cause if ctx ends
-// first or the pool has stopped.
+func (p *Pool[T]) ended(task T, err error) {
+	if err != nil {
+		p.failures.add(p.ctx, p.stop, task, err)
+	}
+	p.idle.Add(1)
+}
+
+// Submit puts a task into the queue, and blocks while the queue is full: the
+// caller is no faster than the workers (backpressure). If it returns nil, the task
+// is in the queue, and it runs unless the pool stops before. Otherwise the task
+// does not run, and the error is ErrClosed after Close, ErrStopped if the pool has
+// stopped (Close returns the reason), or context.Cause(ctx) if ctx is done. A
+// Submit that blocks when Close is called goes on as before.
 func (p *Pool[T]) Submit(ctx context.Context, task T) error {
-	if !p.closing.TryRLock() { // it fails only when Close has the lock, or waits for it
+	if !p.enter() {
 		return ErrClosed
 	}
-	defer p.closing.RUnlock()
-	// First without waiting: a select whose cases are all ready takes any of them,
-	// and so might send to a pool that has stopped.
-	if err := p.put(task); err != ErrFull {
+	defer p.leave()
+	// Before the select: of several cases that are ready, select takes any.
+	if err := p.refusal(ctx); err != nil {
 		return err
+	}
+	select { // with one case it is quick, with three it locks three channels
+	case p.tasks <- task:
+		return nil
+	default:
 	}
 	select {
 	case p.tasks <- task:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	case <-p.ctx.Done():
-		return context.Cause(p.ctx)
 	}
+	return p.refusal(ctx)
 }
 
-// TrySubmit puts a task into the queue if there is room, and never waits. It
-// returns ErrFull if there is none, and else what Submit does.
+// TrySubmit puts a task into the queue if the queue has a free slot or a worker is
+// idle, and otherwise returns ErrFull. It does not block. After Close it returns
+// ErrClosed, and ErrStopped if the pool has stopped.
 func (p *Pool[T]) TrySubmit(task T) error {
-	if !p.closing.TryRLock() {
+	if !p.enter() {
 		return ErrClosed
 	}
-	defer p.closing.RUnlock()
-	return p.put(task)
+	defer p.leave()
+	for {
+		if err := p.refusal(p.parent); err != nil {
+			return err
+		}
+		busy := p.idle.Load() == 0 // first: after the send fails, a worker may free a slot and be busy
+		select {
+		case p.tasks <- task:
+			return nil
+		default:
+			if busy {
+				return ErrFull
+			}
+			runtime.Gosched() // an idle worker has not reached its receive yet
+		}
+	}
 }
 
-// put is TrySubmit with closing held for reading.
-func (p *Pool[T]) put(task T) error {
-	if p.closed {
-		return ErrClosed
-	}
-	if p.ctx.Err() != nil {
-		return context.Cause(p.ctx)
-	}
-	select {
-	case p.tasks <- task:
+// refusal returns why a pool takes no task from a caller with ctx, or nil.
+func (p *Pool[T]) refusal(ctx context.Context) error {
+	if ctx.Err() == nil && p.ctx.Err() == nil {
 		return nil
-	default:
-		return ErrFull
+	}
+	if p.ctx.Err() == nil && p.parent.Err() == nil { // p.ctx is canceled a moment after parent
+		return context.Cause(ctx)
+	}
+	p.failures.cutShort()
+	return ErrStopped
+}
+
+// enter reports whether the caller may send to tasks. If so, it must call leave.
+func (p *Pool[T]) enter() bool {
+	for n := p.users.Load(); n > 0 && !p.closed.Load(); n = p.users.Load() {
+		if p.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Pool[T]) leave() {
+	if p.users.Add(-1) == 0 {
+		close(p.tasks) // no goroutine can send to it anymore
 	}
 }
 
-// Close takes no more tasks, waits until all in the queue are done, and ends the
-// workers. It returns nil if all went well, else the error that stopped the pool
-// (the cause, if it was that ctx had ended), or with KeepGoing all errors. It may
-// be called again, with the same result.
+// Close accepts no more tasks, waits until those in the queue are done, and ends
+// the workers. It returns nil if every task was done without an error. Otherwise it
+// returns the first error, or all of them with KeepGoing, each a *TaskError. If ctx
+// has kept a task from being accepted, begun or completed, its cause is joined to
+// them: errors.Is finds each. Close may be called again, with the same result.
 func (p *Pool[T]) Close() error {
-	p.closing.Lock() // waits for the Submits that have begun
-	if !p.closed {
-		p.closed = true
-		close(p.tasks)
+	if p.closed.CompareAndSwap(false, true) {
+		p.leave()
 	}
-	p.closing.Unlock()
 	p.workers.Wait()
-
-	p.stop(errAllDone) // of no effect if something stopped it before
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch cause := context.Cause(p.ctx); {
-	case cause == errAllDone:
-		return errors.Join(p.errs...) // nil if there are none
-	case len(p.errs) == 0:
-		return cause
-	default:
-		return errors.Join(append(p.errs, cause)...)
-	}
+	p.end.Do(func() {
+		p.stop(cmp.Or(context.Cause(p.parent), errEnded)) // no effect if it has stopped before
+		p.err = p.failures.join(p.ctx)
+	})
+	return p.err
 }
-
-// A PanicError is the panic of a task.
-type PanicError struct {
-	Value any    // what panic was called with
-	Stack []byte // where, as the runtime prints it: for the log
-}
-
-func (e *PanicError) Error() string { return fmt.Sprint("panic: ", e.Value) }

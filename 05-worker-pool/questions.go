@@ -29,4 +29,14 @@ var quizzes = map[string]quiz{
 		"as many times as there are CPUs",
 		"nothing more: the server is as slow as before",
 	}, ""},
+	"5.6": {"All workers submit to their own pool, and its queue is full. What happens?", []string{
+		"the pool starts one more worker",
+		"Submit returns ErrFull",
+		"every worker blocks, forever",
+	}, ""},
+	"5.7": {"1,000 tasks, 4 slots, acquired inside the goroutine. How many goroutines?", []string{
+		"4",
+		"1,000",
+		"as many as there are CPUs",
+	}, ""},
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"slices"
 	"sync"
@@ -13,7 +12,7 @@ import (
 )
 
 // TestEveryTaskRunsOnce has many goroutines submit to one pool at the same time,
-// in both ways (claim 5.2).
+// with both methods (claim 5.2).
 func TestEveryTaskRunsOnce(t *testing.T) {
 	const submitters, each = 8, 500
 	var runs [submitters * each]atomic.Int32
@@ -42,16 +41,15 @@ func TestEveryTaskRunsOnce(t *testing.T) {
 	}
 	for task := range runs {
 		if n := runs[task].Load(); n != 1 {
-			t.Errorf("task %d ran %d times", task, n)
+			t.Errorf("task %d ran %d times, want once", task, n)
 		}
 	}
 }
 
-// TestSubmittedBeforeCloseRunsAndAfterIsRefused closes a pool while others
-// submit: what was taken is done, the rest is told so, and nothing else happens
-// (claim 5.2).
-func TestSubmittedBeforeCloseRunsAndAfterIsRefused(t *testing.T) {
-	var ran, taken atomic.Int64
+// TestAcceptedBeforeCloseRunsAndLaterIsRefused closes a pool while other
+// goroutines submit: a task runs if Submit returned nil, and only then (claim 5.2).
+func TestAcceptedBeforeCloseRunsAndLaterIsRefused(t *testing.T) {
+	var ran, accepted atomic.Int64
 	p := NewPool(t.Context(), Config{Workers: 2, Queue: 4}, func(context.Context, int) error {
 		ran.Add(1)
 		return nil
@@ -62,11 +60,11 @@ func TestSubmittedBeforeCloseRunsAndAfterIsRefused(t *testing.T) {
 			for {
 				err := p.Submit(t.Context(), 0)
 				if err == nil {
-					taken.Add(1)
+					accepted.Add(1)
 					continue
 				}
 				if err != ErrClosed {
-					t.Errorf("a task that came after Close got the error %v", err)
+					t.Errorf("after Close, Submit returned %v, want %v", err, ErrClosed)
 				}
 				return
 			}
@@ -79,12 +77,28 @@ func TestSubmittedBeforeCloseRunsAndAfterIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 	group.Wait()
-	if ran.Load() != taken.Load() {
-		t.Errorf("%d tasks were taken, and %d have run", taken.Load(), ran.Load())
+	if ran.Load() != accepted.Load() {
+		t.Errorf("%d tasks were accepted, but %d ran", accepted.Load(), ran.Load())
 	}
 	if err := p.TrySubmit(0); err != ErrClosed {
-		t.Errorf("TrySubmit on a closed pool returned %v", err)
+		t.Errorf("after Close, TrySubmit returned %v, want %v", err, ErrClosed)
 	}
+}
+
+// TestQueueIsFirstInFirstOut has one worker and a queue of five tasks (claim 5.2).
+func TestQueueIsFirstInFirstOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var order []int
+		p := NewPool(t.Context(), Config{Workers: 1, Queue: 5}, func(_ context.Context, task int) error {
+			order = append(order, task)
+			time.Sleep(time.Second)
+			return nil
+		})
+		submitAll(t, p, 6)
+		if err := p.Close(); err != nil || !slices.Equal(order, []int{0, 1, 2, 3, 4, 5}) {
+			t.Errorf("the tasks ran in the order %v, want that of Submit; Close returned %v", order, err)
+		}
+	})
 }
 
 // The first task takes longest: 5 s, 4 s, 3 s, 2 s, 1 s.
@@ -100,7 +114,7 @@ func TestMapReturnsResultsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results, err := Map(t.Context(), 5, slowestFirst, sleepFor)
 		if err != nil || !slices.Equal(results, slowestFirst) {
-			t.Errorf("for the tasks %v the results came as %v, %v: not in their order", slowestFirst, results, err)
+			t.Errorf("for the tasks %v the results are %v, %v: not in the order of the tasks", slowestFirst, results, err)
 		}
 	})
 }
@@ -113,7 +127,7 @@ func TestAsDoneYieldsEachResultWhenItIsThere(t *testing.T) {
 		for r := range AsDone(t.Context(), 5, slowestFirst, sleepFor) {
 			seconds++
 			if at := time.Since(began); at != time.Duration(seconds)*time.Second || r.Value != seconds || slowestFirst[r.Task] != r.Value || r.Err != nil {
-				t.Errorf("result %+v came at %v: not as soon as it was there", r, at)
+				t.Errorf("result %+v was yielded after %v, want result %d, after %d s", r, at, seconds, seconds)
 			}
 		}
 		if seconds != 5 {
@@ -122,22 +136,15 @@ func TestAsDoneYieldsEachResultWhenItIsThere(t *testing.T) {
 	})
 }
 
-// TestNothingToDo has no tasks, no workers and no queue.
-func TestNothingToDo(t *testing.T) {
+// TestNoTasksHaveNoResults has nothing to do.
+func TestNoTasksHaveNoResults(t *testing.T) {
 	if results, err := Map(t.Context(), 4, nil, sleepFor); len(results) != 0 || err != nil {
 		t.Errorf("Map of no tasks returned %v, %v", results, err)
 	}
 	for r := range AsDone(t.Context(), 4, nil, sleepFor) {
 		t.Errorf("AsDone of no tasks yielded %v", r)
 	}
-	if results, err := Map(t.Context(), 0, []int{0, 0}, sleepFor); len(results) != 2 || err != nil {
-		t.Errorf("Map with 0 workers, which count as 1, returned %v, %v", results, err)
-	}
-	p := NewPool(t.Context(), Config{}, func(context.Context, int) error { return errors.New("done") })
-	if err := p.Submit(t.Context(), 0); err != nil {
-		t.Error(err)
-	}
-	if first, second := p.Close(), p.Close(); first == nil || first != second {
-		t.Errorf("Close returned %v, and the second time %v", first, second)
+	if err := NewPool(t.Context(), Config{}, func(context.Context, int) error { return nil }).Close(); err != nil {
+		t.Errorf("Close of a pool without tasks returned %v", err)
 	}
 }

@@ -10,14 +10,14 @@ import (
 )
 
 // A SlowServer answers every call after a while, as a payment service or a
-// database elsewhere does. Calling it is waiting, and next to no computing.
+// database elsewhere does. A call blocks, and hardly uses a CPU.
 type SlowServer struct {
 	server http.Server
 	client http.Client
 	url    string
 }
 
-// StartSlowServer starts one on a free port of this computer. It answers after d.
+// StartSlowServer starts a server on a free port of this computer. It answers after d.
 func StartSlowServer(d time.Duration) (*SlowServer, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -26,7 +26,7 @@ func StartSlowServer(d time.Duration) (*SlowServer, error) {
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-time.After(d):
-			fmt.Fprintln(w, "at last")
+			fmt.Fprintln(w, "done")
 		case <-r.Context().Done():
 		}
 	}
@@ -39,13 +39,13 @@ func StartSlowServer(d time.Duration) (*SlowServer, error) {
 		IdleTimeout:       time.Minute,
 	}
 	// By default a client keeps only 2 idle connections to a server. With more
-	// workers than that, nearly every call would have to connect anew.
+	// workers than that, nearly every call would have to make a new connection.
 	s.client.Transport = &http.Transport{MaxIdleConnsPerHost: 100}
 	go s.server.Serve(listener) // until Close
 	return s, nil
 }
 
-// Call asks the server and waits for its answer.
+// Call sends a request and reads the response.
 func (s *SlowServer) Call(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {
@@ -57,13 +57,13 @@ func (s *SlowServer) Call(ctx context.Context) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the server says %s", response.Status)
+		return fmt.Errorf("the server answered %s", response.Status)
 	}
-	_, err = io.Copy(io.Discard, response.Body) // to its end, or the connection can't be used again
+	_, err = io.Copy(io.Discard, response.Body) // all of it, otherwise the connection is not reused
 	return err
 }
 
-// Close ends the server and its client's connections.
+// Close ends the server and the connections of its client.
 func (s *SlowServer) Close() {
 	s.client.CloseIdleConnections()
 	s.server.Close()

@@ -2,9 +2,10 @@ package main
 
 import "sync"
 
-// Unbounded is a wrong queue: Submit never waits and never refuses. When tasks
-// come faster than they are done it grows, until the memory is full. Everything
-// in it is then lost, and long before that so old that nobody waits for it.
+// Unbounded is a wrong queue: Submit never blocks and never refuses. If tasks
+// arrive faster than they are done, the queue grows until the memory is full. Then
+// every task in it is lost; long before, its tasks are so old that their callers
+// have left.
 type Unbounded[T any] struct {
 	mu    sync.Mutex
 	tasks []T // guarded by mu
@@ -28,7 +29,7 @@ func (q *Unbounded[T]) Next() (task T, ok bool) {
 	return task, true
 }
 
-// Len returns how many tasks wait.
+// Len returns how many tasks are in the queue.
 func (q *Unbounded[T]) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()

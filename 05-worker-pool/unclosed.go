@@ -2,9 +2,9 @@ package main
 
 import "sync"
 
-// DoAndForget is a wrong pool: it waits for the tasks, and forgets to close its
-// channel. All the work is done and all looks well, but every worker waits for
-// one more task for ever. In a server that is a leak for each request.
+// DoAndForget is a wrong pool: it waits for the tasks, but does not close its
+// channel. All the work is done, but every worker blocks forever, until one more
+// task comes. In a server that is a goroutine leak for each request.
 func DoAndForget[T any](workers int, tasks []T, do func(T)) {
 	c := make(chan T)
 	var done sync.WaitGroup

@@ -43,7 +43,7 @@ func TestReadmesHaveOneShape(t *testing.T) {
 
 // longest is the limit for the lines of a README. Chapters that have not been
 // rewritten may be longer.
-var longest = map[string]int{"01": 250, "02": 250, "03": 250, "04": 330, "05": 335, "06": 320, "07": 440}
+var longest = map[string]int{"01": 250, "02": 250, "03": 250, "04": 250, "05": 250, "06": 250, "07": 440}
 
 // TestCopiesAreEqual compares the files that every chapter has a copy of.
 func TestCopiesAreEqual(t *testing.T) {

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// A Bucket is a rate limit: a token bucket. It holds up to Burst tokens and gets a
+// new one every Interval. Take removes a token, or waits for one. How long a task
+// then takes does not matter: the Bucket limits how many begin per second, not how
+// many run at the same time.
+type Bucket struct {
+	Interval time.Duration
+	Burst    int
+
+	mu   sync.Mutex
+	next time.Time // when the next free token is due; guarded by mu
+}
+
+// Take waits for a token. It returns context.Cause(ctx) if ctx is done before, and
+// the token is then lost. The tokens are given out in the order of the calls.
+func (b *Bucket) Take(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	b.mu.Lock()
+	full := time.Now().Add(-time.Duration(b.Burst-1) * b.Interval) // a full bucket has been filling since then
+	if b.next.Before(full) {
+		b.next = full
+	}
+	wait := time.Until(b.next)
+	b.next = b.next.Add(b.Interval)
+	b.mu.Unlock()
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

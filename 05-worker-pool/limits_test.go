@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSlotAcquiredBeforeGoLimitsTheGoroutines has 100 tasks block, and counts the
+// goroutines (claim 5.7).
+func TestSlotAcquiredBeforeGoLimitsTheGoroutines(t *testing.T) {
+	if tasks, goroutines := limitTo(t, 4, "Limited.func1", Limited); tasks != 4 || goroutines != 4 {
+		t.Errorf("with 4 slots, %d tasks run in %d goroutines, want 4 and 4", tasks, goroutines)
+	}
+}
+
+// TestSlotAcquiredInsideTheGoroutinePilesThemUp counts the same (negative control of 5.7).
+func TestSlotAcquiredInsideTheGoroutinePilesThemUp(t *testing.T) {
+	if tasks, goroutines := limitTo(t, 4, "LimitedInside.func1", LimitedInside); tasks != 4 || goroutines != 100 {
+		t.Errorf("with 4 slots, %d tasks run in %d goroutines, want 4, and a goroutine for each of the 100 tasks", tasks, goroutines)
+	}
+}
+
+// limitTo runs 100 tasks and returns how many run, and the goroutines in function,
+// when all of them are blocked.
+func limitTo(t *testing.T, limit int, function string, limited func(int, []func())) (running, goroutines int) {
+	synctest.Test(t, func(t *testing.T) {
+		var lanes Lanes
+		free := make(chan struct{})
+		tasks := make([]func(), 100)
+		for i := range tasks {
+			tasks[i] = func() { defer lanes.Enter()(); <-free }
+		}
+		done := false
+		go func() { limited(limit, tasks); done = true }()
+		synctest.Wait()
+		running, goroutines = lanes.Peak(), Inside(function)
+		close(free)
+		synctest.Wait()
+		if !done || lanes.Peak() != limit {
+			t.Errorf("done: %v; up to %d tasks ran at the same time, want %d", done, lanes.Peak(), limit)
+		}
+	})
+	return running, goroutines
+}
+
+// TestConcurrencyLimitIsNotARateLimit measures both, with short tasks and with long
+// ones, in fake time (claim 5.7): one fixes the number that is in progress, the
+// other one the number that begins per second.
+func TestConcurrencyLimitIsNotARateLimit(t *testing.T) {
+	for _, want := range []struct {
+		name  string
+		limit func(tasks []func())
+		each  time.Duration
+		peak  int
+		took  time.Duration
+	}{
+		{"4 slots", atMostFour, 5 * time.Millisecond, 4, 50 * time.Millisecond},
+		{"4 slots", atMostFour, 95 * time.Millisecond, 4, 950 * time.Millisecond},
+		{"100 per second", perSecond, 5 * time.Millisecond, 1, 395 * time.Millisecond},
+		{"100 per second", perSecond, 95 * time.Millisecond, 10, 485 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			peak, took := measureLimit(40, want.each, want.limit)
+			if peak != want.peak || took != want.took {
+				t.Errorf("%s, 40 tasks of %v: %d in progress, done after %v; want %d, %v", want.name, want.each, peak, took, want.peak, want.took)
+			}
+		})
+	}
+}
+
+// TestBucketGivesABurstAndThenOneTokenPerInterval takes tokens as fast as it can
+// (claim 5.7), twice: after a pause the bucket is full again, but not fuller.
+func TestBucketGivesABurstAndThenOneTokenPerInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Bucket{Interval: time.Second, Burst: 3}
+		for range 2 {
+			began := time.Now()
+			for take, second := range []int{0, 0, 0, 1, 2, 3} {
+				if err := b.Take(t.Context()); err != nil || time.Since(began) != time.Duration(second)*time.Second {
+					t.Errorf("token %d was there after %v (%v), want %d s", take, time.Since(began), err, second)
+				}
+			}
+			time.Sleep(time.Hour)
+		}
+	})
+}
+
+// TestBucketObservesCancellation waits for a token until its context is done, and
+// asks once more (claim 5.7).
+func TestBucketObservesCancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Bucket{Interval: time.Hour, Burst: 1}
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errLeft)
+		defer cancel()
+		if err := b.Take(ctx); err != nil {
+			t.Error(err)
+		}
+		began := time.Now()
+		if err := b.Take(ctx); !errors.Is(err, errLeft) || time.Since(began) != time.Second {
+			t.Errorf("Take returned %v after %v, want the cause after 1s", err, time.Since(began))
+		}
+		time.Sleep(24 * time.Hour) // a token is there
+		for range 100 {
+			if err := b.Take(ctx); !errors.Is(err, errLeft) {
+				t.Fatalf("Take with a context that is done returned %v, want the cause", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
+
+// ErrGoexit is the error of a task that called runtime.Goexit, as t.FailNow does.
+var ErrGoexit = errors.New("runtime.Goexit called")
+
+// A TaskError says which task failed.
+type TaskError struct {
+	Task any // as submitted to a Pool; Map has its index in the slice
+	Err  error
+}
+
+// Error has the task as fmt prints it: give a large type a String method.
+func (e *TaskError) Error() string { return fmt.Sprintf("task %v: %v", e.Task, e.Err) }
+func (e *TaskError) Unwrap() error { return e.Err }
+
+// A PanicError is the panic of a task.
+type PanicError struct {
+	Value any    // the argument of panic
+	Stack []byte // where it was called: for the log
+}
+
+func (e *PanicError) Error() string { return fmt.Sprint("panic: ", e.Value) }
+
+// Unwrap returns the argument of panic if it is an error.
+func (e *PanicError) Unwrap() error { err, _ := e.Value.(error); return err }
+
+// recovered turns a panic into an error. It must be deferred itself: recover has
+// no effect in a function that a deferred function calls.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{v, debug.Stack()}
+	}
+}
+
+// failures decides which errors a Pool or Map returns.
+type failures struct {
+	keepAll bool
+
+	mu   sync.Mutex // never held while a goroutine blocks
+	errs []error    // guarded by mu
+	cut  bool       // a task was not begun or not completed; guarded by mu
+}
+
+func (f *failures) cutShort() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cut = true
+}
+
+// add records the error of a task that was run with ctx, which stop cancels. An
+// error that only follows from the cancellation of ctx is not a first error.
+func (f *failures) add(ctx context.Context, stop context.CancelCauseFunc, task any, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	follows := false
+	if ctx.Err() != nil {
+		f.cut = true
+		_, panicked := errors.AsType[*PanicError](err)
+		follows = !panicked && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
+	}
+	failed := &TaskError{task, err}
+	if !f.keepAll && (follows || len(f.errs) > 0) {
+		return
+	}
+	f.errs = append(f.errs, failed)
+	if !f.keepAll {
+		stop(failed) // the first error stops the rest
+	}
+}
+
+// join returns the errors, and with them the cause of ctx if that cut the work short.
+func (f *failures) join(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	// If the first error has stopped the rest, it is the cause itself: the same pointer.
+	if cause := context.Cause(ctx); f.cut && (len(f.errs) == 0 || f.errs[0] != cause) {
+		return errors.Join(append(f.errs, cause)...)
+	}
+	return errors.Join(f.errs...)
+}
