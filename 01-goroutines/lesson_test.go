@@ -103,11 +103,11 @@ func TestAskDoesNotBlockWithoutATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
 	defer cancel()
 	child := exec.CommandContext(ctx, self)
 	child.Stdin = input
-	child.Env = append(os.Environ(), roleVariable+"=command line=-ask 1.2 1.5")
+	child.Env = append(os.Environ(), roleVariable+"=command line=-ask -n 1000 1.2 1.5")
 	b, err := child.CombinedOutput()
 	out, status := string(b), child.ProcessState.ExitCode()
 	if ctx.Err() != nil {

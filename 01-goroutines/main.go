@@ -97,7 +97,7 @@ func aliveTogether(context.Context) string {
 	fmt.Printf("     alive at the same time: %s, in %s\n", measured(count(alive)), measured(size(each*alive)))
 	takeaway("All have started and none has ended: they are blocked on one channel.",
 		fmt.Sprintf("A million would take %s: go run ./01-goroutines -n 1000000", size(each*1_000_000)))
-	if alive < 10_000 { // with -n
+	if alive < 1000 { // with -n
 		return ""
 	}
 	return "c"

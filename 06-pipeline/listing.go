@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 const summaryRow = "     %-15s %12s %9s   %-24s %9s\n"
@@ -45,16 +46,17 @@ func listDuplicates(report *Report) {
 func skipped(r *Report) string {
 	n := r.Reasons()
 	_, hardLinks := r.Duplicates()
-	text := fmt.Sprintf("     %-15s %12s, %s special, %s changed, %s unreadable\n", "not read",
+	var text strings.Builder
+	fmt.Fprintf(&text, "     %-15s %12s, %s special, %s changed, %s unreadable\n", "not read",
 		plural(n[ErrLink], "link"), count(n[ErrSpecial]), count(n[ErrChanged]), count(n[ErrUnreadable]))
 	if n[ErrPseudo] > 0 {
-		text += fmt.Sprintf("     %-15s %12s: not entered; with -pseudo they are\n", "", plural(n[ErrPseudo], "pseudo file system"))
+		fmt.Fprintf(&text, "     %-15s %12s: not entered; with -pseudo they are\n", "", plural(n[ErrPseudo], "pseudo file system"))
 	}
 	if n[ErrSize] > 0 {
-		text += fmt.Sprintf("     %-15s %12s with a size that is not the number of its bytes\n", "", plural(n[ErrSize], "file"))
+		fmt.Fprintf(&text, "     %-15s %12s with a size that is not the number of its bytes\n", "", plural(n[ErrSize], "file"))
 	}
 	if hardLinks > 0 {
-		text += fmt.Sprintf("     %-15s %12s: another name of a file, not a duplicate\n", "hard links", plural(hardLinks, "file"))
+		fmt.Fprintf(&text, "     %-15s %12s: another name of a file, not a duplicate\n", "hard links", plural(hardLinks, "file"))
 	}
 	shown := 0
 	for _, f := range r.Skipped {
@@ -62,13 +64,13 @@ func skipped(r *Report) string {
 			continue
 		}
 		if shown++; shown <= 5 {
-			text += fmt.Sprintf("     not read: %q: %v\n", f.Path, reason(f.Err))
+			fmt.Fprintf(&text, "     not read: %q: %v\n", f.Path, reason(f.Err))
 		}
 	}
 	if shown > 5 {
-		text += fmt.Sprintf("     not read: %s\n", plural(shown-5, "more file"))
+		fmt.Fprintf(&text, "     not read: %s\n", plural(shown-5, "more file"))
 	}
-	return text
+	return text.String()
 }
 
 // reason returns what went wrong, without the path.

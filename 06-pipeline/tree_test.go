@@ -113,12 +113,12 @@ func TestPseudoFileSystemsAreNotEntered(t *testing.T) {
 		{"no list", "map[]"},
 		{"", "map[]"},
 	} {
-		list := ""
+		var list strings.Builder
 		for mount := range strings.SplitSeq(strings.ReplaceAll(test.mounts, "DIR/..", filepath.Dir(dir)), ", ") {
 			point, kind, _ := strings.Cut(strings.ReplaceAll(mount, "DIR", dir), " ")
-			list += fmt.Sprintf("22 27 0:21 / %s rw,relatime shared:1 - %s none rw\n", point, kind)
+			fmt.Fprintf(&list, "22 27 0:21 / %s rw,relatime shared:1 - %s none rw\n", point, kind)
 		}
-		mounts, err := pseudoMounts(list, dir)
+		mounts, err := pseudoMounts(list.String(), dir)
 		if got := fmt.Sprint(mounts); err == nil && got != test.want || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %s, %v; want %s", test.mounts, got, err, test.want)
 		}
