@@ -1,0 +1,47 @@
+package exercise
+
+import (
+	"errors"
+	"sync"
+)
+
+// ErrUsedUp is the error of an order whose voucher has no uses left.
+var ErrUsedUp = errors.New("the voucher is used up")
+
+// Vouchers are the vouchers of a shop. All handlers share them.
+type Vouchers struct {
+	mu   sync.Mutex // guards left
+	left map[string]int
+}
+
+// NewVouchers returns vouchers with their number of uses left, by code.
+func NewVouchers(left map[string]int) *Vouchers { return &Vouchers{left: left} }
+
+// Redeem uses a voucher once and returns the discount in cents. If discount panics,
+// the panic goes on to net/http, which logs it, and the voucher is not used.
+func (v *Vouchers) Redeem(code string, discount func(code string) int) (cents int, err error) {
+	if !v.take(code) {
+		return 0, ErrUsedUp
+	}
+	used := false
+	defer func() {
+		if !used { // discount panicked
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			v.left[code]++
+		}
+	}()
+	cents = discount(code)
+	used = true
+	return cents, nil
+}
+
+func (v *Vouchers) take(code string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.left[code] == 0 {
+		return false
+	}
+	v.left[code]--
+	return true
+}

@@ -1,0 +1,109 @@
+package exercise
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestFeedIsNotBlockedByOneFollower(t *testing.T) {
+	alone(t, "section 3.14: what does a send with the lock held do when the buffer is full?", func(t *testing.T) {
+		f := NewFeed()
+		f.Follow() // never reads
+		otherwise("one follower does not read; Publish blocks forever, and a new Follow would, too")
+		for i := range 20 {
+			f.Publish(fmt.Sprint(i))
+		}
+		f.Follow()
+	})
+}
+
+func TestFeedDoesNotWait(t *testing.T) {
+	alone(t, "section 3.14: a select with default does not wait", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := NewFeed()
+			_, stop := f.Follow()
+			start := time.Now()
+			for i := range 20 {
+				f.Publish(fmt.Sprint(i))
+			}
+			if took := time.Since(start); took != 0 {
+				t.Errorf("one follower does not read: 20 calls of Publish took %s, in which every other follower waits", took)
+			}
+			stop()
+			time.Sleep(time.Hour)
+		})
+	})
+}
+
+func TestFeedPassesEventsOnInOrder(t *testing.T) {
+	alone(t, "section 3.14: a follower that reads gets every event, in order", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := NewFeed()
+			events, stop := f.Follow()
+			slow, stopSlow := f.Follow()
+			var got, want []string
+			for i := range 20 {
+				want = append(want, fmt.Sprint(i))
+				f.Publish(want[i])
+				select {
+				case event := <-events:
+					got = append(got, event)
+				case <-time.After(time.Minute):
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("a follower that reads each event got %v, want %v", got, want)
+			}
+			var early []string
+			for range 8 {
+				select {
+				case event := <-slow:
+					early = append(early, event)
+				case <-time.After(time.Minute):
+				}
+			}
+			f.Publish("late")
+			select {
+			case event := <-slow:
+				early = append(early, event)
+			case <-time.After(time.Minute):
+			}
+			if want := append(want[:8:8], "late"); !slices.Equal(early, want) {
+				t.Errorf("a follower that was 8 events behind and has caught up got %q, want %q", early, want)
+			}
+			stop()
+			stopSlow()
+		})
+	})
+}
+
+func TestFeedFollowersMayLeaveAtAnyTime(t *testing.T) {
+	alone(t, "section 2.3: a send on a closed channel panics. What keeps stop and Publish apart?", func(t *testing.T) {
+		f := NewFeed()
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for range 20 {
+					f.Publish("event")
+				}
+			})
+			all.Go(func() {
+				for range 20 {
+					events, stop := f.Follow()
+					select {
+					case <-events:
+					default:
+					}
+					stop()
+					for range events { // ends because stop has closed it
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+}
