@@ -30,7 +30,7 @@ func (s *Store) count(change func()) error {
 
 type storeConn struct{ s *Store }
 
-func (c storeConn) Begin() (driver.Tx, error) { return storeTx{c.s}, c.s.count(func() { c.s.open++ }) }
+func (c storeConn) Begin() (driver.Tx, error) { return storeTx(c), c.s.count(func() { c.s.open++ }) }
 func (c storeConn) Close() error              { return nil }
 func (c storeConn) Prepare(string) (driver.Stmt, error) {
 	return nil, errors.New("the store has no prepared statements")
