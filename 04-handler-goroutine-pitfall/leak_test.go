@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,8 +59,9 @@ func TestFixedGoroutinesEndByTheirDeadline(t *testing.T) {
 func TestInsideReadsTheStacksOfAllGoroutines(t *testing.T) {
 	const goroutines = 500
 	parked, leave := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
 	for range goroutines {
-		go recurse(80, func() { parked <- struct{}{}; <-leave })
+		wg.Go(func() { recurse(80, func() { parked <- struct{}{}; <-leave }) })
 	}
 	for range goroutines {
 		<-parked
@@ -68,6 +70,7 @@ func TestInsideReadsTheStacksOfAllGoroutines(t *testing.T) {
 		t.Errorf("%d goroutines are inside the function, but Inside found %d", goroutines, got)
 	}
 	close(leave)
+	wg.Wait() // their stacks must not be in the dumps of other tests
 }
 
 func recurse(depth int, then func()) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,8 +26,7 @@ func inBubble(t *testing.T, service *Service, f func(t *testing.T, client *http.
 
 // goroutinesInBubble counts the goroutines of a bubble that serve the connections of HTTP clients.
 func goroutinesInBubble() (n int) {
-	stacks := make([]byte, 1<<20)
-	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+	for stack := range strings.SplitSeq(allStacks(), "\n\n") {
 		head, _, _ := strings.Cut(stack, "\n")
 		if strings.Contains(head, "synctest bubble") && (strings.Contains(stack, "(*persistConn).readLoop(") || strings.Contains(stack, "(*persistConn).writeLoop(")) {
 			n++

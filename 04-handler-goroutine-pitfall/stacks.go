@@ -9,11 +9,16 @@ import (
 // "(*Leaky).sendWelcome", at this moment. It reads the stacks of all goroutines.
 // (The goroutine profile in profile.go shows the same in a running server.)
 func Inside(function string) (goroutines int) {
+	return strings.Count(allStacks(), "."+function+"(")
+}
+
+// allStacks returns the text of the stacks of all goroutines.
+func allStacks() string {
 	stacks := make([]byte, 1<<20)
 	for {
 		n := runtime.Stack(stacks, true)
 		if n < len(stacks) {
-			return strings.Count(string(stacks[:n]), "."+function+"(")
+			return string(stacks[:n])
 		}
 		stacks = make([]byte, 2*len(stacks)) // the text was cut off
 	}
