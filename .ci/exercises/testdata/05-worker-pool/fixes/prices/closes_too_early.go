@@ -1,0 +1,19 @@
+// Fails with: 10 shops answered, and Prices returned 0 prices
+
+package exercise
+
+import "sync"
+
+// Prices asks all shops at the same time and returns their prices, in any order.
+func Prices(shops []func() int) (prices []int) {
+	answers := make(chan int)
+	var asking sync.WaitGroup
+	for _, shop := range shops {
+		asking.Go(func() { answers <- shop() })
+	}
+	close(answers)
+	for price := range answers {
+		prices = append(prices, price)
+	}
+	return prices
+}

@@ -1,0 +1,25 @@
+// Fails with: 1000 links of the file have been taken into memory
+
+package exercise
+
+import (
+	"iter"
+	"slices"
+	"sync"
+)
+
+// Sitemap fetches all links of a site, up to limit at the same time. The links come
+// one at a time from a file that may have millions of them. Sitemap returns when
+// all fetches have ended.
+func Sitemap(links iter.Seq[string], limit int, fetch func(link string)) {
+	slots := make(chan struct{}, limit) // a semaphore
+	var fetching sync.WaitGroup
+	for _, link := range slices.Collect(links) {
+		slots <- struct{}{} // before go: the loop is no faster than the fetches
+		fetching.Go(func() {
+			defer func() { <-slots }()
+			fetch(link)
+		})
+	}
+	fetching.Wait()
+}

@@ -1,0 +1,26 @@
+// Fails with: deadlock: no goroutine can proceed
+
+package exercise
+
+import "sync"
+
+// Thumbnails scales all files with that number of workers. It returns when all
+// files are scaled.
+func Thumbnails(files []string, workers int, scale func(file string)) {
+	queue := make(chan string)
+	var scaled sync.WaitGroup
+	for range workers {
+		go func() {
+			for file := range queue {
+				scale(file)
+				scaled.Done()
+			}
+		}()
+	}
+	defer scaled.Wait()
+	close(queue)
+	for _, file := range files {
+		scaled.Add(1)
+		queue <- file
+	}
+}

