@@ -63,10 +63,10 @@ func TestExportEndsWhenTheClientLeaves(t *testing.T) {
 				select {
 				case _, ok := <-lines:
 					if ok {
-						t.Errorf("ctx is done %s, but Export still sends lines", test.name)
+						t.Errorf("ctx is done %s, but its goroutine still blocks in the send", test.name)
 					}
 				default:
-					t.Errorf("ctx is done %s, but the goroutine of Export has not ended", test.name)
+					t.Errorf("ctx is done %s, but lines is not closed: the goroutine has not ended, or did not close it", test.name)
 					rows <- []string{"tea"} // so that the bubble can end
 					close(rows)
 					for range lines {

@@ -1,4 +1,4 @@
-// Fails with: never
+// Fails with: deadlock: no goroutine can proceed
 
 package exercise
 

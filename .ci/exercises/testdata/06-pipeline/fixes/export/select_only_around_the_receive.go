@@ -1,4 +1,4 @@
-// Fails with: while it blocks in a send, but the goroutine of Export has not ended
+// Fails with: while it blocks in a send, but its goroutine still blocks in the send
 
 package exercise
 

@@ -1,4 +1,4 @@
-// Fails with: while it waits for the first row, but the goroutine of Export has not ended
+// Fails with: while it waits for the first row, but lines is not closed
 
 package exercise
 

@@ -10,6 +10,7 @@ import (
 // loaded. A load that is in progress goes on; its goroutine must end after it.
 func Import(files []string, load func(file string) error) error {
 	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
 	var wg sync.WaitGroup
 	for _, file := range files {
 		wg.Go(func() {
@@ -27,7 +28,6 @@ func Import(files []string, load func(file string) error) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-done:
-		defer cancel(nil)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

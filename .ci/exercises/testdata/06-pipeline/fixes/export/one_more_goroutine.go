@@ -1,4 +1,4 @@
-// Fails with: the goroutine of Export has not ended
+// Fails with: but its goroutine still blocks in the send
 
 package exercise
 
