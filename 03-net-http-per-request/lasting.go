@@ -57,8 +57,8 @@ func (l *Lasting) Drain(srv *http.Server, deadline time.Duration) error {
 
 // Echo takes the connection over with Hijack and returns each line that it reads,
 // as a handler for WebSocket does with messages. The server no longer notices
-// when the client leaves, and no longer closes the connection. Its deadlines may
-// be set.
+// when the client leaves, and no longer closes the connection. net/http has removed
+// its own deadlines: set others if a silent client must not stay.
 func Echo(w http.ResponseWriter, r *http.Request) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil { // HTTP/2 has no hijacking
@@ -66,7 +66,6 @@ func Echo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Time{})
 	// A read does not observe a context. Close ends it.
 	defer context.AfterFunc(r.Context(), func() { conn.Close() })()
 	fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")

@@ -134,8 +134,8 @@ func TestShutdownDoesNotCancelOtherRequests(t *testing.T) {
 	})
 }
 
-// TestEchoOutlivesTheServersDeadlines: it removes those that the server has set, and
-// needs HTTP/1.1 (claim 3.15).
+// TestEchoOutlivesTheServersDeadlines: they do not apply to a hijacked connection.
+// Echo needs HTTP/1.1 (claim 3.15).
 func TestEchoOutlivesTheServersDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, pipes := NewServer(http.HandlerFunc(Echo)), newPipes()
