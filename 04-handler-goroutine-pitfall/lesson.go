@@ -144,7 +144,7 @@ func (l *lesson) teach(ctx context.Context) {
 		}
 		fmt.Println()
 	}
-	fmt.Printf("Again:   go run ./%[1]s -ask, with a question before each section\n"+
+	fmt.Printf("Again:   go run ./%[1]s -ask (with questions)\n"+
 		"Tests:   go test -race -v ./%[1]s\n"+
 		"Read:    %[1]s/README.md, then do the exercises\n"+
 		"Next:    %[2]s\n", l.folder, l.next)

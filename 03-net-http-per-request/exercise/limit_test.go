@@ -186,7 +186,7 @@ func TestARefusalTakesNoPlaceAndNoLock(t *testing.T) {
 }
 
 func TestAClientThatLeavesGivesNoPlaceBack(t *testing.T) {
-	alone(t, "the task: point 3, and deaf.go: what does next do when its client has gone?", func(t *testing.T) {
+	alone(t, "the task: point 3, and ignoring.go: what does next do when its client has gone?", func(t *testing.T) {
 		inFakeTime(t, func(t *testing.T) {
 			s := newSite(1)
 			ctx, leave := context.WithCancel(t.Context())
