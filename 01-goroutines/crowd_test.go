@@ -40,7 +40,7 @@ func TestBlockedGoroutineTakesAFewKilobytes(t *testing.T) {
 }
 
 // TestThreadTakesManyTimesLongerToStart compares the time to start a thousand
-// goroutines with that of a thousand threads, each the shortest in five
+// goroutines with that of a thousand threads, each the shortest in ten
 // processes: other programs can only make it longer (claim 1.1).
 func TestThreadTakesManyTimesLongerToStart(t *testing.T) {
 	const n = 1000
@@ -48,7 +48,7 @@ func TestThreadTakesManyTimesLongerToStart(t *testing.T) {
 		return runRoleOf(withoutRaceDetector(t), role, argument, env...)
 	}
 	goroutines, threads := time.Hour, time.Hour
-	for range 5 {
+	for range 10 {
 		_, took, err := threadEach(n, plain)
 		if err != nil {
 			t.Skipf("%d threads in one process: %v", n, err)
@@ -61,7 +61,7 @@ func TestThreadTakesManyTimesLongerToStart(t *testing.T) {
 		goroutines = min(goroutines, took)
 	}
 	t.Logf("%d goroutines in %v, %d threads in %v", n, goroutines, n, threads)
-	if threads < 3*goroutines {
+	if threads < 5*goroutines {
 		t.Errorf("%d threads start in %v, and %d goroutines in %v: a thread should cost many times more", n, threads, n, goroutines)
 	}
 }
@@ -134,18 +134,25 @@ func TestGrowReturnsTheTimeItTook(t *testing.T) {
 // TestMemoryCountsLiveObjectsAndStacks allocates both, and frees them.
 func TestMemoryCountsLiveObjectsAndStacks(t *testing.T) {
 	const megabytes = 16 << 20
-	before := memory()
+	settled := func() (bytes int) { // what earlier tests left behind takes some cycles
+		for range 3 {
+			bytes = int(memory())
+		}
+		return bytes
+	}
+	before := settled()
 	object := make([]byte, megabytes)
-	if grown := memory() - before; grown < megabytes || grown > 2*megabytes {
+	with := settled()
+	if grown := with - before; grown < megabytes*3/4 || grown > 2*megabytes {
 		t.Errorf("an object of %d bytes adds %d to memory()", megabytes, grown)
 	}
-	with := memory()
 	runtime.KeepAlive(object)
 	object = nil
-	before = memory()
+	before = int(memory())
 	if before > with-megabytes/2 {
 		t.Errorf("memory() is %d while an object of %d bytes is alive, and %d after that: it counts garbage", with, megabytes, before)
 	}
+	before = settled()
 	var deep func(n int, leave chan struct{}) byte
 	deep = func(n int, leave chan struct{}) byte { // needs a stack of n KB
 		var frame [1 << 10]byte
@@ -160,7 +167,7 @@ func TestMemoryCountsLiveObjectsAndStacks(t *testing.T) {
 	leave := make(chan struct{})
 	go deep(megabytes>>10, leave)
 	<-leave
-	if grown := memory() - before; grown < megabytes || grown > 8*megabytes {
+	if grown := settled() - before; grown < megabytes*3/4 || grown > 8*megabytes {
 		t.Errorf("a stack of over %d bytes adds %d to memory()", megabytes, grown)
 	}
 	close(leave)
