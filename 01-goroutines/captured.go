@@ -33,8 +33,7 @@ func OwnErrors(tasks []func() error) error {
 }
 
 // SharedError is the wrong way: all goroutines capture one err. Their writes
-// are a data race, and at most one error is left. A task that succeeds can
-// overwrite it with nil.
+// are a data race, and at most one error is left.
 func SharedError(tasks []func() error) error {
 	var err error
 	var wg sync.WaitGroup
@@ -42,7 +41,7 @@ func SharedError(tasks []func() error) error {
 		wg.Go(func() { err = task() })
 	}
 	wg.Wait()
-	return errors.Join(err)
+	return err
 }
 
 // tasksThatFail are three tasks for OwnErrors and SharedError.

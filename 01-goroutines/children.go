@@ -15,7 +15,8 @@ var roles = map[string]func(argument string){
 	"main waits":         func(string) { MainWaits() },
 	"panic":              func(string) { PanicEndsProgram() },
 	"shared error": func(string) {
-		fmt.Println(len(unjoin(SharedError(tasksThatFail))), "of", len(tasksThatFail), "errors")
+		left := strings.Split(SharedError(tasksThatFail).Error(), "\n") // one line for each error
+		fmt.Println(len(left), "of", len(tasksThatFail), "errors")
 	},
 	// Prints whether another goroutine ran while one was busy on the only CPU.
 	"busy": func(argument string) {

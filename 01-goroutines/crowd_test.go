@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,6 +91,14 @@ func TestThreadLockedGoroutinesNeedAThreadEach(t *testing.T) {
 	t.Logf("%d goroutines locked to their threads: %d threads, started in %v", n, used, took)
 	if used < n {
 		t.Errorf("%d goroutines that are locked to their threads have %d threads; some share one", n, used)
+	}
+}
+
+// TestThreadEachReportsARefusal has a child that the system ends.
+func TestThreadEachReportsARefusal(t *testing.T) {
+	refused := func(string, string, ...string) (string, int, error) { return "no more threads\nmore", 2, nil }
+	if _, _, err := threadEach(1, refused); err == nil || !strings.Contains(err.Error(), "no more threads") {
+		t.Errorf("the child ended with status 2; got the error %v, want its first line", err)
 	}
 }
 

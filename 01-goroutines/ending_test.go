@@ -39,6 +39,10 @@ func TestRecoveredPanicBecomesAnError(t *testing.T) {
 	if got, want := err.Error(), "panic: assignment to entry in nil map"; got != want {
 		t.Errorf("the error is %q, want %q", got, want)
 	}
+	full := errors.New("disk full")
+	if p, ok := errors.AsType[*PanicError](<-Result(func() error { panic(full) })); !ok || p.Value != full {
+		t.Errorf("panic was called with an error; the *PanicError is %+v, want that very error as its value", p)
+	}
 	if !strings.Contains(string(p.Stack), "openMailbox") {
 		t.Errorf("the stack does not contain the function that panicked:\n%s", p.Stack)
 	}
@@ -103,6 +107,9 @@ func TestOwnErrorsKeepsEveryError(t *testing.T) {
 		err := OwnErrors(tasks)
 		if got, want := fmt.Sprint(err), "disk full\nconnection refused\nno such user"; got != want {
 			t.Errorf("got the errors %q, want %q", got, want)
+		}
+		if n := len(unjoin(nil)) + len(unjoin(errors.New("one"))); n != 0 {
+			t.Errorf("unjoin found %d errors where none are joined", n)
 		}
 		if err := OwnErrors(tasks[:0]); err != nil {
 			t.Errorf("no tasks gave the error %v", err)

@@ -62,6 +62,9 @@ func TestTurnsFollowOneAnother(t *testing.T) {
 	if end := turns[len(turns)-1].End; end < d {
 		t.Errorf("the last turn ends after %v; each goroutine should compute for %v", end, d)
 	}
+	if _, steps := TakeTurns(100, 0); steps < 6400 { // each reads the clock after 64 steps
+		t.Errorf("100 goroutines made %d steps, want the steps of all of them", steps)
+	}
 	if steps < int64(len(turns)) {
 		t.Errorf("%d steps in %d turns: each turn has at least one", steps, len(turns))
 	}
@@ -79,6 +82,22 @@ func TestBlockedGoroutinesWaitTogether(t *testing.T) {
 			if took := Share(share.pieces, share.goroutines, sleep); took != share.took {
 				t.Errorf("%d pieces of 1 s, shared by %d goroutines, took %v, want %v", share.pieces, share.goroutines, took, share.took)
 			}
+		}
+	})
+}
+
+// TestFreeGoroutineTakesTheNextPiece has one piece that takes as long as all the others.
+func TestFreeGoroutineTakesTheNextPiece(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		took := Share(11, 2, func() {
+			if calls.Add(1) == 1 {
+				time.Sleep(9 * time.Second)
+			}
+			time.Sleep(time.Second)
+		})
+		if took != 10*time.Second {
+			t.Errorf("one piece of 10 s and ten of 1 s, shared by 2 goroutines, took %v, want 10s", took)
 		}
 	})
 }

@@ -54,6 +54,23 @@ func TestDerivedDeadlineNeverExtends(t *testing.T) {
 	})
 }
 
+// TestDeadlineGoesDownTheTree has a call without a deadline below one that has one
+// (claim 2.9). Times are measured from began.
+func TestDeadlineGoesDownTheTree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		began := time.Now()
+		time.Sleep(time.Second)
+		row := &Call{Name: "row"}
+		query := &Call{Name: "query", Timeout: time.Minute, Calls: []*Call{row}}
+		query.Run(ctx, began)
+		if row.After != time.Minute+time.Second || !errors.Is(row.Cause, context.DeadlineExceeded) {
+			t.Errorf("the call below is done after %v, cause %v; want 1m1s and the deadline of its caller", row.After, row.Cause)
+		}
+	})
+}
+
 // TestStopEndsTheStream stops streams of prices, by the caller and by the
 // context (claim 2.9). When stop has returned, no goroutine is left.
 func TestStopEndsTheStream(t *testing.T) {
@@ -64,6 +81,10 @@ func TestStopEndsTheStream(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var running atomic.Int64
 		prices, stop := Prices(ctx, &running)
+		if running.Load() != 1 {
+			t.Errorf("Prices has returned, and %d goroutines are counted", running.Load())
+		}
+		time.Sleep(24 * time.Hour)
 		if first, second := <-prices, <-prices; running.Load() != 1 || second != first+1 {
 			t.Errorf("%d goroutines run, and the prices are %d and %d", running.Load(), first, second)
 		}

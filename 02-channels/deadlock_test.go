@@ -43,6 +43,9 @@ func TestReceiveFromSendOnlyChannelDoesNotCompile(t *testing.T) {
 	if err := Check(WrongDirection); err == nil || !strings.Contains(err.Error(), "cannot receive from send-only channel") {
 		t.Errorf("a receive from a send-only channel: got the error %v, want that it does not compile", err)
 	}
+	if err := Check("package p\nvar a int = \"\"\nvar b string = 1"); err == nil || !strings.Contains(err.Error(), "p.go:2:") {
+		t.Errorf("two lines do not compile; got %v, want the first of them", err)
+	}
 	if err := Check("package"); err == nil {
 		t.Error("a program with a syntax error is said to compile")
 	}

@@ -90,6 +90,11 @@ func TestTransferMovesTheAmount(t *testing.T) {
 // (negative control of 2.11).
 func TestUnorderedLocksDeadlock(t *testing.T) {
 	deadlocks(t, "unordered locks", "[sync.Mutex.Lock]", "[sync.WaitGroup.Wait]")
+	if !raceDetector() {
+		if message, states := runDeadlock("unordered locks"); message+"\n" != allAsleep || strings.Count(states, "[sync.Mutex.Lock]") != 2 {
+			t.Errorf("got %q and the states %s, want both transfers blocked", message, states)
+		}
+	}
 }
 
 // locked reports whether a goroutine holds the account's mutex.
@@ -110,6 +115,9 @@ func TestUnorderedTransferMovesTheAmount(t *testing.T) {
 		err := TransferUnordered(a, b, 30, func() { between = locked(a) && !locked(b) })
 		if err != nil || a.Balance() != 70 || b.Balance() != 130 || !between {
 			t.Errorf("error %v, balances %d and %d, between called between the locks: %t", err, a.Balance(), b.Balance(), between)
+		}
+		if err := TransferUnordered(b, a, 0, func() { between = locked(b) && !locked(a) }); err != nil || !between {
+			t.Errorf("error %v; from is locked first: %t", err, between)
 		}
 		if err := TransferUnordered(a, b, 71, func() {}); !errors.Is(err, ErrInsufficient) {
 			t.Errorf("a transfer of 71 of 70: error %v", err)

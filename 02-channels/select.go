@@ -62,7 +62,7 @@ func SendUntil(ctx context.Context, c chan<- string, v string) error {
 	}
 }
 
-// IfReady returns the value that c has now, and whether it has one. It never blocks.
+// IfReady receives from c if that does not block, and reports whether it did.
 func IfReady(c <-chan string) (string, bool) {
 	select {
 	case v := <-c:

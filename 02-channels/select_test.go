@@ -109,6 +109,16 @@ func TestCheckOfTheContextComesFirst(t *testing.T) {
 	if taken := TakesWhenDone(UntilChecked, 1000); taken != 0 {
 		t.Errorf("took %d of 1000 values although ctx was done", taken)
 	}
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	kept := make(chan string, 1)
+	kept <- "value"
+	for range 100 {
+		UntilChecked(done, kept)
+	}
+	if len(kept) != 1 {
+		t.Error("UntilChecked received a value although ctx was done")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		if got, err := UntilChecked(ctx, After(time.Second, "value")); got != "value" || err != nil {

@@ -87,6 +87,26 @@ func TestRangeEndsWhenTheChannelIsClosed(t *testing.T) {
 	})
 }
 
+// TestZeroIsAValueLikeAnyOther sends 0: ok, and not the value, tells it from a closed channel.
+func TestZeroIsAValueLikeAnyOther(t *testing.T) {
+	c := make(chan int, 2)
+	c <- 0
+	if got := Receive(c); got != "0, true" {
+		t.Errorf("a receive of 0 returned %q, want \"0, true\"", got)
+	}
+	c <- 0
+	c <- 7
+	close(c)
+	if n := Drain(c); n != 2 {
+		t.Errorf("a range over 0 and 7 received %d values", n)
+	}
+	for _, state := range States {
+		if state.Name == "closed, one value" && Drain(state.Make()) != 1 {
+			t.Error("the closed channel with one value has another number of values")
+		}
+	}
+}
+
 // TestFilledHasNSevens looks into the buffer of filled.
 func TestFilledHasNSevens(t *testing.T) {
 	c := filled(3, 2)

@@ -87,7 +87,7 @@ func (t *ChannelTally) Add()       { t.adds <- struct{}{} }
 func (t *ChannelTally) Total() int { return <-t.totals }
 
 // Stop ends the owner. After it, Add and Total block forever.
-func (t *ChannelTally) Stop() { close(t.stop) }
+func (t *ChannelTally) Stop() { t.stop <- struct{}{} }
 
 // Concurrently calls f n times from each of several goroutines. It returns when
 // all calls have returned, with the time per call.

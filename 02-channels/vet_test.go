@@ -76,6 +76,9 @@ func TestVetNamesEachMistake(t *testing.T) {
 // TestVetMissesADeferredLock keeps the README honest about what vet does not
 // find (claim 2.12): if a later release finds it, this test fails.
 func TestVetMissesADeferredLock(t *testing.T) {
+	if text, err := vetted.ReadFile("vetted/deferred_lock.go"); err != nil || !strings.Contains(string(text), "defer p.mu.Lock()") {
+		t.Errorf("%v; the file does not have the mistake", err)
+	}
 	if findings, n := findingsIn(t, "missed"); n != 1 || len(findings) > 0 {
 		t.Errorf("vet reports %v in %d functions; the chapter says that it does not find defer mu.Lock()", findings, n)
 	}

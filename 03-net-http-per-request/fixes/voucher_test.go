@@ -8,10 +8,10 @@ import (
 )
 
 // order redeems a voucher as a handler does: what panics is recovered by net/http.
-func order(v *Vouchers, code string, discount func(string) int) (cents int, err error, panicked any) {
+func order(v *Vouchers, code string, discount func(string) int) (cents int, panicked any, err error) {
 	defer func() { panicked = recover() }()
 	cents, err = v.Redeem(code, discount)
-	return cents, err, nil
+	return cents, nil, err
 }
 
 func half(string) int      { return 50 }
@@ -21,11 +21,11 @@ func some(n int) *Vouchers { return NewVouchers(map[string]int{"SPRING": n}) }
 func TestVoucherCanBeRedeemedAfterAPanic(t *testing.T) {
 	alone(t, "section 3.10: what unlocks when discount panics?", func(t *testing.T) {
 		v := some(1)
-		if _, _, panicked := order(v, "SPRING", broken); panicked == nil {
+		if _, panicked, _ := order(v, "SPRING", broken); panicked == nil {
 			t.Fatal("discount panicked, and Redeem returned: its handler sends a response as if nothing had happened")
 		}
 		otherwise("discount panicked for one order, and the next order blocks forever")
-		if cents, err, _ := order(v, "SPRING", half); cents != 50 || err != nil {
+		if cents, _, err := order(v, "SPRING", half); cents != 50 || err != nil {
 			t.Errorf("the voucher had 1 use left, and discount panicked: the next order got %d cents and the error %v, want 50", cents, err)
 		}
 	})
@@ -39,7 +39,7 @@ func TestVoucherIsRefusedWhenUsedUp(t *testing.T) {
 			err   error
 		}{{50, nil}, {0, ErrUsedUp}, {0, ErrUsedUp}} {
 			otherwise("order %d for a voucher with 1 use blocks forever", i+1)
-			if cents, err, panicked := order(v, "SPRING", half); cents != want.cents || !errors.Is(err, want.err) || panicked != nil {
+			if cents, panicked, err := order(v, "SPRING", half); cents != want.cents || !errors.Is(err, want.err) || panicked != nil {
 				t.Fatalf("order %d for a voucher with 1 use: got %d cents, error %v, panic %v; want %d, %v", i+1, cents, err, panicked, want.cents, want.err)
 			}
 		}
@@ -54,7 +54,7 @@ func TestVoucherIsNotOverdrawn(t *testing.T) {
 			var orders sync.WaitGroup
 			for range 20 {
 				orders.Go(func() {
-					if _, err, _ := order(v, "SPRING", half); err == nil {
+					if _, _, err := order(v, "SPRING", half); err == nil {
 						redeemed.Add(1)
 					}
 				})
