@@ -69,5 +69,5 @@ func RunEndsIn(run any) (place, line string, err error) {
 			return filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file) + ":" + strconv.Itoa(first+i), strings.TrimSpace(line), nil
 		}
 	}
-	return "", "", errors.New("Run does not call ListenAndServe")
+	return "", "", errors.New("no call of ListenAndServe in Run")
 }
