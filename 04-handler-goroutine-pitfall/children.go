@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -51,7 +52,7 @@ func leakBothWays() {
 		AskUnbuffered(canceled, func() string { <-late; return "yes" })
 	}
 	close(late)
-	until(func() bool { n, _, _ := Blocked("goroutine", "AskUnbuffered.func"); return n == each })
+	until(func() bool { return strings.Count(allStacks(), "[chan send") == each }) // all have reached their send
 	for _, profile := range []string{"goroutine", "goroutineleak"} {
 		for _, leak := range [][2]string{{"network", "(*Leaky).sendWelcome"}, {"channel", "AskUnbuffered.func"}} {
 			n, line, ok := Blocked(profile, leak[1])
