@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // TestWaitGroupWaitsForItsGoroutines runs the main that waits (claim 1.5).
@@ -15,6 +16,16 @@ func TestWaitGroupWaitsForItsGoroutines(t *testing.T) {
 	if out != "email sent\n" || status != 0 || err != nil {
 		t.Errorf("main did not wait for its goroutine: it printed %q, exit status %d, %v", out, status, err)
 	}
+}
+
+// TestMainWaitsExactlyAsLongAsItsGoroutine measures it in fake time (claim 1.5).
+func TestMainWaitsExactlyAsLongAsItsGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if MainWaits(); time.Since(began) != time.Millisecond {
+			t.Errorf("main returned after %v, want 1ms: when its goroutine has ended", time.Since(began))
+		}
+	})
 }
 
 // TestMainThatReturnsFirstLosesTheWork runs the main that does not wait

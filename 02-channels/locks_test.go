@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -66,6 +67,28 @@ func TestOrderedLocksNeverDeadlock(t *testing.T) {
 	})
 	if total := a.Balance() + b.Balance(); total != 200 || a.Balance() < 0 || b.Balance() < 0 {
 		t.Errorf("the balances are %d and %d; want a total of 200, and none below 0", a.Balance(), b.Balance())
+	}
+}
+
+// TestTransferHoldsTheLowerAccountFirst has both transfers wait for the account
+// with the higher number: meanwhile each holds the other one (claim 2.11).
+func TestTransferHoldsTheLowerAccountFirst(t *testing.T) {
+	a, b := &Account{number: 1, balance: 100}, &Account{number: 2, balance: 100}
+	for _, transfer := range []func() error{func() error { return Transfer(a, b, 10) }, func() error { return Transfer(b, a, 10) }} {
+		b.mu.Lock()
+		done := make(chan error, 1)
+		go func() { done <- transfer() }()
+		for !locked(a) {
+			runtime.Gosched()
+		}
+		if a.balance != 100 {
+			t.Errorf("the balance is %d while only one account is locked", a.balance)
+		}
+		b.mu.Unlock()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		a.balance, b.balance = 100, 100
 	}
 }
 

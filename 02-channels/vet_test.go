@@ -73,6 +73,14 @@ func TestVetNamesEachMistake(t *testing.T) {
 	}
 }
 
+// TestVetNeedsTheGoCommand looks for it where there is none.
+func TestVetNeedsTheGoCommand(t *testing.T) {
+	t.Setenv("PATH", "")
+	if findings, err := Vet(); err == nil {
+		t.Errorf("there is no go command, and Vet returned %v without an error", findings)
+	}
+}
+
 // TestVetMissesADeferredLock keeps the README honest about what vet does not
 // find (claim 2.12): if a later release finds it, this test fails.
 func TestVetMissesADeferredLock(t *testing.T) {
