@@ -34,12 +34,15 @@ func consume(in <-chan int) error {
 }
 
 // failures are the ways to fail, and what each calls.
-var failures = map[string]func() error{
-	"returns an error": func() error { return errBroken },
-	"panics":           func() error { panic("a bug") },
-	"panics with nil":  func() error { panic(nil) },
-	"panics with err":  func() error { panic(fmt.Errorf("wrapped: %w", errBroken)) },
-	"calls Goexit":     func() error { runtime.Goexit(); return nil }, // as t.FailNow does
+var failures = []struct {
+	how  string
+	fail func() error
+}{
+	{"returns an error", func() error { return errBroken }},
+	{"panics", func() error { panic("a bug") }},
+	{"panics with nil", func() error { panic(nil) }},
+	{"panics with err", func() error { panic(fmt.Errorf("wrapped: %w", errBroken)) }},
+	{"calls Goexit", func() error { runtime.Goexit(); return nil }}, // as t.FailNow does
 }
 
 // checkFailure compares what Run or Err returned with what the failure called how should cause.
@@ -97,7 +100,8 @@ func TestFailureInAnyStageStopsAllStages(t *testing.T) {
 			return Stage(p, 1, Ordered(p, 4, Source(p, endless), failAt(7, fail)), same)
 		}},
 	} {
-		for how, fail := range failures {
+		for _, f := range failures {
+			how, fail := f.how, f.fail
 			t.Run(test.fails+" "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					began := time.Now()
@@ -395,7 +399,8 @@ func TestNestedPipelineReportsThatItWasCutShort(t *testing.T) {
 // (claim 6.5): an error is dropped, because no goroutine needs the result. A panic
 // is a bug in any case.
 func TestFailureAfterTheConsumerReturned(t *testing.T) {
-	for how, fail := range failures {
+	for _, f := range failures {
+		how, fail := f.how, f.fail
 		synctest.Test(t, func(t *testing.T) {
 			err := Run(t.Context(), func(p *Pipeline) error {
 				Stage(p, 1, countTo(p, 2), func(ctx context.Context, n int) (int, error) {
