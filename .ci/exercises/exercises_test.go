@@ -124,6 +124,7 @@ func (p Package) check(t *testing.T, texts map[string]string, args ...string) (o
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-race"}, append(args, "./"+p.Chapter+"/"+p.Kind)...)...)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // by default each process ends a second later
 	b, err := cmd.CombinedOutput()
 	if bytes.Contains(b, []byte("[build failed]")) || bytes.Contains(b, []byte("[setup failed]")) {
 		t.Fatalf("the copy does not build:\n%s", b)

@@ -170,6 +170,7 @@ func try(t *testing.T, c Chapter, e Edit) {
 	}
 	cmd := goCommand(ctx, args...)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // by default every one of these processes ends a second later
 	out, err := cmd.CombinedOutput()
 	switch {
 	case e.Test == "" && err != nil:
