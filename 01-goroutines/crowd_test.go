@@ -129,6 +129,18 @@ func TestCrowdGrowsToNAndLeaves(t *testing.T) {
 	})
 }
 
+// TestGrowReturnsWhenAllAreAlive looks at Alive right after Grow, many times.
+func TestGrowReturnsWhenAllAreAlive(t *testing.T) {
+	for range 1000 {
+		crowd := NewCrowd()
+		crowd.Grow(4)
+		alive := crowd.Alive()
+		if crowd.Leave(); alive != 4 {
+			t.Fatalf("Grow(4) returned when %d were alive", alive)
+		}
+	}
+}
+
 // TestGrowReturnsTheTimeItTook compares it with a clock around the call.
 func TestGrowReturnsTheTimeItTook(t *testing.T) {
 	crowd := NewCrowd()

@@ -115,6 +115,9 @@ func TestOwnErrorsKeepsEveryError(t *testing.T) {
 			tasks = append(tasks, func() error { <-met; return fail() })
 		}
 		tasks = append(tasks, func() error { close(met); return nil })
+		for i, task := range tasks {
+			tasks[i] = func() error { defer time.Sleep(time.Duration(len(tasks)-i) * time.Second); return task() } // the first one ends last
+		}
 		err := OwnErrors(tasks)
 		if got, want := fmt.Sprint(err), "disk full\nconnection refused\nno such user"; got != want {
 			t.Errorf("got the errors %q, want %q", got, want)

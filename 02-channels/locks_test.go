@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 )
@@ -37,6 +38,26 @@ func TestHelperForLockedStateDoesNotLock(t *testing.T) {
 	Concurrently(4, 250, func() { shared.Withdraw(1) })
 	if shared.Balance() != 0 {
 		t.Errorf("4 goroutines withdrew all of 1000; the balance is %d", shared.Balance())
+	}
+}
+
+// TestCheckAndWithdrawalAreOneCriticalSection has four goroutines withdraw the
+// last unit, many times (claim 2.10).
+func TestCheckAndWithdrawalAreOneCriticalSection(t *testing.T) {
+	for range 20_000 {
+		a := &Account{balance: 1}
+		start := make(chan struct{})
+		var done sync.WaitGroup
+		for range 4 {
+			done.Go(func() {
+				<-start
+				a.Withdraw(1)
+			})
+		}
+		close(start)
+		if done.Wait(); a.Balance() != 0 {
+			t.Fatalf("four goroutines withdrew 1 of 1; the balance is %d, want 0: check and withdrawal were two critical sections", a.Balance())
+		}
 	}
 }
 

@@ -26,6 +26,15 @@ func TestEveryTallyCountsRight(t *testing.T) {
 	}
 }
 
+// TestNoAddIsLost adds so often that a load and a store in two operations would
+// lose some (claim 2.8).
+func TestNoAddIsLost(t *testing.T) {
+	var tally AtomicTally
+	if Concurrently(4, 200_000, tally.Add); tally.Total() != 800_000 {
+		t.Errorf("4 goroutines added 200,000 each; the total is %d: Add is not one operation", tally.Total())
+	}
+}
+
 // TestLockExcludesOtherGoroutines tries to enter a critical section that another
 // goroutine is in (claim 2.8): Lock excludes all, RLock excludes writers only.
 func TestLockExcludesOtherGoroutines(t *testing.T) {
