@@ -25,7 +25,7 @@ func addressFlag() (addr *string) {
 
 // playground runs the server of -addr instead of the lesson.
 func playground(l *lesson, addr string) {
-	if _, _, err := net.SplitHostPort(addr); err != nil {
+	if !isAddress(addr) {
 		l.usageError("-addr must be host:port, such as localhost:8080, got %q", addr)
 	}
 	if l.chosen != nil || l.asking || l.traceTo != "" {
@@ -38,6 +38,15 @@ const (
 	slowTakes = 10 * time.Second
 	drainTime = 15 * time.Second // more than the slowest handler takes
 )
+
+// isAddress reports whether addr is a host, which may be empty, and a port.
+func isAddress(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	return err == nil
+}
 
 // Playground serves the chapter's handlers at addr until Ctrl-C, and logs when and
 // in which goroutine each runs.

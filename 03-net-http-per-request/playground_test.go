@@ -16,3 +16,17 @@ func TestInvitationNamesCurlAsTheShellDoes(t *testing.T) {
 		}
 	}
 }
+
+// TestAddressNeedsAPort has addresses that a server can listen at, and others.
+func TestAddressNeedsAPort(t *testing.T) {
+	for _, addr := range []string{"localhost:8080", ":0", "[::1]:65535", "localhost:http"} {
+		if !isAddress(addr) {
+			t.Errorf("%q is refused", addr)
+		}
+	}
+	for _, addr := range []string{"", "localhost", "8080", "localhost:65536", "localhost:-1", "localhost:99999999", "::1:80"} {
+		if isAddress(addr) {
+			t.Errorf("%q is accepted", addr)
+		}
+	}
+}

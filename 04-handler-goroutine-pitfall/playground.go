@@ -18,13 +18,22 @@ const addrUsage = "instead of the lesson, serve both handlers at this `host:port
 
 // runPlayground checks the flags and runs the playground.
 func runPlayground(l *lesson, addr string) {
-	if _, _, err := net.SplitHostPort(addr); err != nil {
+	if !isAddress(addr) {
 		l.usageError("-addr must be host:port, such as localhost:8080, got %q", addr)
 	}
 	if l.chosen != nil || l.asking || l.traceTo != "" {
 		l.usageError("-addr runs a server instead of the lesson, so it takes no sections, no -ask and no -trace")
 	}
 	check(Playground(addr))
+}
+
+// isAddress reports whether addr is a host, which may be empty, and a port.
+func isAddress(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	return err == nil
 }
 
 // Playground serves both handlers at addr, with a mail server that hangs, until
