@@ -177,7 +177,7 @@ func unpastable(readme string) (faults []string) {
 				faults = append(faults, "not every shell understands "+line)
 			case shell == "sh" && !translated && !everywhere.MatchString(bare):
 				faults = append(faults, "no ```powershell fence follows, and PowerShell does not understand "+line)
-			case shell == "powershell" && (strings.Contains(bare, "&&") || strings.Contains(bare, "|") || program == "curl"):
+			case shell == "powershell" && (strings.Contains(bare, "&&") || strings.Contains(strings.ReplaceAll(bare, "| Select-String", ""), "|") || program == "curl"):
 				faults = append(faults, "PowerShell 5.1 does not understand "+line)
 			case shell == "powershell" && strings.Contains(line, `"`) && !strings.HasPrefix(program, "Invoke-"):
 				faults = append(faults, "PowerShell 5.1 removes the double quotes from "+line)
@@ -202,6 +202,8 @@ func TestUnpastableCommandsAreFound(t *testing.T) {
 		{fence("sh", "curl http://localhost/") + "\n" + fence("powershell", "curl.exe http://localhost/"), ""},
 		{fence("sh", "curl http://localhost/") + "\nand\n\n" + fence("powershell", "curl.exe http://localhost/"), "no ```powershell fence"},
 		{fence("powershell", "curl http://localhost/"), "5.1 does not understand"},
+		{fence("powershell", "go run ./x | more"), "5.1 does not understand"},
+		{fence("powershell", "go run ./x | Select-String y"), ""},
 		{fence("powershell", "go vet ./x && go test ./x"), "5.1 does not understand"},
 		{fence("powershell", `curl.exe http://localhost/ -d '{"name":"Ada"}'`), "removes the double quotes"},
 		{fence("powershell", `Invoke-RestMethod http://localhost/ -Body '{"name":"Ada"}'`), ""},
