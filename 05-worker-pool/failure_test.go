@@ -201,6 +201,31 @@ func TestContextOfTheTasksIsCanceledByClose(t *testing.T) {
 	})
 }
 
+// TestCancelingTheContextBoundsClose allows tasks of an hour ten seconds (claim
+// 5.4). Close waits for the running task, which takes one more second to stop.
+func TestCancelingTheContextBoundsClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		begun := 0
+		p := NewPool(ctx, Config{Queue: 5}, func(ctx context.Context, _ int) error {
+			begun++
+			select {
+			case <-ctx.Done():
+				time.Sleep(time.Second)
+				return ctx.Err()
+			case <-time.After(time.Hour):
+				return nil
+			}
+		})
+		submitAll(t, p, 5)
+		began := time.Now()
+		time.AfterFunc(10*time.Second, func() { cancel(errLeft) })
+		if err := p.Close(); !errors.Is(err, errLeft) || begun != 1 || time.Since(began) != 11*time.Second {
+			t.Errorf("canceled after 10s, Close returned %v after %v and %d tasks, want the cause after 11s and 1 task", err, time.Since(began), begun)
+		}
+	})
+}
+
 // TestFinishedWorkIsNotReportedAsCanceled cancels when the last task has
 // succeeded, before Close and Map return (claim 5.4).
 func TestFinishedWorkIsNotReportedAsCanceled(t *testing.T) {
