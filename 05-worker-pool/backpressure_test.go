@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -250,6 +251,27 @@ func TestWorkerIsIdleAgainWhateverItsTaskDoes(t *testing.T) {
 		}
 		p.Close()
 	})
+}
+
+// TestUnboundedQueueKeepsTheTasksOfAllGoroutines has eight goroutines submit. Tasks
+// that get lost would make it look smaller than it is.
+func TestUnboundedQueueKeepsTheTasksOfAllGoroutines(t *testing.T) {
+	const submitters, each = 8, 1000
+	var queue Unbounded[int]
+	var group sync.WaitGroup
+	all := meeting(submitters)
+	for range submitters {
+		group.Go(func() {
+			all()
+			for task := range each {
+				queue.Submit(task)
+			}
+		})
+	}
+	group.Wait()
+	if queue.Len() != submitters*each {
+		t.Errorf("%d of %d tasks are in the queue", queue.Len(), submitters*each)
+	}
 }
 
 // TestUnboundedQueueGrowsWithTheBacklog submits ten tasks in the time of one, to
