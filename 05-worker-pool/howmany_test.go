@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -77,27 +78,60 @@ func TestCPUBoundTasksDoNotRunInParallelOnOneCPU(t *testing.T) {
 	}
 }
 
-// TestSlowServerReusesItsConnections makes calls with eight workers and counts the
-// connections (claim 5.5): with the default of 2 idle connections for each server,
-// nearly every call would need a new one.
+// TestSlowServerReusesItsConnections has eight workers make a call each, ten times,
+// and counts the connections (claim 5.5). The server answers when all eight calls
+// have arrived, so each has a connection. With the default of 2 idle connections for
+// each server, most calls of the next round would need a new one.
 func TestSlowServerReusesItsConnections(t *testing.T) {
-	server, err := StartSlowServer(time.Millisecond)
+	const workers, rounds = 8, 10
+	server, err := StartSlowServer(0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer server.Close()
+	if u, err := url.Parse(server.url); err != nil || !net.ParseIP(u.Hostname()).IsLoopback() {
+		t.Errorf("the server has the URL %s, want an address of this computer alone", server.url)
+	}
 	var dialed atomic.Int64
 	server.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		dialed.Add(1)
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
-	if _, err := TimePerTask(t.Context(), 8, 400, func(ctx context.Context, _ struct{}) (struct{}, error) {
-		return struct{}{}, server.Call(ctx)
-	}); err != nil {
+	answer := server.server.Handler
+	for range rounds {
+		all := meeting(workers)
+		server.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			all()
+			answer.ServeHTTP(w, r)
+		})
+		if _, err := TimePerTask(t.Context(), workers, workers, func(ctx context.Context, _ struct{}) (struct{}, error) {
+			return struct{}{}, server.Call(ctx)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := dialed.Load(); n != workers {
+		t.Errorf("%d rounds of %d calls made %d connections, want %d", rounds, workers, n, workers)
+	}
+}
+
+// TestCallReportsAnErrorOfTheServer has the server answer 503, and then closes it:
+// a failed call must not be measured as a quick one.
+func TestCallReportsAnErrorOfTheServer(t *testing.T) {
+	server, err := StartSlowServer(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Call(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if n := dialed.Load(); n > 40 {
-		t.Errorf("400 calls of 8 workers made %d connections, want hardly more than 8", n)
+	server.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	if err := server.Call(t.Context()); err == nil || err.Error() != "the server answered 503 Service Unavailable" {
+		t.Errorf("the server answered 503, and Call returned %v", err)
+	}
+	server.Close()
+	if err := server.Call(t.Context()); err == nil {
+		t.Error("the server is closed, and Call returned nil")
 	}
 }
 
@@ -176,5 +210,8 @@ func TestScalePixelIsTheAverageOfThoseThatItCovers(t *testing.T) {
 	}
 	if got := Photo(64).GrayAt(32, 32); got != (color.Gray{Y: 255}) {
 		t.Errorf("the middle of the photo is %v, want white", got)
+	}
+	if got := Photo(1000).GrayAt(578, 500); got.Y > 1 {
+		t.Errorf("in the first dark ring of the photo is %v, want black", got)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -110,6 +112,7 @@ func TestPseudoFileSystemsAreNotEntered(t *testing.T) {
 		{"/ ext4, DIR/.. proc", "is in a pseudo file system (proc)"},
 		{"/ ext4, DIR sysfs", "is in a pseudo file system (sysfs)"},
 		{"/ ext4, DIR/.. proc, DIR tmpfs", "map[]"},
+		{"/ ext4, DIR tmpfs, DIR/.. proc", "map[]"},
 		{"no list", "map[]"},
 		{"", "map[]"},
 	} {
@@ -225,6 +228,73 @@ func TestUpToEndsBeforeTheLimit(t *testing.T) {
 			t.Errorf("up to %d bytes: %d files, %v; want %d", limit, n, err, want)
 		}
 	}
+	large := &directories{MapFS: fstest.MapFS{"a/file": {Data: make([]byte, 10)}, "b/file": {Data: make([]byte, 10)}, "c/file": {}, "d/file": {}}, third: func() {}}
+	if err := UpTo(10, Walk(large))(t.Context(), func(File) error { return nil }); err != nil || large.read != 3 {
+		t.Errorf("the limit is reached in the second of four directories: the walk read %d with the root, want 3 (%v)", large.read, err)
+	}
+}
+
+// TestEntriesAreSortedAndTheirDirectoriesClosed has a hundred directories of one
+// file, whose names are made in no order (claim 6.6).
+func TestEntriesAreSortedAndTheirDirectoriesClosed(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 100 {
+		write(t, filepath.Join(dir, fmt.Sprintf("%02d", i*37%100), "file"), nil)
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector would close files that are out of reach
+	tree := open(t, dir)
+	before := openFiles()
+	var walked []string
+	if err := Walk(tree)(t.Context(), func(f File) error { walked = append(walked, f.Path); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(walked) != 100 || !slices.IsSorted(walked) {
+		t.Errorf("%d files in the order %q, want 100, sorted", len(walked), walked)
+	}
+	if n := openFiles() - before; n > 50 {
+		t.Errorf("100 directories have been read, and %d more files are open than before", n)
+	}
+}
+
+// openFiles returns how many files this process has open, on systems that list them.
+func openFiles() int {
+	entries, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		return 0
+	}
+	return len(entries)
+}
+
+// TestPseudoFileSystemsAreFoundThroughASymbolicLink opens a directory by its other
+// name (claim 6.6). The list of mounts has the real one.
+func TestPseudoFileSystemsAreFoundThroughASymbolicLink(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(dir, link); err != nil || runtime.GOOS == "windows" {
+		t.Skipf("without a symbolic link: %v", err)
+	}
+	mounts, err := pseudoMounts(fmt.Sprintf("22 27 0:21 / %s/proc rw - proc none rw\n", dir), link)
+	if err != nil || mounts["proc"] != "proc" {
+		t.Errorf("got %v, %v; want proc", mounts, err)
+	}
+}
+
+// TestDefaultTreeIsGosSourceOrTheCurrentDirectory looks with and without a Go command.
+func TestDefaultTreeIsGosSourceOrTheCurrentDirectory(t *testing.T) {
+	if path, name := DefaultTree(); name == "Go's own source tree" {
+		if _, err := os.Stat(filepath.Join(path, "runtime", "proc.go")); err != nil {
+			t.Errorf("%q is not Go's source: %v", path, err)
+		}
+	} else {
+		t.Logf("there is no Go command: %q", path)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if path, name := DefaultTree(); path != "." || name != "the current directory" {
+		t.Errorf("without a Go command: %q (%s), want the current directory", path, name)
+	}
 }
 
 // TestPartSaysWhatIsRead has a whole tree, its huge first file, and an empty tree.
@@ -266,7 +336,7 @@ func TestListingNamesWhatWasNotRead(t *testing.T) {
 		r.Add(File{Path: "changed", Err: ErrChanged})
 	}
 	r.Add(File{Path: "gone", Err: errors.Join(fs.ErrNotExist)})
-	if text := skipped(r); !strings.Contains(text, " 6 changed, ") || !strings.Contains(text, "not read: 3 more files\n") {
-		t.Errorf("want 6 changed and 3 more files in\n%s", text)
+	if text := skipped(r); !strings.Contains(text, " 6 changed, ") || !strings.Contains(text, "not read: 3 more files\n") || strings.Count(text, `not read: "`) != 5 {
+		t.Errorf("want 6 changed, 5 files by name and 3 more in\n%s", text)
 	}
 }
