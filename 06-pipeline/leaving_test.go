@@ -69,7 +69,7 @@ func TestConsumerThatPanicsCancelsAllStages(t *testing.T) {
 // TestStagesAliveCountsThousandsOfGoroutines has a stage of more workers than one
 // megabyte of stacks shows (claim 6.4).
 func TestStagesAliveCountsThousandsOfGoroutines(t *testing.T) {
-	const workers = 3000
+	const workers = 2500
 	if err := Run(t.Context(), func(p *Pipeline) error {
 		var here sync.WaitGroup
 		here.Add(workers)
