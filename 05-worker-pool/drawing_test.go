@@ -57,7 +57,7 @@ func printed(t *testing.T, f func()) string {
 // TestInsideCountsThousandsOfGoroutines has more of them than one megabyte of
 // stacks shows.
 func TestInsideCountsThousandsOfGoroutines(t *testing.T) {
-	const goroutines = 4000
+	const goroutines = 3000
 	var here, ended sync.WaitGroup
 	free := make(chan struct{})
 	here.Add(goroutines)

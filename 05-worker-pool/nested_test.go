@@ -64,6 +64,29 @@ func TestOneConnectionIsEnough(t *testing.T) {
 	})
 }
 
+// TestTransactionIsCommitted counts the commits of Pay, and of PayOutsideTx with the
+// two connections that it needs (claim 5.6).
+func TestTransactionIsCommitted(t *testing.T) {
+	for name, pay := range map[string]func(context.Context, *sql.DB) ([]string, error){"Pay": Pay, "PayOutsideTx": PayOutsideTx} {
+		shop := counting{commits: new(atomic.Int64)}
+		db := sql.OpenDB(shop)
+		if _, err := pay(t.Context(), db); err != nil || shop.commits.Load() != 1 {
+			t.Errorf("%s returned %v after %d commits, want 1", name, err, shop.commits.Load())
+		}
+		db.Close()
+	}
+}
+
+// counting is the shop, and counts its commits.
+type counting struct {
+	shop
+	commits *atomic.Int64
+}
+
+func (c counting) Connect(context.Context) (driver.Conn, error) { return c, nil }
+func (c counting) Begin() (driver.Tx, error)                    { return c, nil }
+func (c counting) Commit() error                                { c.commits.Add(1); return nil }
+
 // TestRowsThatBreakOffAreAnError has the connection fail after the first row (claim
 // 5.6): the loop over the rows ends as if there were no more.
 func TestRowsThatBreakOffAreAnError(t *testing.T) {
