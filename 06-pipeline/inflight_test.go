@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"io"
 	"io/fs"
 	"runtime"
@@ -79,6 +80,17 @@ func TestFileIsReadInPieces(t *testing.T) {
 	}
 }
 
+// TestDataThatComesWithTheEndIsHashed reads a file whose last read returns data and
+// io.EOF, as a Reader may (claim 6.2).
+func TestDataThatComesWithTheEndIsHashed(t *testing.T) {
+	for _, size := range []int64{1, bufferSize, bufferSize + 1} {
+		f, err := Hash(&oneFile{size: size, endsWithData: true})(t.Context(), File{Path: "zeros", Size: size})
+		if err != nil || f.Err != nil || f.Sum != sha256.Sum256(make([]byte, size)) {
+			t.Errorf("a file of %d zeros has the checksum %x (%v, %v), not that of its bytes", size, f.Sum, f.Err, err)
+		}
+	}
+}
+
 // TestBuffersAreUsedAgain hashes a thousand small files, one at a time, and measures
 // what that allocates (claim 6.2): a buffer for each would be 64 MB. A sync.Pool
 // drops some of what is put back, many under the race detector.
@@ -130,6 +142,8 @@ type oneFile struct {
 	info    func() fs.FileInfo
 	opened  int
 	closed  int
+
+	endsWithData bool // the last read returns data and io.EOF
 }
 
 func (f *oneFile) Open(string) (fs.File, error) {
@@ -163,7 +177,9 @@ func (z *zeros) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n := min(int64(len(b)), z.left)
-	z.left -= n
+	if z.left -= n; z.left == 0 && z.of.endsWithData {
+		return int(n), io.EOF
+	}
 	return int(n), nil
 }
 

@@ -58,6 +58,47 @@ func TestNameThatIsNotUTF8IsRead(t *testing.T) {
 	}
 }
 
+// TestNoPathLeadsOutOfTheTree opens a file outside, by its path and through a
+// symbolic link that was made after the walk (claim 6.6).
+func TestNoPathLeadsOutOfTheTree(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "outside"), []byte("secret"))
+	write(t, filepath.Join(dir, "tree", "inside"), []byte("known"))
+	tree := open(t, filepath.Join(dir, "tree"))
+	paths := []string{"../outside"}
+	if err := os.Symlink(filepath.Join("..", "outside"), filepath.Join(dir, "tree", "link")); err != nil {
+		t.Logf("without a symbolic link: %v", err)
+	} else {
+		paths = append(paths, "link")
+	}
+	for _, path := range paths {
+		if f, err := tree.Open(path); err == nil {
+			f.Close()
+			t.Errorf("Open(%q) opened a file outside of the tree", path)
+		}
+	}
+	if f, err := tree.Open("inside"); err != nil {
+		t.Error(err)
+	} else {
+		f.Close()
+	}
+}
+
+// TestSpecialFileIsNotOpened walks over a named pipe and a device (claim 6.6): to
+// open one can block, or have an effect.
+func TestSpecialFileIsNotOpened(t *testing.T) {
+	tree := fstest.MapFS{"pipe": {Mode: fs.ModeNamedPipe}, "device": {Mode: fs.ModeDevice}}
+	n := 0
+	if err := Walk(tree)(t.Context(), func(f File) error {
+		if n++; f.Err != ErrSpecial {
+			t.Errorf("the walk emits %s with the error %v, want %q", f.Path, f.Err, ErrSpecial)
+		}
+		return nil
+	}); err != nil || n != 2 {
+		t.Errorf("the walk returned %v after %d files, want 2", err, n)
+	}
+}
+
 // TestOpenDoesNotBlockOnANamedPipe opens one that has replaced a file since the
 // walk. If Open blocked, the test would time out.
 func TestOpenDoesNotBlockOnANamedPipe(t *testing.T) {
@@ -125,6 +166,9 @@ func TestPseudoFileSystemsAreNotEntered(t *testing.T) {
 		if got := fmt.Sprint(mounts); err == nil && got != test.want || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %s, %v; want %s", test.mounts, got, err, test.want)
 		}
+	}
+	if mounts, err := pseudoMounts("22 27 0:21 / - proc none rw\n\n", dir); err != nil || len(mounts) != 0 {
+		t.Errorf("lines of another form: got %v, %v; want them skipped", mounts, err)
 	}
 	write(t, filepath.Join(dir, "proc", "kmsg"), []byte("must not be read"))
 	tree := open(t, dir)
