@@ -133,6 +133,18 @@ func TestMostInFlightCountsAndWeighsTheItems(t *testing.T) {
 	}
 }
 
+// TestMostInFlightReturnsWhenItIsCanceled waits for more items than can be in flight
+// (claim 6.2), as after a change of slack, until its deadline.
+func TestMostInFlightReturnsWhenItIsCanceled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, err := MostInFlight(ctx, 2000, 2001, func(_ *Pipeline, in <-chan *page) <-chan *page { return in }); err != context.DeadlineExceeded {
+			t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+		}
+	})
+}
+
 // oneFile is a tree with one file of zeros. It records the largest read, and
 // whether the file is closed.
 type oneFile struct {

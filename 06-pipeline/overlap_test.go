@@ -111,6 +111,7 @@ func TestCellsOfLane(t *testing.T) {
 		want  []float64
 	}{
 		{"busy from 0.5 s to 2 s of 4 s", Span{at(0), at(4000)}, []Span{{at(500), at(2000)}}, []float64{0.5, 1, 0, 0}},
+		{"busy before and after the 4 s", Span{at(0), at(4000)}, []Span{{at(-500), at(500)}, {at(3000), at(9000)}}, []float64{0.5, 0, 0, 1}},
 		{"no time at all", Span{at(0), at(0)}, []Span{{at(0), at(0)}, {at(0), at(10)}}, []float64{0, 0, 0, 0}},
 	} {
 		lane := Lane{busy: c.busy}
