@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -167,6 +168,110 @@ func TestClosingPoolRefusesImmediately(t *testing.T) {
 			t.Errorf("%d tasks ran and %d calls of Close returned, want 2 and 2", ran, closed.Load())
 		}
 	})
+}
+
+// TestBlockedSubmitReturnsWhenThePoolStops has the only worker ignore the
+// cancellation for an hour, and the Submit has a context of its own (claim 5.3).
+func TestBlockedSubmitReturnsWhenThePoolStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		p := NewPool(ctx, Config{}, func(context.Context, int) error {
+			time.Sleep(time.Hour)
+			return nil
+		})
+		submitAll(t, p, 1)
+		began := time.Now()
+		if err := p.Submit(t.Context(), 1); err != ErrStopped || time.Since(began) != time.Second {
+			t.Errorf("the pool stopped after 1s; the Submit that blocked returned %v after %v, want %v", err, time.Since(began), ErrStopped)
+		}
+		if err := p.Close(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a task was refused because of the deadline; Close returned %v", err)
+		}
+	})
+}
+
+// TestSubmitKnowsThatThePoolStopsWithItsContext submits at the moment at which the
+// pool's context has an error, but the one that is derived from it has none yet
+// (claim 5.3): the reason is the pool's, not that of the caller's own context.
+func TestSubmitKnowsThatThePoolStopsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := &ahead{Context: t.Context(), done: make(chan struct{})}
+		p := NewPool(ctx, Config{Queue: 1}, func(context.Context, int) error { return nil })
+		ctx.err.Store(true)
+		if err := p.Submit(ctx, 0); err != ErrStopped {
+			t.Errorf("Submit returned %v, want %v", err, ErrStopped)
+		}
+		if err := p.TrySubmit(0); err != ErrStopped {
+			t.Errorf("TrySubmit returned %v, want %v", err, ErrStopped)
+		}
+		close(ctx.done)
+		if err := p.Close(); !errors.Is(err, context.Canceled) {
+			t.Errorf("two tasks were refused because of the cancellation; Close returned %v", err)
+		}
+	})
+}
+
+// ahead is a context that has its error before done is closed, by which derived
+// contexts learn of it.
+type ahead struct {
+	context.Context
+	done chan struct{}
+	err  atomic.Bool
+}
+
+func (a *ahead) Done() <-chan struct{} { return a.done }
+
+func (a *ahead) Err() error {
+	if a.err.Load() {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestWorkerIsIdleAgainWhateverItsTaskDoes has tasks return, fail, panic and call
+// Goexit. After each the pool counts its worker as idle: otherwise TrySubmit would
+// refuse a task that the worker could take (claim 5.3).
+func TestWorkerIsIdleAgainWhateverItsTaskDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPool(t.Context(), Config{KeepGoing: true}, func(_ context.Context, task func() error) error { return task() })
+		for how, task := range map[string]func() error{
+			"returns":      func() error { return nil },
+			"fails":        func() error { return errFull },
+			"panics":       func() error { panic("a bug") },
+			"calls Goexit": func() error { runtime.Goexit(); return nil },
+		} {
+			if err := p.Submit(t.Context(), task); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if n := p.idle.Swap(1); n != 1 {
+				t.Errorf("a task %s, and then %d workers are counted as idle, want 1", how, n)
+			}
+		}
+		p.Close()
+	})
+}
+
+// TestUnboundedQueueKeepsTheTasksOfAllGoroutines has eight goroutines submit. Tasks
+// that get lost would make it look smaller than it is.
+func TestUnboundedQueueKeepsTheTasksOfAllGoroutines(t *testing.T) {
+	const submitters, each = 8, 1000
+	var queue Unbounded[int]
+	var group sync.WaitGroup
+	all := meeting(submitters)
+	for range submitters {
+		group.Go(func() {
+			all()
+			for task := range each {
+				queue.Submit(task)
+			}
+		})
+	}
+	group.Wait()
+	if queue.Len() != submitters*each {
+		t.Errorf("%d of %d tasks are in the queue", queue.Len(), submitters*each)
+	}
 }
 
 // TestUnboundedQueueGrowsWithTheBacklog submits ten tasks in the time of one, to

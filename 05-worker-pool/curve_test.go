@@ -30,6 +30,25 @@ func TestTasksWithinOneTickOfTheClockAreTooQuick(t *testing.T) {
 	}
 }
 
+// TestCurveTakesTheBestOfItsRuns has three runs for each number of workers, with as
+// many tasks, whose tasks take 2 s, 1 s and 3 s.
+func TestCurveTakesTheBestOfItsRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seconds time.Duration
+		tasks := func(workers int) int {
+			seconds = map[time.Duration]time.Duration{0: 2, 2: 1, 1: 3, 3: 2}[seconds]
+			return workers
+		}
+		alone, each, err := drawCurve(t.Context(), 3, tasks, func(context.Context, struct{}) (struct{}, error) {
+			time.Sleep(seconds * time.Second)
+			return struct{}{}, nil
+		})
+		if err != nil || alone != time.Second || each != time.Second/32 {
+			t.Errorf("a task took %v with one worker and %v with 32 (%v), want 1s and 31.25ms", alone, each, err)
+		}
+	})
+}
+
 // TestBarIsAsLongAsTheGain has rows with and without space for the bar.
 func TestBarIsAsLongAsTheGain(t *testing.T) {
 	for gain, columns := range map[int]int{1: 1, 2: 2, 16: 16, 36: 36, 40: 36} {

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -18,4 +22,58 @@ func TestLaneIsDrawnToScale(t *testing.T) {
 	if got, want := drawLane(lane, began, 0, 10), "▒·········"; got != want {
 		t.Errorf("all within one tick of the clock: got %s, want %s", got, want)
 	}
+}
+
+// TestSixteenLanesAreDrawnAndTheOthersCounted has one lane too many, and 16.
+func TestSixteenLanesAreDrawnAndTheOthersCounted(t *testing.T) {
+	for lanes, want := range map[int]string{16: "", 20: "     and 4 more\n"} {
+		text := printed(t, func() { drawLanes(make([][]Span, lanes), time.Now(), time.Second) })
+		if n := strings.Count(text, "·\n"); n != 16 || !strings.Contains(text, want) || want == "" && strings.Contains(text, "more") {
+			t.Errorf("of %d lanes %d are drawn, want 16 and %q\n%s", lanes, n, want, text)
+		}
+	}
+}
+
+// printed returns what f prints.
+func printed(t *testing.T, f func()) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "stdout")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout := os.Stdout
+	os.Stdout = file
+	f()
+	os.Stdout = stdout
+	file.Close()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestInsideCountsThousandsOfGoroutines has more of them than one megabyte of
+// stacks shows.
+func TestInsideCountsThousandsOfGoroutines(t *testing.T) {
+	const goroutines = 3000
+	var here, ended sync.WaitGroup
+	free := make(chan struct{})
+	here.Add(goroutines)
+	for range goroutines {
+		ended.Go(func() { blockedInside(&here, free) })
+	}
+	here.Wait()
+	if n := Inside("blockedInside"); n != goroutines {
+		t.Errorf("%d of %d goroutines are seen", n, goroutines)
+	}
+	close(free)
+	ended.Wait()
+}
+
+//go:noinline
+func blockedInside(here *sync.WaitGroup, free <-chan struct{}) {
+	here.Done()
+	<-free
 }

@@ -188,9 +188,10 @@ func TestCancelStopsThePool(t *testing.T) {
 	})
 }
 
-// TestContextOfTheTasksIsCanceledByClose looks at it when Close has returned: a
-// context that goes on would stay in the memory of its parent (claim 5.4).
-func TestContextOfTheTasksIsCanceledByClose(t *testing.T) {
+// TestContextOfTheTasksIsCanceledInTheEnd looks at it when Close and Map have
+// returned, and after the loop over AsDone: a context that goes on would stay in
+// the memory of its parent (claim 5.4).
+func TestContextOfTheTasksIsCanceledInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var given context.Context
 		p := NewPool(t.Context(), Config{}, func(ctx context.Context, _ int) error { given = ctx; return ctx.Err() })
@@ -198,22 +199,58 @@ func TestContextOfTheTasksIsCanceledByClose(t *testing.T) {
 		if err := p.Close(); err != nil || given.Err() == nil {
 			t.Errorf("Close returned %v, and the context of the tasks is done: %v, want true", err, given.Err() != nil)
 		}
+		do := func(ctx context.Context, _ int) (int, error) { given = ctx; return 0, nil }
+		if _, err := Map(t.Context(), 1, []int{1}, do); err != nil || given.Err() == nil {
+			t.Errorf("Map returned %v, and the context of the tasks is done: %v, want true", err, given.Err() != nil)
+		}
+		for range AsDone(t.Context(), 1, []int{1}, do) {
+		}
+		if given.Err() == nil {
+			t.Error("the loop over AsDone has ended, and the context of the tasks is not done")
+		}
 	})
 }
 
-// TestFinishedWorkIsNotReportedAsCanceled cancels when the last task has
-// succeeded, before Close and Map return (claim 5.4).
+// TestCancelingTheContextBoundsClose allows tasks of an hour ten seconds (claim
+// 5.4). Close waits for the running task, which takes one more second to stop.
+func TestCancelingTheContextBoundsClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		begun := 0
+		p := NewPool(ctx, Config{Queue: 5}, func(ctx context.Context, _ int) error {
+			begun++
+			select {
+			case <-ctx.Done():
+				time.Sleep(time.Second)
+				return ctx.Err()
+			case <-time.After(time.Hour):
+				return nil
+			}
+		})
+		submitAll(t, p, 5)
+		began := time.Now()
+		time.AfterFunc(10*time.Second, func() { cancel(errLeft) })
+		if err := p.Close(); !errors.Is(err, errLeft) || begun != 1 || time.Since(began) != 11*time.Second {
+			t.Errorf("canceled after 10s, Close returned %v after %v and %d tasks, want the cause after 11s and 1 task", err, time.Since(began), begun)
+		}
+	})
+}
+
+// TestFinishedWorkIsNotReportedAsCanceled cancels in the last task, which then
+// succeeds, and between its end and Close (claim 5.4).
 func TestFinishedWorkIsNotReportedAsCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, keepGoing := range []bool{false, true} {
+		for _, c := range []struct{ keepGoing, inTask bool }{{false, true}, {true, true}, {false, false}, {true, false}} {
 			ctx, cancel := context.WithCancelCause(t.Context())
-			p := NewPool(ctx, Config{Queue: 2, KeepGoing: keepGoing}, func(_ context.Context, task int) error {
-				if task == 1 {
+			p := NewPool(ctx, Config{Queue: 2, KeepGoing: c.keepGoing}, func(_ context.Context, task int) error {
+				if task == 1 && c.inTask {
 					cancel(errLeft)
 				}
 				return nil
 			})
 			submitAll(t, p, 2)
+			synctest.Wait()
+			cancel(errLeft)
 			if err := p.Close(); err != nil {
 				t.Errorf("every task succeeded, but Close returned %v", err)
 			}
@@ -283,12 +320,34 @@ func TestRealErrorIsJoinedWithTheCancellation(t *testing.T) {
 		defer cancel()
 		_, err := Map(ctx, 3, []int{0, 1, 2}, do)
 		requireBoth(t, "Map", err)
-		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		if _, err = Map(ctx, 1, []int{0}, do); err == nil || err.Error() != "context deadline exceeded" {
-			t.Errorf("the only error was the deadline; Map returned %v", err)
-		}
 	})
+}
+
+// TestErrorThatFollowsFromTheCancellationIsNotRepeated has the only task return
+// the error of its context, or its cause (claim 5.4): Map returns the cause alone.
+func TestErrorThatFollowsFromTheCancellationIsNotRepeated(t *testing.T) {
+	for name, follows := range map[string]func(context.Context) error{"its error": context.Context.Err, "its cause": context.Cause} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errLeft)
+			defer cancel()
+			_, err := Map(ctx, 1, []int{0}, func(ctx context.Context, _ int) (int, error) {
+				<-ctx.Done()
+				return 0, fmt.Errorf("reading: %w", follows(ctx))
+			})
+			if err == nil || err.Error() != errLeft.Error() {
+				t.Errorf("the context was canceled, and the task returned %s; Map returned %q, want only %q", name, err, errLeft)
+			}
+		})
+	}
+}
+
+// TestTaskErrorPrintsTheTaskWithItsStringMethod has a task that is 90 seconds
+// (claim 5.4): "90000000000" would not say which one.
+func TestTaskErrorPrintsTheTaskWithItsStringMethod(t *testing.T) {
+	err := &TaskError{90 * time.Second, errFull}
+	if got, want := err.Error(), "task 1m30s: disk full"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func requireBoth(t *testing.T, from string, err error) {
@@ -395,8 +454,8 @@ func TestMapStopsAtTheFirstError(t *testing.T) {
 func TestMapCancelsTheOthersAndWaitsForThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		_, err := Map(t.Context(), 2, []int{0, 1}, func(ctx context.Context, task int) (int, error) {
-			if task == 0 {
+		_, err := Map(t.Context(), 2, []int{10, 20}, func(ctx context.Context, task int) (int, error) {
+			if task == 20 {
 				time.Sleep(time.Second) // until the other task has begun
 				return 0, errFull
 			}
@@ -404,8 +463,26 @@ func TestMapCancelsTheOthersAndWaitsForThem(t *testing.T) {
 			time.Sleep(time.Second)
 			return 0, ctx.Err()
 		})
-		if failed, ok := errors.AsType[*TaskError](err); !ok || failed.Task != 0 || time.Since(began) != 2*time.Second {
-			t.Errorf("Map returned %v after %v, want the error of task 0, after the other task", err, time.Since(began))
+		if failed, ok := errors.AsType[*TaskError](err); !ok || failed.Task != 1 || time.Since(began) != 2*time.Second {
+			t.Errorf("Map returned %v after %v, want the error of the task with index 1, after the other task", err, time.Since(began))
+		}
+	})
+}
+
+// TestAsDoneGoesOnAfterAnError has the first of three tasks fail (claim 5.4).
+func TestAsDoneGoesOnAfterAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var results []Result[int]
+		for r := range AsDone(t.Context(), 1, []int{1, 2, 3}, func(ctx context.Context, task int) (int, error) {
+			if task == 1 {
+				return 0, errFull
+			}
+			return task, ctx.Err()
+		}) {
+			results = append(results, r)
+		}
+		if want := []Result[int]{{0, 0, errFull}, {1, 2, nil}, {2, 3, nil}}; !slices.Equal(results, want) {
+			t.Errorf("the results are %+v, want %+v", results, want)
 		}
 	})
 }
@@ -471,12 +548,26 @@ func TestLeavingAsDoneCancelsAndLeaksNothing(t *testing.T) {
 }
 
 // TestPoolThatIsNeverClosedLeaksItsWorkers counts them when all the work is done
-// (negative control of 5.4). They stay until the program ends.
+// (negative control of 5.4). They stay until the program ends. Until then
+// DoAndForget waits for the tasks: that is not what is wrong with it.
 func TestPoolThatIsNeverClosedLeaksItsWorkers(t *testing.T) {
 	const workers = 5
-	before := Inside("forgottenWorker[...]")
-	all := meeting(workers) // so that each worker has begun
-	DoAndForget(workers, make([]int, workers), func(int) { all() })
+	before, waiting := Inside("forgottenWorker[...]"), Inside("(*WaitGroup).Wait")
+	free, returned := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(returned)
+		DoAndForget(workers, make([]int, workers), func(int) { <-free })
+	}()
+	for Inside("(*WaitGroup).Wait") == waiting {
+		select {
+		case <-returned:
+			t.Fatal("DoAndForget returned while its tasks were running")
+		default:
+			runtime.Gosched()
+		}
+	}
+	close(free)
+	<-returned
 	if left := Inside("forgottenWorker[...]") - before; left != workers {
 		t.Errorf("%d of %d workers are left, want the leak of all of them", left, workers)
 	}

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// photos returns n images of four sizes.
+// photos returns n images.
 func photos(n int) (images []*image.Gray) {
 	sizes := []*image.Gray{Photo(1000), Photo(600), Photo(1400), Photo(800)}
 	for i := range n {

@@ -89,7 +89,8 @@ func TestBucketGivesABurstAndThenOneTokenPerInterval(t *testing.T) {
 }
 
 // TestBucketObservesCancellation waits for a token until its context is done, and
-// asks once more (claim 5.7).
+// asks once more (claim 5.7). The token for which it waited is lost: the next call
+// gets the one after it.
 func TestBucketObservesCancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &Bucket{Interval: time.Hour, Burst: 1}
@@ -101,6 +102,9 @@ func TestBucketObservesCancellation(t *testing.T) {
 		began := time.Now()
 		if err := b.Take(ctx); !errors.Is(err, errLeft) || time.Since(began) != time.Second {
 			t.Errorf("Take returned %v after %v, want the cause after 1s", err, time.Since(began))
+		}
+		if err := b.Take(t.Context()); err != nil || time.Since(began) != 2*time.Hour {
+			t.Errorf("the call after the abandoned one got a token after %v (%v), want 2h0m0s", time.Since(began), err)
 		}
 		time.Sleep(24 * time.Hour) // a token is there
 		for range 100 {

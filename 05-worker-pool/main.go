@@ -97,7 +97,7 @@ func fixedNumber(ctx context.Context) string {
 	const row = "     %-32s %-26s %5s\n"
 	fmt.Printf(row, "images in progress, at most", "pool", measured(count(pool.Peak())))
 	fmt.Printf(row, "", wrong("a goroutine each (wrong)"), measured(count(each.Peak())))
-	takeaway("A line is a worker: █ and ▒ alternate with its images, · is without one.",
+	takeaway("A line is a worker. █ and ▒ alternate from image to image; · is idle.",
 		"A worker that has finished an image takes the next one from the queue.")
 	if pool.Peak() != *poolSize || *poolSize == *imageCount {
 		return "" // there are no more images than workers
@@ -220,7 +220,7 @@ func howMany(ctx context.Context) string {
 	check(err)
 	fmt.Printf("     → GOMAXPROCS is %d, of %s. For CPU-bound work, take a worker for each;\n", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU"))
 	fmt.Println("       for blocking work, as many as the server can bear. Other programs")
-	fmt.Println("       use the CPUs, too, and not the same share of each row.")
+	fmt.Println("       use the CPUs, too, so the rows vary.")
 	switch {
 	case alone > 16*each:
 		return "a"
@@ -232,7 +232,7 @@ func howMany(ctx context.Context) string {
 
 // poolInPool has tasks wait for the pool that runs them.
 func poolInPool(ctx context.Context) (supported string) {
-	fmt.Println("     2 workers, a queue with 2 slots; a site of 31 pages, each with 2 links")
+	fmt.Println("     2 workers, a queue with 2 slots; a site of 31 pages, up to 2 links on each")
 	drawUntil(ctx, wrong("a task submits its links (wrong)"), func(ctx context.Context) (string, error) {
 		visited, err := crawl(func(visit func(*Page)) error {
 			return CrawlInside(ctx, Config{Workers: 2, Queue: 2}, site(5), visit)
@@ -265,12 +265,12 @@ func limits(context.Context) string {
 	fmt.Printf("     %s tasks, a semaphore with 4 slots; goroutines at the same time\n", count(tasks))
 	fmt.Printf("       %-36s %5s\n", "acquired before go", measured(count(before)))
 	fmt.Printf("       %-36s %5s\n", wrong("acquired in the goroutine (wrong)"), measured(count(inside)))
-	fmt.Printf(row, "20 tasks; in progress, per second", "of 5 ms", "of 95 ms")
+	fmt.Printf(row, "20 tasks: in progress, throughput", "tasks of 5 ms", "tasks of 95 ms")
 	drawLimit(row, "4 slots: a concurrency limit", atMostFour)
 	drawLimit(row, "100 per second: a rate limit", perSecond)
 	takeaway("A concurrency limit protects what a task holds: memory, a connection. A",
 		"rate limit keeps a quota, such as 100 calls per second of an API. In",
-		"progress = rate × duration (Little's law): to fix one frees the other.")
+		"progress = rate × duration (Little's law): each limits one of them.")
 	return map[bool]string{true: "b", false: "a"}[inside > before]
 }
 

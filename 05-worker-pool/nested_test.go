@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"slices"
 	"sync/atomic"
@@ -12,14 +13,19 @@ import (
 )
 
 // TestFollowUpTasksFromOutsideRun crawls a site with 2 workers, and more links than
-// any queue has slots (claim 5.6).
+// any queue has slots (claim 5.6). The levels have 1, 2, 4, 8, 16 and 32 pages of a
+// second each, so two workers take 32 s.
 func TestFollowUpTasksFromOutsideRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		var visited atomic.Int64
-		if err := Crawl(ctx, 2, site(6), func(*Page) { visited.Add(1) }); err != nil || visited.Load() != 63 {
+		began := time.Now()
+		if err := Crawl(ctx, 2, site(6), func(*Page) { visited.Add(1); time.Sleep(time.Second) }); err != nil || visited.Load() != 63 {
 			t.Errorf("Crawl visited %d of 63 pages and returned %v", visited.Load(), err)
+		}
+		if took := time.Since(began); took != 32*time.Second {
+			t.Errorf("Crawl with 2 workers took %v, want 32s", took)
 		}
 	})
 }
@@ -56,6 +62,69 @@ func TestOneConnectionIsEnough(t *testing.T) {
 			t.Errorf("%d queries waited for a connection", n)
 		}
 	})
+}
+
+// TestTransactionIsCommitted counts the commits of Pay, and of PayOutsideTx with the
+// two connections that it needs (claim 5.6).
+func TestTransactionIsCommitted(t *testing.T) {
+	for name, pay := range map[string]func(context.Context, *sql.DB) ([]string, error){"Pay": Pay, "PayOutsideTx": PayOutsideTx} {
+		shop := counting{commits: new(atomic.Int64)}
+		db := sql.OpenDB(shop)
+		if _, err := pay(t.Context(), db); err != nil || shop.commits.Load() != 1 {
+			t.Errorf("%s returned %v after %d commits, want 1", name, err, shop.commits.Load())
+		}
+		db.Close()
+	}
+}
+
+// counting is the shop, and counts its commits.
+type counting struct {
+	shop
+	commits *atomic.Int64
+}
+
+func (c counting) Connect(context.Context) (driver.Conn, error) { return c, nil }
+func (c counting) Begin() (driver.Tx, error)                    { return c, nil }
+func (c counting) Commit() error                                { c.commits.Add(1); return nil }
+
+// TestRowsThatBreakOffAreAnError has the connection fail after the first row (claim
+// 5.6): the loop over the rows ends as if there were no more.
+func TestRowsThatBreakOffAreAnError(t *testing.T) {
+	db := sql.OpenDB(breaking{})
+	defer db.Close()
+	for name, f := range map[string]func(context.Context, *sql.DB) ([]string, error){"Names": Names, "NamesInLoop": NamesInLoop} {
+		if names, err := f(t.Context(), db); !errors.Is(err, errBroken) {
+			t.Errorf("%s returned %q, %v; want %v", name, names, err, errBroken)
+		}
+	}
+}
+
+var errBroken = errors.New("connection lost")
+
+// breaking is the shop with a connection that breaks.
+type breaking struct{ shop }
+
+func (b breaking) Connect(context.Context) (driver.Conn, error) { return b, nil }
+func (b breaking) Prepare(query string) (driver.Stmt, error) {
+	return breakingStmt{shopStmt(query)}, nil
+}
+
+type breakingStmt struct{ shopStmt }
+
+func (s breakingStmt) Query(args []driver.Value) (driver.Rows, error) {
+	if len(args) > 0 {
+		return s.shopStmt.Query(args)
+	}
+	return &breakingRows{shopRows{"1"}}, nil
+}
+
+type breakingRows struct{ shopRows }
+
+func (r *breakingRows) Next(row []driver.Value) error {
+	if err := r.shopRows.Next(row); err != nil {
+		return errBroken
+	}
+	return nil
 }
 
 // TestQueryInsideARowLoopBlocks needs a second connection of a database that opens

@@ -23,6 +23,15 @@ func StartSlowServer(d time.Duration) (*SlowServer, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := newSlowServer(d)
+	s.url = "http://" + listener.Addr().String()
+	go s.server.Serve(listener) // until Close
+	return s, nil
+}
+
+// newSlowServer returns a server that is not started. A client that sends too
+// slowly, does not read, or is idle loses its connection.
+func newSlowServer(d time.Duration) *SlowServer {
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-time.After(d):
@@ -30,7 +39,7 @@ func StartSlowServer(d time.Duration) (*SlowServer, error) {
 		case <-r.Context().Done():
 		}
 	}
-	s := &SlowServer{url: "http://" + listener.Addr().String()}
+	s := new(SlowServer)
 	s.server = http.Server{
 		Handler:           http.MaxBytesHandler(http.HandlerFunc(answer), 1<<10),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -41,8 +50,7 @@ func StartSlowServer(d time.Duration) (*SlowServer, error) {
 	// By default a client keeps only 2 idle connections to a server. With more
 	// workers than that, nearly every call would have to make a new connection.
 	s.client.Transport = &http.Transport{MaxIdleConnsPerHost: 100}
-	go s.server.Serve(listener) // until Close
-	return s, nil
+	return s
 }
 
 // Call sends a request and reads the response.

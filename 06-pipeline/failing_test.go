@@ -129,6 +129,65 @@ func TestFailureInAnyStageStopsAllStages(t *testing.T) {
 	}
 }
 
+// TestErrIsSetBeforeTheChannelIsClosed has a source and a stage return an error that
+// takes Run a second to examine (claim 6.5). If the channel were closed meanwhile,
+// the consumer would take the stream for complete.
+func TestErrIsSetBeforeTheChannelIsClosed(t *testing.T) {
+	for name, start := range map[string]func(*Pipeline) <-chan int{
+		"Source": func(p *Pipeline) <-chan int {
+			return Source(p, func(context.Context, func(int) error) error { return slowToExamine{} })
+		},
+		"Stage": func(p *Pipeline) <-chan int {
+			return Stage(p, 2, countTo(p, 2), func(_ context.Context, n int) (int, error) { return 0, slowToExamine{} })
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			err := Run(t.Context(), func(p *Pipeline) error {
+				consume(start(p))
+				if p.Err() != (slowToExamine{}) {
+					t.Errorf("%s has failed and closed its channel, but Err returns %v", name, p.Err())
+				}
+				return nil
+			})
+			if err != (slowToExamine{}) {
+				t.Errorf("%s: Run returned %v", name, err)
+			}
+		})
+	}
+}
+
+// slowToExamine is an error whose As, which errors.AsType calls, takes a second.
+type slowToExamine struct{}
+
+func (slowToExamine) Error() string { return "slow to examine" }
+func (slowToExamine) As(any) bool   { time.Sleep(time.Second); return false }
+
+// TestFailuresOfTheProgramEndAsItShows runs the pipelines of section 6.5 (claim 6.5).
+func TestFailuresOfTheProgramEndAsItShows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, workers := range []int{1, 8} {
+			if err := through(t.Context(), workers, fullAt100(workers)); err != errFull {
+				t.Errorf("%d workers fail: Run returned %v, want %v", workers, err, errFull)
+			}
+		}
+		if p, ok := errors.AsType[*PanicError](through(t.Context(), 1, panicAt100)); !ok || !strings.Contains(p.Error(), "index out of range [100]") {
+			t.Errorf("a stage panics: Run returned %v", p)
+		}
+		if err := canceled(t.Context()); err == nil || err.Error() != "the client left" {
+			t.Errorf("the caller cancels: Run returned %v, want the cause", err)
+		}
+		if err := nested(t.Context()); !errors.Is(err, context.Canceled) {
+			t.Errorf("a nested pipeline is cut short: its Run returned %v, want an error", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		work := fullAt100(2)
+		go func() { work(ctx, 100); cancel() }()
+		if _, err := work(ctx, 101); err == errFull || !errors.Is(err, context.Canceled) {
+			t.Errorf("item 101 fails because item 100 has failed: got %v, want an error of its own that follows from the cancellation", err)
+		}
+	})
+}
+
 // TestErrorOfTheConsumerStopsAllStages has body return an error after 7 s, while a
 // stage that ignores cancellation works on item 8 (claim 6.5). Run waits for it.
 func TestErrorOfTheConsumerStopsAllStages(t *testing.T) {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"io"
 	"io/fs"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -73,9 +75,74 @@ func TestFileIsReadInPieces(t *testing.T) {
 	if err != nil || f.Err != nil {
 		t.Fatal(err, f.Err)
 	}
-	if tree.largest > bufferSize {
-		t.Errorf("one read asked for %d bytes, the buffer has %d: a large file would be held in memory", tree.largest, bufferSize)
+	if tree.largest > 256<<10 {
+		t.Errorf("one read asked for %d bytes: a large file would be held in memory", tree.largest)
 	}
+}
+
+// TestDataThatComesWithTheEndIsHashed reads a file whose last read returns data and
+// io.EOF, as a Reader may (claim 6.2).
+func TestDataThatComesWithTheEndIsHashed(t *testing.T) {
+	for _, size := range []int64{1, bufferSize, bufferSize + 1} {
+		f, err := Hash(&oneFile{size: size, endsWithData: true})(t.Context(), File{Path: "zeros", Size: size})
+		if err != nil || f.Err != nil || f.Sum != sha256.Sum256(make([]byte, size)) {
+			t.Errorf("a file of %d zeros has the checksum %x (%v, %v), not that of its bytes", size, f.Sum, f.Err, err)
+		}
+	}
+}
+
+// TestBuffersAreUsedAgain hashes a thousand small files, one at a time, and measures
+// what that allocates (claim 6.2): a buffer for each would be 64 MB. A sync.Pool
+// drops some of what is put back, many under the race detector.
+func TestBuffersAreUsedAgain(t *testing.T) {
+	const files = 1000
+	hash := Hash(&oneFile{size: 1})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range files {
+		if f, err := hash(t.Context(), File{Path: "small", Size: 1}); err != nil || f.Err != nil {
+			t.Fatal(err, f.Err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := int(after.TotalAlloc-before.TotalAlloc) / bufferSize; n > files/2 {
+		t.Errorf("hashing %d files has allocated the memory of %d buffers", files, n)
+	}
+}
+
+// TestMostInFlightCountsAndWeighsTheItems tests the measurement that section 6.2
+// shows, with stages that pass items on and with one that collects (claim 6.2).
+func TestMostInFlightCountsAndWeighsTheItems(t *testing.T) {
+	const items = 2000
+	for _, c := range []struct {
+		name    string
+		full    int
+		between func(*Pipeline, <-chan *page) <-chan *page
+	}{
+		{"passed on", 4 + 3*slack, func(_ *Pipeline, in <-chan *page) <-chan *page { return in }},
+		{"collected", items, Collecting[*page]},
+	} {
+		most, held, err := MostInFlight(t.Context(), items, c.full, c.between)
+		if err != nil || most != c.full {
+			t.Errorf("%s: %d of %d items were in flight (%v), want %d", c.name, most, items, err, c.full)
+		}
+		// A half, and twice as much: what earlier tests have left behind may be freed meanwhile.
+		if pages := held / int64(len(page{})); pages < int64(c.full)/2 || pages > int64(c.full)*2 {
+			t.Errorf("%s: %d items in flight hold the memory of %d", c.name, c.full, pages)
+		}
+	}
+}
+
+// TestMostInFlightReturnsWhenItIsCanceled waits for more items than can be in flight
+// (claim 6.2), as after a change of slack, until its deadline.
+func TestMostInFlightReturnsWhenItIsCanceled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, err := MostInFlight(ctx, 2000, 2001, func(_ *Pipeline, in <-chan *page) <-chan *page { return in }); err != context.DeadlineExceeded {
+			t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+		}
+	})
 }
 
 // oneFile is a tree with one file of zeros. It records the largest read, and
@@ -87,6 +154,8 @@ type oneFile struct {
 	info    func() fs.FileInfo
 	opened  int
 	closed  int
+
+	endsWithData bool // the last read returns data and io.EOF
 }
 
 func (f *oneFile) Open(string) (fs.File, error) {
@@ -120,7 +189,9 @@ func (z *zeros) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n := min(int64(len(b)), z.left)
-	z.left -= n
+	if z.left -= n; z.left == 0 && z.of.endsWithData {
+		return int(n), io.EOF
+	}
 	return int(n), nil
 }
 

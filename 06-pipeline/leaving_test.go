@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +63,30 @@ func TestConsumerThatPanicsCancelsAllStages(t *testing.T) {
 				t.Errorf("the consumer %s, and %d goroutines of the stages remain", name, n)
 			}
 		})
+	}
+}
+
+// TestStagesAliveCountsThousandsOfGoroutines has a stage of more workers than one
+// megabyte of stacks shows (claim 6.4).
+func TestStagesAliveCountsThousandsOfGoroutines(t *testing.T) {
+	const workers = 2500
+	if err := Run(t.Context(), func(p *Pipeline) error {
+		var here sync.WaitGroup
+		here.Add(workers)
+		Stage(p, workers, countTo(p, workers+1), func(ctx context.Context, n int) (int, error) {
+			if n <= workers {
+				here.Done()
+			}
+			<-ctx.Done()
+			return n, nil
+		})
+		here.Wait()
+		if n := StagesAlive(); n < workers || n > workers+1 { // and perhaps the source
+			t.Errorf("StagesAlive returned %d, want %d workers and the source", n, workers)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -122,11 +122,11 @@ func (s *search) overlap(ctx context.Context) string {
 	files.draw(s.part(read)+", passed on immediately", width)
 	lines := []string{
 		"Time goes to the right. █ busy, ▓ most of the time, ▒ half of it, ░ less,",
-		"· idle. Signs in one column are work at the same time. Stages that block",
-		"overlap on any machine, stages that compute only if there are free CPUs.",
+		"· idle. What is in one column happens at the same time. Stages that block",
+		"overlap on any machine; stages that compute need a free CPU each.",
 	}
 	if 2*files.lanes[1].Busy() > files.took() {
-		lines = append(lines, "Hash does most of the work on the files, so overlap gains little: 6.3.")
+		lines = append(lines, "Hash does most of the work on the files: overlap gains little. See 6.3.")
 	}
 	takeaway(lines...)
 	switch {
@@ -260,7 +260,8 @@ func failing(ctx context.Context) string {
 	show("a nested pipeline is cut short", nested(ctx))
 	takeaway("The first error is returned; errors that follow from it do not hide it.",
 		"A panic is returned as an error with its stack. The cause of a context is",
-		"the error that was passed to its cancel function (context.Cause).")
+		"the error that was passed to its cancel function (context.Cause).",
+		"Left are the goroutines of stages that have not ended.")
 	if err == errFull {
 		return "a"
 	}

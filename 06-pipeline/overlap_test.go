@@ -66,6 +66,40 @@ func TestCollectingStagesTakeTheSum(t *testing.T) {
 	}
 }
 
+// TestLaneRecordsSeveralWorkers has four workers record 20 items of 1 s each (claim
+// 6.1). The race detector sees whether they share the lane correctly.
+func TestLaneRecordsSeveralWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lane Lane
+		if err := Run(t.Context(), func(p *Pipeline) error {
+			return consume(Stage(p, 4, countTo(p, 20), Watch(&lane, taking(time.Second))))
+		}); err != nil || lane.Busy() != 20*time.Second {
+			t.Errorf("20 items of 1 s: the stage was busy for %v (%v), want 20s", lane.Busy(), err)
+		}
+	})
+}
+
+// TestSourceIsNotBusyWhileItIsBlocked has a source take 1 s before each of three
+// items and 1 s after the last, and its receiver 10 s for each (claim 6.1).
+func TestSourceIsNotBusyWhileItIsBlocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lane Lane
+		source := WatchSource(&lane, func(_ context.Context, emit func(int) error) error {
+			for n := range 3 {
+				time.Sleep(time.Second)
+				emit(n)
+			}
+			time.Sleep(time.Second)
+			return errBroken
+		})
+		received := 0
+		err := source(t.Context(), func(int) error { received++; time.Sleep(10 * time.Second); return nil })
+		if err != errBroken || received != 3 || lane.Busy() != 4*time.Second {
+			t.Errorf("the source returned %v after %d items and was busy for %v, want %v, 3, 4s", err, received, lane.Busy(), errBroken)
+		}
+	})
+}
+
 // TestCellsOfLane divides 4 s into four parts, and no time at all: a clock that ticks
 // every 15.6 ms, as on Windows, measures 0 for a quick run.
 func TestCellsOfLane(t *testing.T) {
@@ -77,6 +111,7 @@ func TestCellsOfLane(t *testing.T) {
 		want  []float64
 	}{
 		{"busy from 0.5 s to 2 s of 4 s", Span{at(0), at(4000)}, []Span{{at(500), at(2000)}}, []float64{0.5, 1, 0, 0}},
+		{"busy before and after the 4 s", Span{at(0), at(4000)}, []Span{{at(-500), at(500)}, {at(3000), at(9000)}}, []float64{0.5, 0, 0, 1}},
 		{"no time at all", Span{at(0), at(0)}, []Span{{at(0), at(0)}, {at(0), at(10)}}, []float64{0, 0, 0, 0}},
 	} {
 		lane := Lane{busy: c.busy}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -14,6 +15,10 @@ func Progress(n *atomic.Int64) (stop func()) {
 	if !terminal(os.Stderr) {
 		return func() {}
 	}
+	return progress(os.Stderr, n)
+}
+
+func progress(w io.Writer, n *atomic.Int64) (stop func()) {
 	done, erased := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(erased)
@@ -24,9 +29,9 @@ func Progress(n *atomic.Int64) (stop func()) {
 			select {
 			case <-tick.C:
 				line = "     hashed so far: " + plural(int(n.Load()), "file")
-				fmt.Fprint(os.Stderr, "\r", line)
+				fmt.Fprint(w, "\r", line)
 			case <-done:
-				fmt.Fprint(os.Stderr, "\r", strings.Repeat(" ", len(line)), "\r")
+				fmt.Fprint(w, "\r", strings.Repeat(" ", len(line)), "\r")
 				return
 			}
 		}

@@ -11,8 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
+	"time"
 )
 
 // growTree makes a directory of 300 files of which many are equal, some empty, one
@@ -124,6 +127,109 @@ func TestDuplicatesAreGroupsOfSeveralFiles(t *testing.T) {
 	}
 	if r.Files != 6 || r.Bytes != 319 || len(groups) > 0 && Wasted(groups[0]) != 200 {
 		t.Errorf("got %d files, %d bytes, want 6 and 319; the first group wastes 200", r.Files, r.Bytes)
+	}
+}
+
+// TestGroupsThatWasteTheSameAreInTheOrderOfTheirPaths has ten such groups (claim 6.6).
+func TestGroupsThatWasteTheSameAreInTheOrderOfTheirPaths(t *testing.T) {
+	r := NewReport()
+	var want strings.Builder
+	for i := range 10 {
+		for _, name := range []string{"copy", "original"} {
+			path := fmt.Sprintf("%d/%s", i, name)
+			r.Add(File{Path: path, Size: 3, Sum: [sha256.Size]byte{byte(i)}})
+			want.WriteString(path + " ")
+		}
+		want.WriteString("| ")
+	}
+	if groups, _ := r.Duplicates(); paths(groups) != want.String() {
+		t.Errorf("got %s, want %s", paths(groups), want.String())
+	}
+}
+
+// TestFindHashesWithAllWorkers has files that can be opened only by four workers
+// at the same time (claim 6.6).
+func TestFindHashesWithAllWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const workers = 4
+		tree := &together{MapFS: fstest.MapFS{}, all: make(chan struct{})}
+		tree.missing.Store(workers)
+		for i := range workers {
+			tree.MapFS[fmt.Sprint(i)] = &fstest.MapFile{}
+		}
+		if r := reportOf(t, tree); r.Files != workers {
+			t.Errorf("%d workers hash %d of %d files at the same time", workers, r.Files, workers)
+		}
+	})
+}
+
+// together is a tree whose files open when all are being opened, or after an hour
+// not at all.
+type together struct {
+	fstest.MapFS
+	missing atomic.Int64
+	all     chan struct{}
+}
+
+func (f *together) Open(path string) (fs.File, error) {
+	if path != "." {
+		if f.missing.Add(-1) == 0 {
+			close(f.all)
+		}
+		select {
+		case <-f.all:
+		case <-time.After(time.Hour):
+			return nil, errors.New("an hour has passed")
+		}
+	}
+	return f.MapFS.Open(path)
+}
+
+// TestSequentialWalkIsCanceledLikeThePipeline cancels during the read of the only
+// file (claim 6.6): neither returns nil.
+func TestSequentialWalkIsCanceledLikeThePipeline(t *testing.T) {
+	for name, search := range map[string]func(context.Context, fs.FS, func(File)) error{
+		"Sequential": Sequential,
+		"Find":       func(ctx context.Context, tree fs.FS, add func(File)) error { return Find(ctx, tree, 4, add) },
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		tree := opening{fstest.MapFS{"file": {Data: []byte("x")}}, func() { cancel(errBroken) }}
+		if err := search(ctx, tree, func(File) {}); err != errBroken {
+			t.Errorf("%s was canceled during the read of its only file, and returned %v, want %v", name, err, errBroken)
+		}
+	}
+}
+
+// opening is a tree that calls a function before it opens a file.
+type opening struct {
+	fstest.MapFS
+	before func()
+}
+
+func (o opening) Open(path string) (fs.File, error) {
+	if path != "." {
+		o.before()
+	}
+	return o.MapFS.Open(path)
+}
+
+// TestReportStopsWhenTheLoopOverItDoes breaks out of a range over the report. If
+// all called yield once more, the runtime would panic.
+func TestReportStopsWhenTheLoopOverItDoes(t *testing.T) {
+	r := NewReport()
+	for _, f := range []File{{Path: "a"}, {Path: "b"}, {Path: "c", Err: ErrLink}, {Path: "d", Err: ErrLink}} {
+		r.Add(f)
+	}
+	for last := 1; last <= 4; last++ {
+		n := 0
+		for range r.all {
+			if n++; n == last {
+				break
+			}
+		}
+		if n != last {
+			t.Errorf("the report has %d paths, want at least %d", n, last)
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -53,6 +55,47 @@ func TestNameThatIsNotUTF8IsRead(t *testing.T) {
 	r := reportOf(t, open(t, dir))
 	if groups, _ := r.Duplicates(); r.Files != 2 || len(groups) != 1 {
 		t.Errorf("%d files were read, want 2\n%s", r.Files, skipped(r))
+	}
+}
+
+// TestNoPathLeadsOutOfTheTree opens a file outside, by its path and through a
+// symbolic link that was made after the walk (claim 6.6).
+func TestNoPathLeadsOutOfTheTree(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "outside"), []byte("secret"))
+	write(t, filepath.Join(dir, "tree", "inside"), []byte("known"))
+	tree := open(t, filepath.Join(dir, "tree"))
+	paths := []string{"../outside"}
+	if err := os.Symlink(filepath.Join("..", "outside"), filepath.Join(dir, "tree", "link")); err != nil {
+		t.Logf("without a symbolic link: %v", err)
+	} else {
+		paths = append(paths, "link")
+	}
+	for _, path := range paths {
+		if f, err := tree.Open(path); err == nil {
+			f.Close()
+			t.Errorf("Open(%q) opened a file outside of the tree", path)
+		}
+	}
+	if f, err := tree.Open("inside"); err != nil {
+		t.Error(err)
+	} else {
+		f.Close()
+	}
+}
+
+// TestSpecialFileIsNotOpened walks over a named pipe and a device (claim 6.6): to
+// open one can block, or have an effect.
+func TestSpecialFileIsNotOpened(t *testing.T) {
+	tree := fstest.MapFS{"pipe": {Mode: fs.ModeNamedPipe}, "device": {Mode: fs.ModeDevice}}
+	n := 0
+	if err := Walk(tree)(t.Context(), func(f File) error {
+		if n++; f.Err != ErrSpecial {
+			t.Errorf("the walk emits %s with the error %v, want %q", f.Path, f.Err, ErrSpecial)
+		}
+		return nil
+	}); err != nil || n != 2 {
+		t.Errorf("the walk returned %v after %d files, want 2", err, n)
 	}
 }
 
@@ -110,6 +153,7 @@ func TestPseudoFileSystemsAreNotEntered(t *testing.T) {
 		{"/ ext4, DIR/.. proc", "is in a pseudo file system (proc)"},
 		{"/ ext4, DIR sysfs", "is in a pseudo file system (sysfs)"},
 		{"/ ext4, DIR/.. proc, DIR tmpfs", "map[]"},
+		{"/ ext4, DIR tmpfs, DIR/.. proc", "map[]"},
 		{"no list", "map[]"},
 		{"", "map[]"},
 	} {
@@ -122,6 +166,9 @@ func TestPseudoFileSystemsAreNotEntered(t *testing.T) {
 		if got := fmt.Sprint(mounts); err == nil && got != test.want || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %s, %v; want %s", test.mounts, got, err, test.want)
 		}
+	}
+	if mounts, err := pseudoMounts("22 27 0:21 / - proc none rw\n\n", dir); err != nil || len(mounts) != 0 {
+		t.Errorf("lines of another form: got %v, %v; want them skipped", mounts, err)
 	}
 	write(t, filepath.Join(dir, "proc", "kmsg"), []byte("must not be read"))
 	tree := open(t, dir)
@@ -225,6 +272,73 @@ func TestUpToEndsBeforeTheLimit(t *testing.T) {
 			t.Errorf("up to %d bytes: %d files, %v; want %d", limit, n, err, want)
 		}
 	}
+	large := &directories{MapFS: fstest.MapFS{"a/file": {Data: make([]byte, 10)}, "b/file": {Data: make([]byte, 10)}, "c/file": {}, "d/file": {}}, third: func() {}}
+	if err := UpTo(10, Walk(large))(t.Context(), func(File) error { return nil }); err != nil || large.read != 3 {
+		t.Errorf("the limit is reached in the second of four directories: the walk read %d with the root, want 3 (%v)", large.read, err)
+	}
+}
+
+// TestEntriesAreSortedAndTheirDirectoriesClosed has a hundred directories of one
+// file, whose names are made in no order (claim 6.6).
+func TestEntriesAreSortedAndTheirDirectoriesClosed(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 100 {
+		write(t, filepath.Join(dir, fmt.Sprintf("%02d", i*37%100), "file"), nil)
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector would close files that are out of reach
+	tree := open(t, dir)
+	before := openFiles()
+	var walked []string
+	if err := Walk(tree)(t.Context(), func(f File) error { walked = append(walked, f.Path); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(walked) != 100 || !slices.IsSorted(walked) {
+		t.Errorf("%d files in the order %q, want 100, sorted", len(walked), walked)
+	}
+	if n := openFiles() - before; n > 50 {
+		t.Errorf("100 directories have been read, and %d more files are open than before", n)
+	}
+}
+
+// openFiles returns how many files this process has open, on systems that list them.
+func openFiles() int {
+	entries, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		return 0
+	}
+	return len(entries)
+}
+
+// TestPseudoFileSystemsAreFoundThroughASymbolicLink opens a directory by its other
+// name (claim 6.6). The list of mounts has the real one.
+func TestPseudoFileSystemsAreFoundThroughASymbolicLink(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(dir, link); err != nil || runtime.GOOS == "windows" {
+		t.Skipf("without a symbolic link: %v", err)
+	}
+	mounts, err := pseudoMounts(fmt.Sprintf("22 27 0:21 / %s/proc rw - proc none rw\n", dir), link)
+	if err != nil || mounts["proc"] != "proc" {
+		t.Errorf("got %v, %v; want proc", mounts, err)
+	}
+}
+
+// TestDefaultTreeIsGosSourceOrTheCurrentDirectory looks with and without a Go command.
+func TestDefaultTreeIsGosSourceOrTheCurrentDirectory(t *testing.T) {
+	if path, name := DefaultTree(); name == "Go's own source tree" {
+		if _, err := os.Stat(filepath.Join(path, "runtime", "proc.go")); err != nil {
+			t.Errorf("%q is not Go's source: %v", path, err)
+		}
+	} else {
+		t.Logf("there is no Go command: %q", path)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if path, name := DefaultTree(); path != "." || name != "the current directory" {
+		t.Errorf("without a Go command: %q (%s), want the current directory", path, name)
+	}
 }
 
 // TestPartSaysWhatIsRead has a whole tree, its huge first file, and an empty tree.
@@ -266,7 +380,7 @@ func TestListingNamesWhatWasNotRead(t *testing.T) {
 		r.Add(File{Path: "changed", Err: ErrChanged})
 	}
 	r.Add(File{Path: "gone", Err: errors.Join(fs.ErrNotExist)})
-	if text := skipped(r); !strings.Contains(text, " 6 changed, ") || !strings.Contains(text, "not read: 3 more files\n") {
-		t.Errorf("want 6 changed and 3 more files in\n%s", text)
+	if text := skipped(r); !strings.Contains(text, " 6 changed, ") || !strings.Contains(text, "not read: 3 more files\n") || strings.Count(text, `not read: "`) != 5 {
+		t.Errorf("want 6 changed, 5 files by name and 3 more in\n%s", text)
 	}
 }

@@ -19,9 +19,13 @@ func RunUncanceled(body func(p *Pipeline) error) error {
 // started by start, in a function such as main.start[...].func2.
 func StagesAlive() int {
 	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
+	n := runtime.Stack(stacks, true)
+	for n == len(stacks) { // there may be more
+		stacks = make([]byte, 2*len(stacks))
+		n = runtime.Stack(stacks, true)
+	}
 	alive := 0
-	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+	for stack := range strings.SplitSeq(string(stacks[:n]), "\n\n") {
 		if strings.Contains(stack, ".start[...].func") {
 			alive++
 		}

@@ -29,13 +29,13 @@ var (
 )
 
 // Walk returns a source that emits everything in the tree but the directories that
-// it could read. It checks ctx at every directory, even if there are no files.
+// it could read. It checks ctx at every entry, even if there are no files.
 func Walk(tree fs.FS) func(ctx context.Context, emit func(File) error) error {
 	return func(ctx context.Context, emit func(File) error) error {
 		return fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
 			switch {
 			case ctx.Err() != nil:
-				return ctx.Err()
+				return context.Cause(ctx)
 			case err != nil: // of a directory: its entries are skipped, the walk goes on
 				return emit(File{Path: path, Err: err})
 			case entry.IsDir():

@@ -46,7 +46,7 @@ var tests = []test{
 			func(context.Context) error { ran = true; return nil })
 		return fmt.Sprintf("%s; the other task %s", outcome(err), map[bool]string{true: "runs", false: "is dropped"}[ran])
 	}},
-	{"canceled when the last task has succeeded", func(p peer) string {
+	{"the last task cancels the context, then succeeds", func(p peer) string {
 		ctx, cancel := context.WithCancel(context.Background())
 		return outcome(p.run(ctx, func(context.Context) error { cancel(); return nil }))
 	}},

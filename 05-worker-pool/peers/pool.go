@@ -20,9 +20,8 @@ var (
 // A Pool runs tasks on a fixed number of goroutines, its workers. Tasks that no
 // worker has begun are in its queue: first in, first out.
 //
-// Any number of goroutines may call its methods at the same time. A task must
-// not call Submit or Close of its own pool: it would wait for a worker, and may
-// be running on the only one (section 5.6).
+// Any number of goroutines may call its methods at the same time. But a task must
+// not call Submit or Close of its own pool: it may be running on the only worker.
 type Pool[T any] struct {
 	do       func(context.Context, T) error
 	tasks    chan T
@@ -183,10 +182,11 @@ func (p *Pool[T]) leave() {
 }
 
 // Close accepts no more tasks, waits until those in the queue are done, and ends
-// the workers. It returns nil if every task was done without an error. Otherwise it
-// returns the first error, or all of them with KeepGoing, each a *TaskError. If ctx
-// has kept a task from being accepted, begun or completed, its cause is joined to
-// them: errors.Is finds each. Close may be called again, with the same result.
+// the workers. (To bound the wait, cancel the context given to NewPool.) It returns
+// nil if every task was done without an error, otherwise the first error, or with
+// KeepGoing all of them, each a *TaskError. If that context has kept a task from
+// being accepted, begun or completed, its cause is joined to them: errors.Is finds
+// each. Close may be called again, with the same result.
 func (p *Pool[T]) Close() error {
 	if p.closed.CompareAndSwap(false, true) {
 		p.leave()

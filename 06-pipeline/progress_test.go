@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// slowTerminal takes a second for each write.
+type slowTerminal struct{ strings.Builder }
+
+func (s *slowTerminal) Write(b []byte) (int, error) {
+	time.Sleep(time.Second)
+	return s.Builder.Write(b)
+}
+
+// TestProgressErasesItsLineBeforeStopReturns stops it after its first line.
+func TestProgressErasesItsLineBeforeStopReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		n.Store(1234)
+		screen := new(slowTerminal)
+		stop := progress(screen, &n)
+		time.Sleep(150 * time.Millisecond)
+		stop()
+		line := "     hashed so far: 1,234 files"
+		if got, want := screen.String(), "\r"+line+"\r"+strings.Repeat(" ", len(line))+"\r"; !strings.HasSuffix(got, want) {
+			t.Errorf("when stop has returned, the terminal has got %q, want a line and spaces over it: %q", got, want)
+		}
+	})
+}
+
+// TestProgressIsOnlyForATerminal has standard error go to a file.
+func TestProgressIsOnlyForATerminal(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	stderr := os.Stderr
+	os.Stderr = file
+	Progress(new(atomic.Int64))()
+	os.Stderr = stderr
+	if info, err := file.Stat(); err != nil || info.Size() != 0 {
+		t.Errorf("Progress has written %d bytes to a file (%v), want none", info.Size(), err)
+	}
+}
