@@ -152,6 +152,8 @@ func TestAsManyFetchesAsWorkersNeverMore(t *testing.T) {
 				switch {
 				case t.Failed():
 					return
+				case w.started == 0:
+					t.Fatalf("CheckLinks got %d links, but returned without a fetch\n→ section 1.5 in chapter 01: Wait blocks until the goroutines that are counted have ended. Are they counted before they start?", 1+10*(workers-1))
 				case w.peak > workers:
 					t.Fatalf("%d fetches ran at the same time; the limit is %d workers", w.peak, workers)
 				case w.peak < workers:

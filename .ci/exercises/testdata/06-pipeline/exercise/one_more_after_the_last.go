@@ -1,4 +1,4 @@
-// Fails with: hits returned: 4, want 3
+// Fails with: every line matches and the limit is 3; hits returned:
 
 // Package exercise searches a log for a page that shows the first few hits.
 // README.md describes the task; search.go is the only file to change.
