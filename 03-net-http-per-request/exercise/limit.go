@@ -1,25 +1,25 @@
-// Package exercise keeps one user from taking a server away from all others. The
-// task is in README.md; this is the one file to change.
+// Package exercise limits how many requests of one user a server handles at the
+// same time. README.md describes the task; limit.go is the only file to change.
 package exercise
 
 import "net/http"
 
-// LimitPerUser returns a handler that lets each user, named by the header X-User,
-// have at most so many requests in next at once. A further one is answered at
-// once, with 429 and "Retry-After: 1"; it does not wait, and nobody else notices.
-// When a request has left next, in whatever way, its place is free again. A panic
-// of next goes on to net/http. A request without a user is answered with 400.
-func LimitPerUser(next http.Handler, atOnce int) http.Handler {
-	inside := make(map[string]int) // by user
+// LimitPerUser returns a handler that allows each user, named by the header X-User,
+// limit concurrent requests in next. It rejects any further request immediately,
+// with 429 and "Retry-After: 1": it does not wait, and other users are not affected.
+// When a request has left next, even by a panic, its slot is free again. The panic
+// continues to net/http. A request without a user is answered with 400.
+func LimitPerUser(next http.Handler, limit int) http.Handler {
+	running := make(map[string]int) // requests in next, by user
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user := r.Header.Get("X-User")
-		// TODO: many requests are here at the same time, without a lock; and nobody ever gives a place back.
-		if inside[user] >= atOnce {
+		// TODO: many goroutines run this concurrently, without a lock, and no request frees its slot.
+		if running[user] >= limit {
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, "one after the other, please", http.StatusTooManyRequests)
+			http.Error(w, "too many concurrent requests", http.StatusTooManyRequests)
 			return
 		}
-		inside[user]++
+		running[user]++
 		next.ServeHTTP(w, r)
 	})
 }

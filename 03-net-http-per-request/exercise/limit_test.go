@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -18,18 +19,19 @@ import (
 var limitSource string
 
 var tasks = []task{{
-	file: "limit.go", source: limitSource, untouched: 0xe02a6a53,
+	file: "limit.go", source: limitSource, untouched: 0xb567b552,
 	solution:   "SOLUTION.md",
-	learned:    "Checking a limit and counting against it must be one step, in one critical section. A deferred release also runs when the handler panics.",
+	learned:    "The check of a limit and the count must be one critical section, which ends before the work begins. A deferred release runs when the handler returns and when it panics.",
 	interleave: true,
 }}
 
-// A site has a handler in which requests stay until they are let go.
+// A site has a handler in which requests stay until the check releases them.
 type site struct {
 	handler  http.Handler
-	entered  chan struct{} // a request has come in
-	leave    chan struct{} // one may go
-	answered chan answer   // a request is over, in whatever way
+	entered  chan struct{} // a request has entered next
+	leave    chan struct{} // a request may leave next
+	answered chan answer   // a request has left the handler
+	clients  atomic.Int64
 }
 
 // An answer is what net/http gets back for a request.
@@ -38,85 +40,93 @@ type answer struct {
 	panicked any
 }
 
-func newSite(atOnce int) *site {
-	s := &site{entered: make(chan struct{}, 100), leave: make(chan struct{}), answered: make(chan answer, 100)}
+func newSite(limit int) *site {
+	s := &site{entered: make(chan struct{}, 1000), leave: make(chan struct{}), answered: make(chan answer, 1000)}
 	s.handler = LimitPerUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.entered <- struct{}{}
-		if r.URL.Path == "/stay" {
-			select {} // as long as this process is there
-		}
 		<-s.leave
-		if r.URL.Path == "/panic" {
+		switch r.URL.Path {
+		case "/panic":
 			panic("a bug in next")
+		case "/abort":
+			panic(http.ErrAbortHandler)
 		}
-	}), atOnce)
+	}), limit)
 	return s
 }
 
-// request returns a function that has a request of that user answered, as net/http does.
-func (s *site) request(user, path string) func() {
-	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", path, nil)
+// request returns a request of the user on a connection of its own.
+func (s *site) request(ctx context.Context, user, path string) *http.Request {
+	r := httptest.NewRequestWithContext(ctx, "GET", path, nil)
+	n := s.clients.Add(1)
+	r.RemoteAddr = fmt.Sprintf("192.0.2.%d:%d", n%250+1, 1024+n)
 	if user != "" {
 		r.Header.Set("X-User", user)
 	}
-	return func() {
-		defer func() { s.answered <- answer{w, recover()} }()
-		s.handler.ServeHTTP(w, r)
-	}
+	return r
+}
+
+// serve calls the handler, as net/http does in the goroutine of the connection.
+func (s *site) serve(w http.ResponseWriter, rec *httptest.ResponseRecorder, r *http.Request) {
+	defer func() { s.answered <- answer{rec, recover()} }()
+	s.handler.ServeHTTP(w, r)
 }
 
 const (
-	letIn   = "let in"
-	refused = "answered with 429"
+	admitted = "admitted"
+	rejected = "answered with 429"
 )
 
-// sends sends a request and requires what is right to happen to it.
-func (s *site) sends(t *testing.T, user, path, which, right string) (a answer) {
+// send sends a request, and requires that it is admitted or answered as wanted.
+func (s *site) send(t *testing.T, user, path, which, want string) answer {
 	t.Helper()
-	hint := aLock
-	if right == refused {
-		hint = noPlace
-	}
-	otherwise("%s waits, and should have been %s%s", which, right, hint)
-	go s.request(user, path)()
-	happened := letIn
+	rec := httptest.NewRecorder()
+	go s.serve(rec, rec, s.request(t.Context(), user, path))
+	return s.require(t, which, want)
+}
+
+// require waits for what happens to the request that has been sent last.
+func (s *site) require(t *testing.T, which, want string) (a answer) {
+	t.Helper()
+	otherwise("%s blocks, want it %s%s", which, want, whyBlocked)
+	got := admitted
 	select {
 	case <-s.entered:
 	case a = <-s.answered:
-		happened = fmt.Sprint("answered with ", a.Code)
+		if got = fmt.Sprint("answered with ", a.Code); a.panicked != nil {
+			got = fmt.Sprint("ended by a panic: ", a.panicked)
+		}
 	}
-	if happened != right {
-		t.Fatalf("%s was %s, and should have been %s", which, happened, right)
+	if got != want {
+		t.Fatalf("%s was %s, want it %s", which, got, want)
 	}
 	return a
 }
 
-const (
-	aLock   = "\n→ hint 2: is a lock held while next works or an answer is written (onelock.go), or not given back on some way out?"
-	noPlace = "\n→ point 1 of the task: does it wait for a place, where it should say no? Or is a lock held, or not given back (hint 2)?"
-)
+const whyBlocked = "\n→ points 1 and 2 of the task: a request waits neither for a slot nor for a lock that is held during next or an answer (onelock.go)"
 
-// oneEnds lets one of the requests in next end.
-func (s *site) oneEnds() answer {
+// release lets one of the requests leave next.
+func (s *site) release() answer {
+	otherwise("a request has left next, but the handler does not return%s", whyBlocked)
 	s.leave <- struct{}{}
 	return <-s.answered
 }
 
-func TestOneTooManyIsRefusedAtOnce(t *testing.T) {
-	alone(t, "the task: point 1, and 3.4 in the program", func(t *testing.T) {
+func TestRequestOverTheLimitIsRejected(t *testing.T) {
+	alone(t, "point 1 of the task: which requests are admitted, and what is the answer to any further one?", func(t *testing.T) {
 		s := newSite(2)
-		s.sends(t, "ada", "/", "the first of 2 requests", letIn)
-		s.sends(t, "ada", "/", "the second of 2 requests", letIn)
-		a := s.sends(t, "ada", "/", "a user had 2 requests under way, and the third", refused)
+		s.send(t, "ada", "/", "the first of 2 allowed requests", admitted)
+		s.send(t, "ada", "/", "the second of 2 allowed requests", admitted)
+		a := s.send(t, "ada", "/", "a user had 2 of 2 allowed requests in next; the third", rejected)
 		if retry := a.Result().Header.Get("Retry-After"); retry != "1" {
-			t.Errorf("the third request was refused, and its client got Retry-After %q, not \"1\": set it before anything is written", retry)
+			t.Errorf("the answer 429 has Retry-After %q, want \"1\": set the header before WriteHeader or Write", retry)
 		}
 	})
 }
 
-// inFakeTime runs a check in a bubble, where the clock stands still unless somebody
-// waits for it. When all is well the check's process ends there: a goroutine that
-// owns the map may live as long as its handler, and the bubble would call it a leak.
+// inFakeTime runs a check in a bubble. If it passes, the process ends there: a
+// goroutine that owns the map may run as long as its handler, but a bubble requires
+// that all of its goroutines end.
 func inFakeTime(t *testing.T, check func(t *testing.T)) {
 	synctest.Test(t, func(t *testing.T) {
 		check(t)
@@ -126,92 +136,29 @@ func inFakeTime(t *testing.T, check func(t *testing.T)) {
 	})
 }
 
-func TestARefusalDoesNotWait(t *testing.T) {
-	alone(t, "the task: point 1", func(t *testing.T) {
+func TestRejectionIsImmediate(t *testing.T) {
+	alone(t, "point 1 of the task: \"immediately\"", func(t *testing.T) {
 		inFakeTime(t, func(t *testing.T) {
 			s := newSite(1)
-			s.sends(t, "ada", "/", "the first request of all", letIn)
+			s.send(t, "ada", "/", "the first request", admitted)
 			began := time.Now()
-			s.sends(t, "ada", "/", "a user had a request under way, and one more", refused)
+			s.send(t, "ada", "/", "a user had 1 of 1 allowed requests in next; the second", rejected)
 			if took := time.Since(began); took > 0 {
-				t.Errorf("a request was refused, and not before %v had passed: it waits first", took)
+				t.Errorf("a request was rejected after %v, want it rejected immediately", took)
 			}
-			s.oneEnds()
+			s.release()
 		})
 	})
 }
 
-func TestARefusalChangesNothing(t *testing.T) {
-	alone(t, "the task: point 1. Who has not come in takes no place, and gives none back", func(t *testing.T) {
+func TestOtherUsersAreNotAffected(t *testing.T) {
+	alone(t, "point 2 of the task: each user has a count of its own", func(t *testing.T) {
 		s := newSite(1)
-		s.sends(t, "ada", "/", "the first request of all", letIn)
-		for range 3 {
-			s.sends(t, "ada", "/", "one had been let in, others were refused, and one more", refused)
-		}
-		s.oneEnds()
-		s.sends(t, "ada", "/", "one had been let in and has ended, others were refused, and the next", letIn)
-	})
-}
-
-// A slow client takes its time to read a refusal.
-type slowClient struct {
-	*httptest.ResponseRecorder
-	reads, goOn chan struct{}
-}
-
-func (c *slowClient) Write(b []byte) (int, error) {
-	close(c.reads)
-	<-c.goOn
-	return c.ResponseRecorder.Write(b)
-}
-
-func TestARefusalTakesNoPlaceAndNoLock(t *testing.T) {
-	alone(t, "counter.go: when is the answer written? And the task: points 1 and 2", func(t *testing.T) {
-		s := newSite(1)
-		s.sends(t, "ada", "/", "the first request of all", letIn)
-		slow := &slowClient{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
-		r := httptest.NewRequest("GET", "/", nil)
-		r.Header.Set("X-User", "ada")
-		refusedOne := make(chan struct{})
-		go func() { defer close(refusedOne); s.handler.ServeHTTP(slow, r) }()
-		otherwise("a user had a request under way, and one more waits, and should have been %s%s", refused, noPlace)
-		<-slow.reads
-		s.sends(t, "grace", "/", "a client was slow to read its refusal, and grace's request", letIn)
-		s.oneEnds()
-		s.oneEnds()
-		s.sends(t, "ada", "/", "a client was slow to read its refusal, the user's place was free again, and the next", letIn)
-		close(slow.goOn)
-		<-refusedOne
-	})
-}
-
-func TestAClientThatLeavesGivesNoPlaceBack(t *testing.T) {
-	alone(t, "the task: point 3, and ignoring.go: what does next do when its client has gone?", func(t *testing.T) {
-		inFakeTime(t, func(t *testing.T) {
-			s := newSite(1)
-			ctx, leave := context.WithCancel(t.Context())
-			w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil)
-			r.Header.Set("X-User", "ada")
-			go func() { s.handler.ServeHTTP(w, r); s.answered <- answer{ResponseRecorder: w} }()
-			<-s.entered
-			leave()
-			synctest.Wait()
-			if len(s.answered) > 0 {
-				t.Error("the client has left, and the handler has returned while next is still at work")
-			}
-			s.sends(t, "ada", "/", "a client had left, its request was still in next, and one more", refused)
-			s.oneEnds()
-		})
-	})
-}
-
-func TestOtherUsersDoNotNotice(t *testing.T) {
-	alone(t, "the task: point 2. Each user has a count of its own", func(t *testing.T) {
-		s := newSite(1)
-		for range 2 { // the second time it shows who has given back whose place
-			s.sends(t, "ada", "/", "ada had none under way, and her request", letIn)
-			s.sends(t, "grace", "/", "ada had a request under way, and grace's", letIn)
-			s.leave <- struct{}{} // and now both leave: the race detector would see that nothing puts them in order
+		for range 2 { // the second time shows whose slot was freed
+			s.send(t, "ada", "/", "ada had no request in next; her request", admitted)
+			s.send(t, "grace", "/", "ada had a request in next, grace had none; grace's request", admitted)
+			otherwise("two requests have left next, but the handler does not return%s", whyBlocked)
+			s.leave <- struct{}{} // both leave concurrently: the race detector sees an unlocked map
 			s.leave <- struct{}{}
 			<-s.answered
 			<-s.answered
@@ -219,81 +166,172 @@ func TestOtherUsersDoNotNotice(t *testing.T) {
 	})
 }
 
-func TestAPlaceIsFreeWhenItsRequestHasEnded(t *testing.T) {
-	alone(t, "the task: point 3", func(t *testing.T) {
+func TestManyUsersHaveManyCounts(t *testing.T) {
+	alone(t, "point 2 of the task: a hash may choose a lock, but two users can have the same hash, so it must not choose the count", func(t *testing.T) {
+		s := newSite(1)
+		const users = 500
+		for n := range users {
+			s.send(t, fmt.Sprint("user ", n), "/", fmt.Sprintf("%d users had one request each in next; the first request of another user", n), admitted)
+		}
+	})
+}
+
+func TestSlotIsFreeAfterTheRequestHasLeft(t *testing.T) {
+	alone(t, "point 3 of the task: each request frees one slot, its own", func(t *testing.T) {
 		s := newSite(1)
 		for range 3 {
-			s.sends(t, "ada", "/", "a request that came when the user's last one had ended", letIn)
-			s.oneEnds()
+			s.send(t, "ada", "/", "all earlier requests of the user had left; the next one", admitted)
+			s.release()
 		}
 		s = newSite(2)
-		s.sends(t, "ada", "/", "the first of 2 requests", letIn)
-		s.sends(t, "ada", "/", "the second of 2 requests", letIn)
-		s.oneEnds()
-		s.sends(t, "ada", "/", "one of 2 requests had ended, and the next", letIn)
-		s.sends(t, "ada", "/", "one of 2 requests had ended, another had come in, and one more", refused)
+		s.send(t, "ada", "/", "the first of 2 allowed requests", admitted)
+		s.send(t, "ada", "/", "the second of 2 allowed requests", admitted)
+		s.release()
+		s.send(t, "ada", "/", "one of 2 allowed requests had left; the next one", admitted)
+		s.send(t, "ada", "/", "one of 2 allowed requests had left, and another was admitted; one more", rejected)
 	})
 }
 
-func TestAPlaceIsFreeWhenItsHandlerHasPanicked(t *testing.T) {
-	alone(t, "3.7 in the program: what net/http does with a panic. And what runs in a function that panics?", func(t *testing.T) {
-		s := newSite(1)
-		for range 3 {
-			s.sends(t, "ada", "/panic", "a request that came when the user's last one had panicked", letIn)
-			switch s.oneEnds().panicked {
-			case http.ErrAbortHandler:
-				t.Fatal("next panicked, and net/http was told http.ErrAbortHandler instead: it ends the connection, and logs nothing")
-			case nil:
-				t.Fatal("next panicked, and net/http did not hear of it: the client has an answer as if all were well, and the log has nothing")
+func TestSlotIsFreeAfterAPanic(t *testing.T) {
+	alone(t, "section 3.7: net/http recovers a panic in the goroutine that called the handler. Which of your statements run when next panics there?", func(t *testing.T) {
+		for _, path := range []string{"/panic", "/abort"} {
+			want := any("a bug in next")
+			if path == "/abort" {
+				want = http.ErrAbortHandler
+			}
+			s := newSite(1)
+			for range 3 {
+				s.send(t, "ada", path, "all earlier requests of the user had panicked; the next one", admitted)
+				switch got := s.release().panicked; {
+				case got == nil:
+					t.Fatalf("next panicked (%v), but the handler returned without a panic: net/http answers as if next had succeeded", want)
+				case got != want:
+					t.Fatalf("next panicked (%v), but the handler panics with another value (%v), and net/http logs every panic except http.ErrAbortHandler", want, got)
+				}
 			}
 		}
 	})
 }
 
-// admits returns how many of so many requests are let in. All others are answered.
-func (s *site) admits(t *testing.T, requests int) (in int) {
-	t.Helper()
-	otherwise("many requests came at the same time, and one of them waits%s", aLock)
-	for range requests {
-		select {
-		case <-s.entered:
-			in++
-		case <-s.answered:
+func TestRejectedRequestTakesAndFreesNoSlot(t *testing.T) {
+	alone(t, "hint 3: only an admitted request takes a slot, and only an admitted one frees it", func(t *testing.T) {
+		s := newSite(1)
+		s.send(t, "ada", "/", "the first request", admitted)
+		for range 3 {
+			s.send(t, "ada", "/", "one request was admitted, others were rejected; one more", rejected)
 		}
-	}
-	return in
+		s.release()
+		s.send(t, "ada", "/", "one request was admitted and has left, others were rejected; the next one", admitted)
+	})
 }
 
-// TestManyComeAtTheSameTime also runs on a copy with runtime.Gosched() between the
-// statements. There all requests look at the count before one of them adds to it,
+// A slowClient takes its time to read an answer: the handler blocks while it writes.
+type slowClient struct {
+	*httptest.ResponseRecorder
+	once           sync.Once
+	writes, readOn chan struct{}
+}
+
+func (c *slowClient) WriteHeader(code int) {
+	c.wait()
+	c.ResponseRecorder.WriteHeader(code)
+}
+
+func (c *slowClient) Write(b []byte) (int, error) {
+	c.wait()
+	return c.ResponseRecorder.Write(b)
+}
+
+func (c *slowClient) wait() {
+	c.once.Do(func() {
+		close(c.writes)
+		<-c.readOn
+	})
+}
+
+func TestSlowClientOfARejectionHoldsNoSlotAndNoLock(t *testing.T) {
+	alone(t, "counter.go: the lock is released before the answer is written", func(t *testing.T) {
+		s := newSite(1)
+		s.send(t, "ada", "/", "the first request", admitted)
+		slow := &slowClient{ResponseRecorder: httptest.NewRecorder(), writes: make(chan struct{}), readOn: make(chan struct{})}
+		go s.serve(slow, slow.ResponseRecorder, s.request(t.Context(), "ada", "/"))
+		otherwise("a user had 1 of 1 allowed requests in next; the second blocks, want it %s%s", rejected, whyBlocked)
+		select {
+		case <-slow.writes:
+		case <-s.entered:
+			t.Fatalf("a user had 1 of 1 allowed requests in next; the second was admitted, want it %s", rejected)
+		case a := <-s.answered:
+			t.Fatalf("a user had 1 of 1 allowed requests in next; the second was answered with %d (panic: %v) without a write, want it %s", a.Code, a.panicked, rejected)
+		}
+		s.send(t, "grace", "/", "a client reads its 429 slowly; the request of another user", admitted)
+		s.release()
+		s.release()
+		s.send(t, "ada", "/", "a client reads its 429 slowly, and the user's slot is free again; the next request", admitted)
+		close(slow.readOn)
+		if a := <-s.answered; a.Code != http.StatusTooManyRequests {
+			t.Errorf("a request over the limit was answered with %d, want 429", a.Code)
+		}
+	})
+}
+
+func TestClientThatDisconnectsKeepsItsSlotUntilNextReturns(t *testing.T) {
+	alone(t, "point 3 of the task, and ignoring.go: does next return when its client disconnects?", func(t *testing.T) {
+		inFakeTime(t, func(t *testing.T) {
+			s := newSite(1)
+			ctx, disconnect := context.WithCancel(t.Context())
+			rec := httptest.NewRecorder()
+			go s.serve(rec, rec, s.request(ctx, "ada", "/"))
+			s.require(t, "the first request", admitted)
+			disconnect()
+			synctest.Wait()
+			if len(s.answered) > 0 {
+				t.Fatal("the client disconnected, and the handler returned, but next is still running")
+			}
+			s.send(t, "ada", "/", "a client disconnected, but its request was still in next; one more request of this user", rejected)
+			s.release()
+		})
+	})
+}
+
+// TestRequestsArriveAtTheSameTime also runs on a copy with runtime.Gosched() between
+// the statements. There all requests check the count before one of them changes it,
 // if these are two steps.
-func TestManyComeAtTheSameTime(t *testing.T) {
-	alone(t, "3.4 in the program, and plaincounter.go: what must be one step?", func(t *testing.T) {
-		const rounds, requests, places = 20, 8, 2
-		s := newSite(places)
+func TestRequestsArriveAtTheSameTime(t *testing.T) {
+	alone(t, "section 3.4, and plaincounter.go: which steps must be one critical section?", func(t *testing.T) {
+		const rounds, requests, limit = 20, 8, 2
+		s := newSite(limit)
 		for round := range rounds {
-			var there atomic.Int64
+			var ready atomic.Int64
 			for range requests {
-				send := s.request(fmt.Sprint("user ", round), "/")
+				rec, r := httptest.NewRecorder(), s.request(t.Context(), fmt.Sprint("user ", round), "/")
 				go func() {
-					for there.Add(1); there.Load() < requests; {
+					for ready.Add(1); ready.Load() < requests; {
 						runtime.Gosched()
 					}
-					send()
+					s.serve(rec, rec, r)
 				}()
 			}
-			if in := s.admits(t, requests); in != places {
-				t.Fatalf("%d requests of a user came at the same time, and %d were let in; the limit is %d", requests, in, places)
+			otherwise("%d requests of a user arrive at the same time, and one of them blocks%s", requests, whyBlocked)
+			in := 0
+			for range requests {
+				select {
+				case <-s.entered:
+					in++
+				case <-s.answered:
+				}
 			}
-			for range places {
-				s.oneEnds()
+			if in != limit {
+				t.Fatalf("%d requests of a user arrived at the same time: admitted %d, want %d", requests, in, limit)
+			}
+			for range limit {
+				s.release()
 			}
 		}
 	})
 }
 
-func TestNobodyWithoutAName(t *testing.T) {
-	alone(t, "the task: point 5", func(t *testing.T) {
-		newSite(1).sends(t, "", "/", "a request without X-User", "answered with 400")
+func TestRequestWithoutUserIsABadRequest(t *testing.T) {
+	alone(t, "point 5 of the task", func(t *testing.T) {
+		newSite(1).send(t, "", "/", "a request without X-User", "answered with 400")
 	})
 }

@@ -1,21 +1,21 @@
-// Package exercise searches a log for a page that shows the first few hits. The
-// task is in README.md; this is the one file to change.
+// Package exercise searches a log for a page that shows the first few hits.
+// README.md describes the task; search.go is the only file to change.
 package exercise
 
 import "context"
 
-// A Source reads a log and passes its lines to yield, one after the other. It ends
-// at the log's end, or soon after yield has returned false, and returns what went
-// wrong, if anything did. A log that is being written has no end.
+// A Source reads a log and passes its lines to yield, one at a time. It returns at
+// the end of the log, or soon after yield has returned false, with its error, if
+// any. A log that is still being written has no end.
 type Source func(yield func(line string) bool) error
 
-// Search returns the first lines that match, at most limit of them. The log is
-// read while lines are matched, in a goroutine of its own that is hardly ahead;
-// with the last hit it is told to stop, and Search returns when it has ended. To
-// stop it is no error. An error of the source is returned, with the hits so far.
-// When ctx ends, Search stops the source and returns the cause.
+// Search returns the first lines that match, at most limit. It reads the log while
+// it matches lines, but only a few lines ahead. After the last hit it stops the
+// source, which is not an error, and returns when the source has returned. If the
+// source fails, Search returns its error and the hits so far. When ctx is done,
+// Search stops the source and returns the cause.
 func Search(ctx context.Context, source Source, match func(line string) bool, limit int) ([]string, error) {
-	// TODO: this reads the whole log before it looks at the first line, and a log may have no end.
+	// TODO: this reads the whole log before it matches the first line, and a log may have no end.
 	var lines []string
 	err := source(func(line string) bool {
 		lines = append(lines, line)

@@ -20,18 +20,18 @@ import (
 var payoutSource string
 
 var tasks = []task{{
-	file: "payout.go", source: payoutSource, untouched: 0x516d5984,
+	file: "payout.go", source: payoutSource, untouched: 0x6c091b68,
 	solution: "SOLUTION.md",
 	learned:  "A job can be delivered twice, so its ID must be the idempotency key of its side effect. Retry with exponential backoff and full jitter, apply the cap before the random part, and stop after a limit.",
 }}
 
-// A bank keeps its accounts, and may be told to fail.
+// A bank keeps its accounts, and can fail.
 type bank struct {
 	mu      sync.Mutex
 	seen    map[string]bool
 	balance map[string]int64
-	lose    int // so many answers are lost: paid, and an error
-	away    int // so many times nothing is paid
+	lose    int // the next answers are lost: paid, but the client gets an error
+	down    int // the next calls fail: nothing is paid
 }
 
 var errBank = errors.New("connection reset")
@@ -42,8 +42,8 @@ func (b *bank) Pay(ctx context.Context, key, account string, cents int64) error 
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if b.away > 0 {
-		b.away--
+	if b.down > 0 {
+		b.down--
 		return errBank
 	}
 	if b.seen == nil {
@@ -60,86 +60,138 @@ func (b *bank) Pay(ctx context.Context, key, account string, cents int64) error 
 	return nil
 }
 
+// paid returns what an account has got.
+func (b *bank) paid(account string) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.balance[account]
+}
+
+// keys returns the keys of all payments.
+func (b *bank) keys() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return fmt.Sprintf("%q", slices.Sorted(maps.Keys(b.seen)))
+}
+
 func job(id string, attempt int) Job {
 	return Job{ID: id, Attempt: attempt, Payload: []byte(`{"account":"ada","cents":1200}`)}
 }
 
-func TestJobThatComesTwiceIsPaidOnce(t *testing.T) {
-	alone(t, "7.6 in the program, and twice.go", func(t *testing.T) {
+const theKey = "section 7.6, and twice.go: the job's ID is the idempotency key"
+
+func TestJobDeliveredTwiceIsPaidOnce(t *testing.T) {
+	alone(t, theKey, func(t *testing.T) {
 		b := &bank{lose: 1}
 		if err := Pay(t.Context(), b, job("A", 1)); err == nil {
-			t.Error("the bank's answer was lost, and Pay says that all is well: it can't know")
+			t.Fatal("the bank returned an error because its answer was lost, but Pay returned nil: the job is acknowledged, and perhaps it was not paid")
 		}
 		Pay(t.Context(), b, job("A", 2))
-		if paid := b.balance["ada"]; paid != 1200 {
-			t.Errorf("a job of 1200 cents came again after the bank's answer was lost, and ada has %d: for the bank the second attempt was another payment", paid)
+		if paid := b.paid("ada"); paid != 1200 {
+			t.Errorf("a job of 1200 cents was delivered twice, because the bank's answer was lost, and ada got %d: the key of the second attempt differs from the first, %s", paid, b.keys())
 		}
 	})
 }
 
-// TestAnotherWorkerHasTheSameKey does the job in a second process, too: it can't know
-// what this one keeps in memory.
-func TestAnotherWorkerHasTheSameKey(t *testing.T) {
-	alone(t, "7.6 in the program: the job's id is its key", func(t *testing.T) {
+// TestKeyIsTheSameInAnotherProcess runs the job in a second process, too, which
+// does not know what this one has in memory.
+func TestKeyIsTheSameInAnotherProcess(t *testing.T) {
+	alone(t, theKey, func(t *testing.T) {
 		b := &bank{}
 		Pay(t.Context(), b, job("A", 1))
-		key := fmt.Sprintf("%q", slices.Collect(maps.Keys(b.seen)))
 		if os.Getenv("ANOTHER_WORKER") != "" {
-			fmt.Println("the key is", key)
+			fmt.Println("the key is", b.keys())
 			return
 		}
 		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 		cmd.Env = append(os.Environ(), "ANOTHER_WORKER=1")
 		out, err := cmd.Output()
 		_, other, _ := strings.Cut(string(out), "the key is ")
-		if other, _, _ = strings.Cut(other, "\n"); err != nil || other != key {
-			t.Errorf("a job came to two workers, each a process of its own, and the bank was given the keys %s and %s: what a worker has in its memory, another one does not know", key, other)
+		if other, _, _ = strings.Cut(other, "\n"); err != nil || other != b.keys() {
+			t.Errorf("a job was delivered to two workers, each a process of its own, and the bank got the keys %s and %s, want the same key: a process does not know what another one has in memory", b.keys(), other)
 		}
 	})
 }
 
-func TestTwoJobsAreTwoPayments(t *testing.T) {
-	alone(t, "7.6 in the program: the job's id is its key", func(t *testing.T) {
-		b := &bank{}
-		err := errors.Join(Pay(t.Context(), b, job("A", 1)), Pay(t.Context(), b, job("B", 1)))
-		if paid := b.balance["ada"]; paid != 2400 || err != nil {
-			t.Errorf("ada has earned 1200 cents twice, in two jobs, and has %d (%v): for the bank both were the same payment", paid, err)
-		}
-	})
-}
-
-func TestFailureIsNotTakenForDone(t *testing.T) {
-	alone(t, "7.2 in the program: nothing accepted is lost", func(t *testing.T) {
-		b := &bank{away: 1}
-		if err := Pay(t.Context(), b, job("A", 1)); !errors.Is(err, errBank) || errors.Is(err, ErrPermanent) {
-			t.Errorf("the bank was away, and Pay says: %v; it should say why, and that it may be tried again", err)
-		}
-		Pay(t.Context(), b, job("A", 2))
-		if paid := b.balance["ada"]; paid != 1200 {
-			t.Errorf("the bank was away at the first attempt, the second one found it there, and ada has %d: the job was taken for done before it was", paid)
-		}
-	})
-}
-
-func TestBankHearsOfTheEnd(t *testing.T) {
-	alone(t, "7.7 in the program: a deadline, or a person, ends the context of a task", func(t *testing.T) {
+func TestKeyIsTheSameLater(t *testing.T) {
+	alone(t, theKey, func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := &bank{}
-			ctx, cancel := context.WithTimeout(t.Context(), 0)
-			defer cancel()
-			err := Pay(ctx, b, job("A", 1))
-			synctest.Wait() // whatever Pay has started has ended now, or waits
-			if b.balance["ada"] != 0 || err == nil {
-				t.Errorf("the job was cancelled, and ada was paid all the same (%v): the bank was not given the job's context", err)
-			} else if errors.Is(err, ErrPermanent) {
-				t.Errorf("the job's context has ended, and Pay says: %v; that says nothing of the next attempt", err)
+			Pay(t.Context(), b, job("A", 1))
+			for _, later := range []time.Duration{time.Second, time.Hour, 24 * time.Hour, 400 * 24 * time.Hour} {
+				time.Sleep(later)
+				Pay(t.Context(), b, job("A", 1))
+				if paid := b.paid("ada"); paid != 1200 {
+					t.Fatalf("a job of 1200 cents was delivered again %v later, and ada got %d: the key depends on the time, %s", later, paid, b.keys())
+				}
 			}
 		})
 	})
 }
 
-func TestTwoWorkersAtTheSameTime(t *testing.T) {
-	alone(t, "7.5 in the program", func(t *testing.T) {
+func TestTwoJobsAreTwoPayments(t *testing.T) {
+	alone(t, theKey, func(t *testing.T) {
+		prefix := strings.Repeat("0123456789abcdef", 4)
+		for _, ids := range [][2]string{{"A", "B"}, {prefix + "A", prefix + "B"}, {"A" + prefix, "B" + prefix}} {
+			b := &bank{}
+			err := errors.Join(Pay(t.Context(), b, job(ids[0], 1)), Pay(t.Context(), b, job(ids[1], 1)))
+			if paid := b.paid("ada"); paid != 2400 || err != nil {
+				t.Fatalf("the jobs %q and %q are for 1200 cents each, and ada got %d (%v), want 2400: both have the same key, %s", ids[0], ids[1], paid, err, b.keys())
+			}
+		}
+	})
+}
+
+func TestAmountIsExact(t *testing.T) {
+	alone(t, "point 1 of the task: which type has an amount of money?", func(t *testing.T) {
+		for _, cents := range []int64{1, 29, 9_007_199_254_740_993} {
+			b := &bank{}
+			err := Pay(t.Context(), b, Job{fmt.Sprint("job ", cents), 1, fmt.Appendf(nil, `{"account":"ada","cents":%d}`, cents)})
+			if paid := b.paid("ada"); paid != cents || err != nil {
+				t.Errorf("a job is for %d cents, but ada got %d (%v): a float64 is exact only up to 2^53", cents, paid, err)
+			}
+		}
+	})
+}
+
+func TestFailureOfTheBankIsRetried(t *testing.T) {
+	alone(t, "section 7.3: a failed job is retried. What does the worker do with a job whose task returns nil, or ErrPermanent?", func(t *testing.T) {
+		b := &bank{down: 1}
+		switch err := Pay(t.Context(), b, job("A", 1)); {
+		case errors.Is(err, ErrPermanent):
+			t.Fatalf("the bank was down, and Pay returned %q, which is ErrPermanent: the job is not retried, but the bank may be available again", err)
+		case !errors.Is(err, errBank):
+			t.Fatalf("the bank returned the error %q, but Pay returned %v: want that error, or an error that wraps it", errBank, err)
+		}
+		Pay(t.Context(), b, job("A", 2))
+		if paid := b.paid("ada"); paid != 1200 {
+			t.Errorf("the bank was down at the first attempt and available at the second, but ada got %d cents, want 1200: the job was recorded as done before it was", paid)
+		}
+	})
+}
+
+func TestCanceledJobIsNotPaid(t *testing.T) {
+	alone(t, "section 7.7: a deadline, or an operator, cancels the context of a task", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := &bank{}
+			ctx, cancel := context.WithTimeout(t.Context(), 0)
+			defer cancel()
+			err := Pay(ctx, b, job("A", 1))
+			synctest.Wait() // for whatever Pay has started
+			switch {
+			case b.paid("ada") != 0:
+				t.Errorf("the job was canceled, but ada was paid (%v): the bank did not get the context of the job", err)
+			case err == nil:
+				t.Error("the job was canceled and ada was not paid, but Pay returned nil: the job is acknowledged")
+			case errors.Is(err, ErrPermanent):
+				t.Errorf("the job was canceled, and Pay returned %q, which is ErrPermanent: the next attempt may succeed", err)
+			}
+		})
+	})
+}
+
+func TestConcurrentDeliveriesArePaidOnce(t *testing.T) {
+	alone(t, "section 7.5: two workers can have the same job at the same time", func(t *testing.T) {
 		b := &bank{}
 		start := make(chan struct{})
 		var workers sync.WaitGroup
@@ -151,86 +203,112 @@ func TestTwoWorkersAtTheSameTime(t *testing.T) {
 		}
 		close(start)
 		workers.Wait()
-		if paid := b.balance["ada"]; paid != 2400 {
-			t.Errorf("two jobs of 1200 cents were with four workers each, and ada has %d", paid)
+		if paid := b.paid("ada"); paid != 2400 {
+			t.Errorf("two jobs of 1200 cents were delivered to 4 workers each at the same time, and ada got %d, want 2400", paid)
 		}
 	})
 }
 
-func TestWhatWillNeverSucceedSaysSo(t *testing.T) {
-	alone(t, "the task: point 3", func(t *testing.T) {
-		for _, payload := range []string{"no JSON", `{"account":"ada","cents":-5}`, `{"account":"ada"}`, `{"account":"ada","cents":"1200"}`, `{"account":"ada","cents":1200} and more`} {
+func TestInvalidPayloadIsPermanent(t *testing.T) {
+	alone(t, "point 3 of the task: which payloads can never succeed?", func(t *testing.T) {
+		for _, payload := range []string{`no JSON`, `{"account":"ada","cents":-5}`, `{"account":"ada","cents":0}`, `{"account":"ada"}`, `{"account":"ada","cents":"1200"}`,
+			`{"account":"ada","cents":1200} and more`, `{"cents":1200}`, `{"account":"","cents":1200}`} {
 			b := &bank{}
 			err := Pay(t.Context(), b, Job{"A", 1, []byte(payload)})
-			if !errors.Is(err, ErrPermanent) || len(b.seen) > 0 {
-				t.Errorf("the payload is %s, and Pay says: %v; it should be ErrPermanent, and the bank left alone", payload, err)
+			switch {
+			case len(b.seen) > 0:
+				t.Fatalf("the payload is %s, but Pay called the bank, want ErrPermanent", payload)
+			case !errors.Is(err, ErrPermanent):
+				t.Fatalf("the payload is %s, but Pay returned %v, want ErrPermanent", payload, err)
 			}
 		}
 	})
 }
 
-// most and third are chances that are none.
+// most and third are random numbers that are known in advance.
 func most(limit time.Duration) time.Duration  { return limit }
 func third(limit time.Duration) time.Duration { return limit / 3 }
 
-func TestWaitsGrowUpToTheCap(t *testing.T) {
-	alone(t, "7.3 in the program, and Retry in job.go", func(t *testing.T) {
-		p := Policy{Attempts: 1000, Backoff: time.Second, Cap: time.Minute}
-		for _, c := range []struct {
-			attempts int
-			want     time.Duration
-		}{{1, time.Second}, {2, 2 * time.Second}, {3, 4 * time.Second}, {6, 32 * time.Second}, {7, time.Minute}, {35, time.Minute}, {100, time.Minute}} {
-			limit := time.Duration(-1)
-			_, again := p.Next(c.attempts, errBank, func(l time.Duration) time.Duration { limit = l; return l })
-			if !again {
-				t.Errorf("after %d of 1000 attempts the job is given up", c.attempts)
-			}
+func TestWaitIsRandom(t *testing.T) {
+	alone(t, "section 7.3: full jitter. Jobs that failed together must not come back together", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := Policy{Attempts: 10, Backoff: 3 * time.Second, Cap: time.Minute}
+			var asked, said time.Duration
+			began := time.Now()
+			wait, _ := p.Next(2, errBank, func(limit time.Duration) time.Duration {
+				asked, said = limit, third(limit)
+				return said
+			})
 			switch {
-			case limit == -1:
-				t.Fatalf("after %d attempts the wait is not left to chance: random is not asked", c.attempts)
-			case limit <= 0:
-				t.Errorf("after %d attempts the limit is %v: doubled too often, a Duration overflows", c.attempts, limit)
-			case limit > p.Cap:
-				t.Errorf("after %d attempts random is asked for a wait of up to %v, beyond the cap of %v: what is cut off afterwards all waits the same time", c.attempts, limit, p.Cap)
-			case limit != c.want:
-				t.Errorf("after %d attempts the limit is %v, want %v", c.attempts, limit, c.want)
+			case asked == 0:
+				t.Errorf("after attempt 2 Next returned a wait of %v without calling random: all jobs that failed together come back together", wait)
+			case wait != said:
+				t.Errorf("after attempt 2 random(%v) returned %v, but Next returned %v: the whole wait is random", asked, said, wait)
 			}
-		}
-		hours := Policy{Attempts: 1000, Backoff: time.Hour, Cap: 24 * time.Hour}
-		for attempts := 6; attempts <= 200 && !t.Failed(); attempts++ {
-			if wait, _ := hours.Next(attempts, errBank, most); wait != hours.Cap {
-				t.Errorf("the backoff is 1h, the cap is 24h, and after %d attempts the limit is %v: doubled too often, a Duration overflows", attempts, wait)
+			if slept := time.Since(began); slept > 0 {
+				t.Errorf("Next returned after %v: it must return the wait, not sleep", slept)
 			}
-		}
-		small := Policy{Attempts: 10, Backoff: 2 * time.Minute, Cap: time.Minute}
-		if wait, _ := small.Next(1, errBank, most); wait > small.Cap {
-			t.Errorf("the first limit would be 2m, the cap is 1m, and the wait is %v: beyond the cap", wait)
-		}
+		})
 	})
 }
 
-func TestWaitsAreLeftToChance(t *testing.T) {
-	alone(t, "7.3 in the program: all that failed together must not come back together", func(t *testing.T) {
-		p := Policy{Attempts: 10, Backoff: 3 * time.Second, Cap: time.Minute}
-		if wait, _ := p.Next(2, errBank, third); wait != 2*time.Second {
-			t.Errorf("after 2 attempts random(6s) says 2s, and Next returns %v: return what random says", wait)
-		}
+func TestLimitDoublesUpToTheCap(t *testing.T) {
+	alone(t, "section 7.3: exponential backoff with a cap", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { // in fake time, in case that Next sleeps
+			p := Policy{Attempts: 1000, Backoff: time.Second, Cap: time.Minute}
+			for _, c := range []struct {
+				attempts int
+				want     time.Duration
+			}{{1, time.Second}, {2, 2 * time.Second}, {3, 4 * time.Second}, {6, 32 * time.Second}, {7, time.Minute}, {35, time.Minute}, {100, time.Minute}} {
+				limit := time.Duration(-1)
+				_, again := p.Next(c.attempts, errBank, func(l time.Duration) time.Duration { limit = l; return l })
+				switch {
+				case !again:
+					t.Fatalf("1000 attempts are allowed and attempt %d failed, but Next reports no retry", c.attempts)
+				case limit == -1:
+					t.Fatalf("after attempt %d Next returned a wait without calling random", c.attempts)
+				case limit <= 0:
+					t.Fatalf("after attempt %d the limit is %v: a Duration that is doubled too often overflows", c.attempts, limit)
+				case limit > p.Cap:
+					t.Fatalf("after attempt %d the limit is %v, more than the cap of %v: a cap on the result of random gives most jobs the same wait", c.attempts, limit, p.Cap)
+				case limit != c.want:
+					t.Fatalf("the backoff is 1s and the cap is 1m: after attempt %d the limit is %v, want %v", c.attempts, limit, c.want)
+				}
+			}
+			hours := Policy{Attempts: 1000, Backoff: time.Hour, Cap: 24 * time.Hour}
+			for attempts := 6; attempts <= 200; attempts++ {
+				if wait, _ := hours.Next(attempts, errBank, most); wait != hours.Cap {
+					t.Fatalf("the backoff is 1h and the cap is 24h: after attempt %d the limit is %v, want 24h: a Duration that is doubled too often overflows", attempts, wait)
+				}
+			}
+			small := Policy{Attempts: 10, Backoff: 2 * time.Minute, Cap: time.Minute}
+			if wait, _ := small.Next(1, errBank, most); wait != small.Cap {
+				t.Errorf("the backoff is 2m and the cap is 1m: after the first attempt the limit is %v, want 1m", wait)
+			}
+		})
 	})
 }
 
-func TestItEndsSometime(t *testing.T) {
-	alone(t, "7.3 in the program: dead letters", func(t *testing.T) {
-		p := Policy{Attempts: 3, Backoff: time.Second, Cap: time.Minute}
-		for attempts := 1; attempts <= 4; attempts++ {
-			switch _, again := p.Next(attempts, errBank, most); {
-			case again && attempts >= 3:
-				t.Errorf("3 attempts are allowed, %d were made, and Next says: try again", attempts)
-			case !again && attempts < 3:
-				t.Errorf("3 attempts are allowed, %d was made, and Next says: give up", attempts)
+func TestRetriesEnd(t *testing.T) {
+	alone(t, "section 7.3: after the last attempt, and after a permanent error, a job becomes a dead letter", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { // in fake time, in case that Next sleeps
+			p := Policy{Attempts: 3, Backoff: time.Second, Cap: time.Minute}
+			for attempts := 1; attempts <= 4; attempts++ {
+				switch _, again := p.Next(attempts, errBank, most); {
+				case again && attempts >= 3:
+					t.Fatalf("3 attempts are allowed and attempt %d failed, but Next reports a retry", attempts)
+				case !again && attempts < 3:
+					t.Fatalf("3 attempts are allowed and attempt %d failed, but Next reports no retry", attempts)
+				}
 			}
-		}
-		if _, again := p.Next(1, fmt.Errorf("no such account: %w", ErrPermanent), most); again {
-			t.Error("a job that will never succeed (its error wraps ErrPermanent) is tried again")
-		}
+			if _, again := p.Next(1, fmt.Errorf("no such account: %w", ErrPermanent), most); again {
+				t.Error("the error wraps ErrPermanent, but Next reports a retry")
+			}
+			for _, err := range []error{context.Canceled, context.DeadlineExceeded} {
+				if _, again := p.Next(1, err, most); !again {
+					t.Errorf("the attempt failed with %q, but Next reports no retry: the next attempt has another context", err)
+				}
+			}
+		})
 	})
 }

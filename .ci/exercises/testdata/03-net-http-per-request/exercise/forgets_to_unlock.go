@@ -1,7 +1,7 @@
-// Fails with: is a lock held while next works
+// Fails with: want it answered with 429
 
-// Package exercise keeps one user from taking a server away from all others. The
-// task is in README.md; this is the one file to change.
+// Package exercise limits how many requests of one user a server handles at the
+// same time. README.md describes the task; limit.go is the only file to change.
 package exercise
 
 import (
@@ -9,39 +9,39 @@ import (
 	"sync"
 )
 
-// LimitPerUser returns a handler that lets each user, named by the header X-User,
-// have at most so many requests in next at once. A further one is answered at
-// once, with 429 and "Retry-After: 1"; it does not wait, and nobody else notices.
-// When a request has left next, in whatever way, its place is free again. A panic
-// of next goes on to net/http. A request without a user is answered with 400.
-func LimitPerUser(next http.Handler, atOnce int) http.Handler {
+// LimitPerUser returns a handler that allows each user, named by the header X-User,
+// limit concurrent requests in next. It rejects any further request immediately,
+// with 429 and "Retry-After: 1": it does not wait, and other users are not affected.
+// When a request has left next, even by a panic, its slot is free again. The panic
+// continues to net/http. A request without a user is answered with 400.
+func LimitPerUser(next http.Handler, limit int) http.Handler {
 	var mu sync.Mutex
-	inside := make(map[string]int) // guarded by mu; by user
+	running := make(map[string]int) // guarded by mu; by user
 	enter := func(user string) bool {
 		mu.Lock()
-		if inside[user] >= atOnce {
+		if running[user] >= limit {
 			return false
 		}
-		inside[user]++
+		running[user]++
 		mu.Unlock()
 		return true
 	}
 	leave := func(user string) {
 		mu.Lock()
 		defer mu.Unlock()
-		if inside[user]--; inside[user] == 0 {
-			delete(inside, user) // or the map would keep every name that ever came
+		if running[user]--; running[user] == 0 {
+			delete(running, user) // otherwise the map keeps every name
 		}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user := r.Header.Get("X-User")
 		if user == "" {
-			http.Error(w, "who are you?", http.StatusBadRequest)
+			http.Error(w, "the header X-User is missing", http.StatusBadRequest)
 			return
 		}
 		if !enter(user) {
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, "one after the other, please", http.StatusTooManyRequests)
+			http.Error(w, "too many concurrent requests", http.StatusTooManyRequests)
 			return
 		}
 		defer leave(user)

@@ -1,7 +1,7 @@
-// Fails with: ada had a request under way, and grace's was answered with 429, and should have been let in
+// Fails with: ada had a request in next, grace had none; grace's request was answered with 429, want it admitted
 
-// Package exercise keeps one user from taking a server away from all others. The
-// task is in README.md; this is the one file to change.
+// Package exercise limits how many requests of one user a server handles at the
+// same time. README.md describes the task; limit.go is the only file to change.
 package exercise
 
 import (
@@ -9,26 +9,26 @@ import (
 	"sync/atomic"
 )
 
-// LimitPerUser returns a handler that lets each user, named by the header X-User,
-// have at most so many requests in next at once. A further one is answered at
-// once, with 429 and "Retry-After: 1"; it does not wait, and nobody else notices.
-// When a request has left next, in whatever way, its place is free again. A panic
-// of next goes on to net/http. A request without a user is answered with 400.
-func LimitPerUser(next http.Handler, atOnce int) http.Handler {
-	var inside atomic.Int64
+// LimitPerUser returns a handler that allows each user, named by the header X-User,
+// limit concurrent requests in next. It rejects any further request immediately,
+// with 429 and "Retry-After: 1": it does not wait, and other users are not affected.
+// When a request has left next, even by a panic, its slot is free again. The panic
+// continues to net/http. A request without a user is answered with 400.
+func LimitPerUser(next http.Handler, limit int) http.Handler {
+	var running atomic.Int64
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user := r.Header.Get("X-User")
 		if user == "" {
-			http.Error(w, "who are you?", http.StatusBadRequest)
+			http.Error(w, "the header X-User is missing", http.StatusBadRequest)
 			return
 		}
-		if inside.Add(1) > int64(atOnce) {
-			inside.Add(-1)
+		if running.Add(1) > int64(limit) {
+			running.Add(-1)
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, "one after the other, please", http.StatusTooManyRequests)
+			http.Error(w, "too many concurrent requests", http.StatusTooManyRequests)
 			return
 		}
-		defer inside.Add(-1)
+		defer running.Add(-1)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -1,7 +1,7 @@
-// Fails with: fetching /page/
+// Fails with: the first error is "404 Not Found", but CheckLinks returned "fetching /page/
 
-// Package exercise checks the links of a site. The task is in README.md; this is
-// the one file to change.
+// Package exercise checks the links of a site. README.md describes the task;
+// links.go is the only file to change.
 package exercise
 
 import (
@@ -10,13 +10,13 @@ import (
 	"sync/atomic"
 )
 
-// CheckLinks fetches every link once. As long as there are links enough, so many
-// fetches are under way at once as there are workers, and never more.
+// CheckLinks fetches each link once. As long as there are enough links, exactly
+// workers fetches run at the same time, never more.
 //
-// The first error stops the rest: no other fetch is begun, those under way have
-// their context cancelled, and that error is returned, not what follows from it.
-// When ctx ends the same happens, and its cause is returned. CheckLinks returns
-// when all that it has started has ended.
+// The first error stops the rest: CheckLinks starts no further fetch, cancels the
+// context of the fetches in flight, and returns that error, not an error that
+// occurred later. When ctx is done, CheckLinks stops in the same way and returns
+// the cause. It returns when everything that it has started has ended.
 func CheckLinks(ctx context.Context, links []string, workers int, fetch func(ctx context.Context, link string) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -1,4 +1,4 @@
-// Fails with: Search has returned before it had
+// Fails with: ctx was canceled while the source was closing its file: Search returned, but the source had not
 
 package exercise
 

@@ -1,4 +1,4 @@
-// Fails with: the first three hits are
+// Fails with: only the return of the source is the end of the log, silence is not
 
 package exercise
 

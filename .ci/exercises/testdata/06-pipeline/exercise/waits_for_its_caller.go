@@ -1,4 +1,4 @@
-// Fails with: the function returned, but goroutines that it started are still blocked
+// Fails with: goroutines that it started are still blocked
 
 package exercise
 

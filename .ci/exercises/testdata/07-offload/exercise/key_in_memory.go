@@ -1,4 +1,4 @@
-// Fails with: what a worker has in its memory, another one does not know
+// Fails with: a process does not know what another one has in memory
 
 package exercise
 
@@ -22,7 +22,7 @@ type Bank interface {
 	Pay(ctx context.Context, key, account string, cents int64) error
 }
 
-var ErrPermanent = errors.New("it will never succeed")
+var ErrPermanent = errors.New("the job can never succeed")
 
 type Policy struct {
 	Attempts int

@@ -1,4 +1,4 @@
-// Fails with: doubled too often, a Duration overflows
+// Fails with: a Duration that is doubled too often overflows
 
 package exercise
 
@@ -20,7 +20,7 @@ type Bank interface {
 	Pay(ctx context.Context, key, account string, cents int64) error
 }
 
-var ErrPermanent = errors.New("it will never succeed")
+var ErrPermanent = errors.New("the job can never succeed")
 
 type Policy struct {
 	Attempts int

@@ -1,7 +1,7 @@
-// Fails with: for the bank both were the same payment
+// Fails with: want 2400: both have the same key
 
-// Package exercise pays authors, in a worker. The task is in README.md; this is the
-// one file to change.
+// Package exercise pays authors in a worker. README.md describes the task;
+// payout.go is the only file to change.
 package exercise
 
 import (
@@ -12,26 +12,28 @@ import (
 	"time"
 )
 
-// A Job is a payout. It comes at least once: again after a failure, and again when
-// its worker died, perhaps to another worker while the first one is still at it.
+// A Job is a payout. It is delivered at least once: again after a failure, and
+// again after its worker has crashed, perhaps to another worker while the first one
+// is still running it.
 type Job struct {
-	ID      string // the same each time it comes
+	ID      string // the same in each delivery
 	Attempt int    // 1 for the first
 	Payload []byte // {"account": "ada", "cents": 1200}
 }
 
-// A Bank pays, once for each key: a second payment under a key that it has seen is
-// ignored, and is no error. An error does not say that nothing was paid: perhaps
+// A Bank pays once for each key: it ignores a second payment with the same key, and
+// returns no error for it. An error does not mean that nothing was paid: perhaps
 // only the answer was lost.
 type Bank interface {
 	Pay(ctx context.Context, key, account string, cents int64) error
 }
 
-// ErrPermanent is (or is wrapped in) the error of a job that will never succeed.
-var ErrPermanent = errors.New("it will never succeed")
+// ErrPermanent is, or is wrapped in, the error of a job that can never succeed.
+var ErrPermanent = errors.New("the job can never succeed")
 
-// Pay does a job. However often it comes, and to however many workers, the account
-// is paid once. A payload that is no good, or not for at least one cent, is ErrPermanent.
+// Pay runs a job. However often the job is delivered, and to however many workers,
+// the account is paid once. If the payload is invalid, or the amount is less than
+// one cent, the error is ErrPermanent.
 func Pay(ctx context.Context, bank Bank, job Job) error {
 	var payout struct {
 		Account string
@@ -40,21 +42,22 @@ func Pay(ctx context.Context, bank Bank, job Job) error {
 	if err := json.Unmarshal(job.Payload, &payout); err != nil {
 		return fmt.Errorf("%w: %w", ErrPermanent, err)
 	}
-	if payout.Cents < 1 {
-		return fmt.Errorf("%w: %d cents", ErrPermanent, payout.Cents)
+	if payout.Account == "" || payout.Cents < 1 {
+		return fmt.Errorf("%w: %d cents for %q", ErrPermanent, payout.Cents, payout.Account)
 	}
 	return bank.Pay(ctx, payout.Account, payout.Account, payout.Cents)
 }
 
-// A Policy says when a job that has failed is tried again.
+// A Policy says when a failed job is retried.
 type Policy struct {
-	Attempts int           // at most, the first one included
-	Backoff  time.Duration // the limit of the first wait; the next one's is twice that, and so on
+	Attempts int           // at most, including the first one
+	Backoff  time.Duration // the limit of the first wait; each further limit is twice the one before
 	Cap      time.Duration // but never more than this
 }
 
-// Next says whether a job is tried again after so many attempts, the last of which
-// failed with err, and how long to wait: random(limit), which is somewhere from 0 to limit.
+// Next reports whether a job is retried after the given number of attempts, the last
+// of which failed with err, and how long to wait before: random(limit), which is
+// between 0 and limit.
 func (p Policy) Next(attempts int, err error, random func(limit time.Duration) time.Duration) (wait time.Duration, again bool) {
 	if attempts >= p.Attempts || errors.Is(err, ErrPermanent) {
 		return 0, false

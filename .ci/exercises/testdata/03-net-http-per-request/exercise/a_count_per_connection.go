@@ -1,0 +1,45 @@
+// Fails with: a user had 2 of 2 allowed requests in next; the third was admitted, want it answered with 429
+
+// Package exercise limits how many requests of one user a server handles at the
+// same time. README.md describes the task; limit.go is the only file to change.
+package exercise
+
+import (
+	"net/http"
+	"sync"
+)
+
+// LimitPerUser returns a handler that allows each user, named by the header X-User,
+// limit concurrent requests in next. It rejects any further request immediately,
+// with 429 and "Retry-After: 1": it does not wait, and other users are not affected.
+// When a request has left next, even by a panic, its slot is free again. The panic
+// continues to net/http. A request without a user is answered with 400.
+func LimitPerUser(next http.Handler, limit int) http.Handler {
+	var mu sync.Mutex
+	running := make(map[string]int)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user := r.Header.Get("X-User")
+		if user == "" {
+			http.Error(w, "the header X-User is missing", http.StatusBadRequest)
+			return
+		}
+		key := user + " " + r.RemoteAddr
+		mu.Lock()
+		full := running[key] >= limit
+		if !full {
+			running[key]++
+		}
+		mu.Unlock()
+		if full {
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "too many requests", http.StatusTooManyRequests)
+			return
+		}
+		defer func() {
+			mu.Lock()
+			running[key]--
+			mu.Unlock()
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

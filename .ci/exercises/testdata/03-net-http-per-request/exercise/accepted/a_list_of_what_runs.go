@@ -1,0 +1,54 @@
+// Package exercise limits how many requests of one user a server handles at the
+// same time. README.md describes the task; limit.go is the only file to change.
+package exercise
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// LimitPerUser returns a handler that allows each user, named by the header X-User,
+// limit concurrent requests in next. It rejects any further request immediately,
+// with 429 and "Retry-After: 1": it does not wait, and other users are not affected.
+// When a request has left next, even by a panic, its slot is free again. The panic
+// continues to net/http. A request without a user is answered with 400.
+func LimitPerUser(next http.Handler, limit int) http.Handler {
+	var mu sync.Mutex
+	var running []string // the user of each request in next
+	enter := func(user string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		n := 0
+		for _, one := range running {
+			if one == user {
+				n++
+			}
+		}
+		if n >= limit {
+			return false
+		}
+		running = append(running, user)
+		return true
+	}
+	leave := func(user string) {
+		mu.Lock()
+		defer mu.Unlock()
+		i := slices.Index(running, user)
+		running = slices.Delete(running, i, i+1)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user := r.Header.Get("X-User")
+		if user == "" {
+			http.Error(w, "the header X-User is missing", http.StatusBadRequest)
+			return
+		}
+		if !enter(user) {
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "too many requests", http.StatusTooManyRequests)
+			return
+		}
+		defer leave(user)
+		next.ServeHTTP(w, r)
+	})
+}

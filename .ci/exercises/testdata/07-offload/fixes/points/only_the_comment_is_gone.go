@@ -1,0 +1,49 @@
+// Fails with: the order was delivered again: ada got 100 points, want 50
+
+package exercise
+
+// An Order is a job: its customer gets points for it. The queue delivers it at
+// least once, sometimes to two workers at the same time.
+type Order struct {
+	ID       string
+	Customer string
+	Points   int
+}
+
+// A Store is a database. Update runs f in a transaction, one at a time, and commits
+// it. If Update returns an error, or the process crashes before the commit, nothing
+// that f wrote is kept.
+type Store interface {
+	Update(f func(tx Tx) error) error
+}
+
+// A Tx is a transaction.
+type Tx interface {
+	Done(order string) bool // whether MarkDone was called for this order, perhaps in an earlier transaction
+	MarkDone(order string)
+	AddPoints(customer string, points int)
+}
+
+// Credit gives a customer the points of an order exactly once, however often the order
+// is delivered. If it returns an error, the order is delivered again.
+func Credit(store Store, order Order) error {
+	var done bool
+	err := store.Update(func(tx Tx) error {
+		done = tx.Done(order.ID)
+		return nil
+	})
+	if err != nil || done {
+		return err
+	}
+	err = store.Update(func(tx Tx) error {
+		tx.AddPoints(order.Customer, order.Points)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return store.Update(func(tx Tx) error {
+		tx.MarkDone(order.ID)
+		return nil
+	})
+}

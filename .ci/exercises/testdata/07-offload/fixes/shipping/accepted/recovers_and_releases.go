@@ -1,0 +1,42 @@
+package exercise
+
+import (
+	"fmt"
+	"log"
+)
+
+// A Queue has the orders that are to be shipped.
+type Queue interface {
+	// Receive returns the next order, or ok == false when the worker must end.
+	Receive() (order string, ok bool)
+	// Ack acknowledges an order: the queue deletes it. An order that is received but
+	// not acknowledged is delivered again after a crash of the worker.
+	Ack(order string)
+	// Release puts an order back: it is delivered again.
+	Release(order string)
+}
+
+// Shipping is a worker: it ships the orders of the queue, one at a time. An order
+// whose ship returns an error goes back to the queue.
+func Shipping(q Queue, ship func(order string) error) {
+	try := func(order string) (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("panic: %v", r)
+			}
+		}()
+		return ship(order)
+	}
+	for {
+		order, ok := q.Receive()
+		if !ok {
+			return
+		}
+		if err := try(order); err != nil {
+			log.Printf("order %s: %v", order, err)
+			q.Release(order)
+			continue
+		}
+		q.Ack(order)
+	}
+}

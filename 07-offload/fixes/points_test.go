@@ -1,0 +1,149 @@
+package exercise
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+)
+
+// A memory is a store that can crash or fail before one of its commits.
+type memory struct {
+	mu     sync.Mutex
+	done   map[string]bool
+	points map[string]int
+
+	updates int
+	crash   int // the process crashes in this update, before its commit
+	after   int // or after the commit of this one
+	fail    int // this update fails
+}
+
+func newMemory() *memory { return &memory{done: make(map[string]bool), points: make(map[string]int)} }
+
+var errCrash = errors.New("the process crashed")
+var errStore = errors.New("the database is not available")
+
+type transaction struct {
+	done   map[string]bool
+	points map[string]int
+}
+
+func (tx *transaction) Done(order string) bool           { return tx.done[order] }
+func (tx *transaction) MarkDone(order string)            { tx.done[order] = true }
+func (tx *transaction) AddPoints(customer string, n int) { tx.points[customer] += n }
+
+func (m *memory) Update(f func(tx Tx) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.updates++
+	tx := &transaction{maps.Clone(m.done), maps.Clone(m.points)}
+	if err := f(tx); err != nil {
+		return err
+	}
+	switch m.updates {
+	case m.crash:
+		panic(errCrash)
+	case m.fail:
+		return errStore
+	}
+	m.done, m.points = tx.done, tx.points
+	if m.updates == m.after {
+		panic(errCrash)
+	}
+	return nil
+}
+
+// deliver delivers an order as a queue does: again after a crash or an error.
+func (m *memory) deliver(t *testing.T, order Order) {
+	t.Helper()
+	for range 10 {
+		var err error
+		crashed := func() (crashed bool) {
+			defer func() {
+				if r := recover(); r == errCrash {
+					crashed = true
+				} else if r != nil {
+					panic(r)
+				}
+			}()
+			err = Credit(m, order)
+			return false
+		}()
+		if err == nil && !crashed {
+			return
+		}
+	}
+	t.Fatal("the store failed once, but Credit failed ten times")
+}
+
+const oneTransaction = "section 7.6: the effect and the note that it happened belong together. What can happen between two transactions?"
+
+func TestPointsAreCreditedOnceAfterACrash(t *testing.T) {
+	alone(t, oneTransaction, func(t *testing.T) {
+		order := Order{"order 1", "ada", 50}
+		for n := 1; n <= 5; n++ {
+			for _, when := range []string{"before", "after"} {
+				m := newMemory()
+				if when == "before" {
+					m.crash = n
+				} else {
+					m.after = n
+				}
+				m.deliver(t, order)
+				m.deliver(t, order)
+				if got := m.points["ada"]; got != 50 {
+					t.Fatalf("the process crashed %s the commit of transaction %d, and the order was delivered again: ada got %d points, want 50", when, n, got)
+				}
+			}
+		}
+	})
+}
+
+func TestPointsAreCreditedOnceAfterAnError(t *testing.T) {
+	alone(t, oneTransaction, func(t *testing.T) {
+		for n := 1; n <= 5; n++ {
+			m := newMemory()
+			m.fail = n
+			m.deliver(t, Order{"order 1", "ada", 50})
+			if got := m.points["ada"]; got != 50 {
+				t.Fatalf("transaction %d failed, and the order was delivered again after the error: ada got %d points, want 50", n, got)
+			}
+		}
+		m := newMemory()
+		m.fail = 1
+		if err := Credit(m, Order{"order 1", "ada", 50}); !errors.Is(err, errStore) {
+			t.Errorf("the store failed with %q, but Credit returned %v: the queue takes the order for done", errStore, err)
+		}
+	})
+}
+
+func TestPointsAreCreditedOnceBySeveralWorkers(t *testing.T) {
+	alone(t, oneTransaction, func(t *testing.T) {
+		const orders, workers = 20, 4
+		m := newMemory()
+		for n := range orders {
+			var delivered sync.WaitGroup
+			for range workers {
+				delivered.Go(func() { Credit(m, Order{fmt.Sprint("order ", n), "ada", 50}) })
+			}
+			delivered.Wait()
+		}
+		if got := m.points["ada"]; got != 50*orders {
+			t.Errorf("%d orders of 50 points were delivered to %d workers each at the same time: ada got %d points, want %d", orders, workers, got, 50*orders)
+		}
+	})
+}
+
+func TestPointsOfEachOrderAreCredited(t *testing.T) {
+	alone(t, "the doc comment of Credit: once for each order", func(t *testing.T) {
+		m := newMemory()
+		for _, order := range []Order{{"order 1", "ada", 50}, {"order 2", "ada", 30}, {"order 3", "grace", 50}} {
+			m.deliver(t, order)
+		}
+		if m.points["ada"] != 80 || m.points["grace"] != 50 {
+			t.Errorf("ada had orders of 50 and 30 points, grace one of 50: they got %d and %d", m.points["ada"], m.points["grace"])
+		}
+	})
+}

@@ -1,0 +1,137 @@
+package exercise
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// A line is a queue that records what happens.
+type line struct {
+	mu       sync.Mutex
+	waiting  []string
+	received map[string]bool // and neither acknowledged nor released
+	acked    []string
+	problem  string
+}
+
+func newLine(orders ...string) *line {
+	return &line{waiting: orders, received: make(map[string]bool)}
+}
+
+func (q *line) Receive() (string, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		return "", false
+	}
+	order := q.waiting[0]
+	q.waiting = q.waiting[1:]
+	q.received[order] = true
+	return order, true
+}
+
+func (q *line) Ack(order string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.received[order] {
+		q.problem = fmt.Sprintf("%s was acknowledged, but the worker did not have it: it was acknowledged or released before", order)
+	}
+	delete(q.received, order)
+	q.acked = append(q.acked, order)
+}
+
+func (q *line) Release(order string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.received[order] {
+		q.problem = fmt.Sprintf("%s was released, but the worker did not have it: it was acknowledged or released before", order)
+	}
+	delete(q.received, order)
+	q.waiting = append(q.waiting, order)
+}
+
+func (q *line) isAcked(order string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Contains(q.acked, order)
+}
+
+const ackLast = "section 7.6: at least once. In which order do the work and the acknowledgment happen?"
+
+func TestShippingAcknowledgesAfterTheWork(t *testing.T) {
+	alone(t, ackLast, func(t *testing.T) {
+		q := newLine("order 1", "order 2", "order 3")
+		shipped := 0
+		Shipping(q, func(order string) error {
+			if q.isAcked(order) {
+				t.Errorf("%s was acknowledged before it was shipped: if the worker crashes now, the order is lost", order)
+			}
+			settle() // no other goroutine acknowledges it meanwhile
+			if q.isAcked(order) && !t.Failed() {
+				t.Errorf("%s was acknowledged while it was being shipped: if the worker crashes now, the order is lost", order)
+			}
+			shipped++
+			return nil
+		})
+		switch {
+		case t.Failed():
+		case q.problem != "":
+			t.Error(q.problem)
+		case shipped != 3:
+			t.Errorf("the queue has 3 orders, and the worker shipped %d", shipped)
+		case len(q.acked) != 3:
+			t.Errorf("3 orders were shipped, but %d acknowledged: the others are shipped again after a crash", len(q.acked))
+		}
+	})
+}
+
+func TestShippingReleasesAfterAnError(t *testing.T) {
+	alone(t, "the doc comment of Shipping: an order whose ship returns an error goes back to the queue", func(t *testing.T) {
+		q := newLine("order 1", "order 2", "order 3")
+		tries := make(map[string]int)
+		Shipping(q, func(order string) error {
+			if tries[order]++; order == "order 2" && tries[order] < 3 {
+				return errors.New("no parcel label")
+			}
+			return nil
+		})
+		switch {
+		case q.problem != "":
+			t.Error(q.problem)
+		case tries["order 2"] == 1 && q.isAcked("order 2"):
+			t.Error("order 2 failed, but it was acknowledged: the order is lost")
+		case tries["order 2"] == 1:
+			t.Error("order 2 failed, but it was not released: it is delivered again only after a crash of the worker")
+		case tries["order 1"] != 1 || tries["order 2"] != 3 || tries["order 3"] != 1:
+			t.Errorf("order 2 fails twice: ship was called %d times for it, want 3, and %d and %d times for the others, want once", tries["order 2"], tries["order 1"], tries["order 3"])
+		case len(q.acked) != 3:
+			t.Errorf("3 orders were shipped, but %d were acknowledged", len(q.acked))
+		}
+	})
+}
+
+// TestShippingCrashLosesNoOrder: a panic ends the process, and deferred functions run
+// before. (A worker may also recover the panic and release the order.)
+func TestShippingCrashLosesNoOrder(t *testing.T) {
+	alone(t, "section 7.6: an acknowledgment says that the work is done. Which statements run when ship panics?", func(t *testing.T) {
+		q := newLine("order 1", "order 2", "order 3")
+		crashed, shipped := false, false
+		func() {
+			defer func() { recover() }()
+			Shipping(q, func(order string) error {
+				if order == "order 2" && !crashed {
+					crashed = true
+					panic("a bug in ship")
+				}
+				shipped = shipped || order == "order 2"
+				return nil
+			})
+		}()
+		if q.isAcked("order 2") && !shipped {
+			t.Error("the worker crashed while it shipped order 2, but order 2 was acknowledged: the order is lost")
+		}
+	})
+}
