@@ -21,6 +21,7 @@ import (
 // A Server is a private one, of one system, with its data in a directory of its own.
 type Server struct {
 	At string // as the programs' flag wants it
+	Is string // its name and version, if the demo prints them
 
 	dir      string
 	leaves   string // a file elsewhere, to be removed
@@ -277,20 +278,6 @@ func NewRabbitMQ(dir, _ string, _ bool) (*Server, error) {
 			return err
 		}},
 	}}, nil
-}
-
-// NewKfake makes what stands in for Kafka: a role of the program.
-func NewKfake(dir, program string, careless bool) (*Server, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	at := fmt.Sprint("127.0.0.1:", port)
-	args := []string{program, "kfake", "-port", fmt.Sprint(port), "-data", filepath.Join(dir, "log.d")}
-	if careless {
-		args = append(args, "-careless")
-	}
-	return &Server{At: at, dir: dir, commands: []command{{args: args, ready: listens(at)}}}, nil
 }
 
 func listens(at string) func() error {

@@ -53,17 +53,29 @@ func tell(s System, at string) (err error) {
 		os.Exit(1)
 	}()
 
-	fmt.Printf("Chapter 07's sign-up on %s\n\n", s.Name)
 	began := time.Now()
+	imitation := "" // in every heading
 	if at == "" {
-		if server, err = s.NewServer(dir, program, false); err != nil {
+		server, err = s.NewServer(dir, program, false)
+		if missing := (*NotInstalledError)(nil); errors.As(err, &missing) && s.Imitation != nil {
+			fmt.Fprintln(os.Stderr, missing)
+			imitation = " (" + s.Imitated + ")"
+			server, err = s.Imitation(dir, program, false)
+		}
+		if err != nil {
 			return err
 		}
+	}
+	fmt.Printf("Chapter 07's sign-up on %s%s\n\n", s.Name, imitation)
+	if at == "" {
 		if err := server.Start(); err != nil {
 			return err
 		}
 		at = server.At
 		fmt.Printf("     a server of its own      ready after %s\n", short(time.Since(began)))
+		if server.Is != "" {
+			fmt.Printf("     which is                 %s\n", server.Is)
+		}
 	} else if strings.ContainsAny(at, " \n") {
 		return errors.New("no such address: " + at)
 	}
@@ -83,7 +95,7 @@ func tell(s System, at string) (err error) {
 		return err
 	}
 
-	fmt.Print("\n  1  The answer does not wait for the work.\n\n")
+	fmt.Printf("\n  1  The answer does not wait for the work.%s\n\n", imitation)
 	var ids []string
 	var took []time.Duration
 	began = time.Now()
@@ -102,7 +114,7 @@ func tell(s System, at string) (err error) {
 	fmt.Printf("     6 sign-ups, each 1 s of work    answered in %s (median)\n", short(took[len(took)/2]))
 	fmt.Printf("     2 workers at once               all delivered after %s\n", short(time.Since(began)))
 
-	fmt.Print("\n  2  What fails is tried again, later.\n\n")
+	fmt.Printf("\n  2  What fails is tried again, later.%s\n\n", imitation)
 	if s.Backoff > 10*time.Second {
 		fmt.Printf("     The first retry comes after at least 15 s here: not shown. The contract waits for it.\n")
 	} else {
@@ -121,7 +133,7 @@ func tell(s System, at string) (err error) {
 		fmt.Printf("     done     at the third attempt\n")
 	}
 
-	fmt.Print("\n  3  A worker dies in the middle of a task. Another one does it.\n\n")
+	fmt.Printf("\n  3  A worker dies in the middle of a task. Another one does it.%s\n\n", imitation)
 	id, _, err := web.Signup("grace@slow.test", "", "")
 	if err != nil {
 		return err
@@ -149,7 +161,7 @@ func tell(s System, at string) (err error) {
 	fmt.Printf("     done by another worker          after %s\n", short(time.Since(killed)))
 	fmt.Printf("%s\n", wrap("What decides: "+s.Decides))
 
-	fmt.Print("\n  4  Told to stop, a worker ends what it has begun.\n\n")
+	fmt.Printf("\n  4  Told to stop, a worker ends what it has begun.%s\n\n", imitation)
 	if id, _, err = web.Signup("edsger@slow.test", "", ""); err != nil {
 		return err
 	}
