@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -8,7 +9,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"concurrency/07-offload/engines/kafka/server"
@@ -83,7 +87,7 @@ group.share.assignment.interval.ms=0
 group.share.assignor.offload.enable=false
 `
 
-// kafkaReady returns a function that creates a topic and finds the coordinator of groups.
+// kafkaReady returns a function that writes to a topic and finds the coordinator of groups.
 func kafkaReady(at string) func() error {
 	return func() error {
 		client, err := kgo.NewClient(kgo.SeedBrokers(at), kgo.RetryTimeout(time.Second))
@@ -95,6 +99,9 @@ func kafkaReady(at string) func() error {
 		defer cancel()
 		admin := kadm.NewClient(client)
 		if _, err := admin.CreateTopic(ctx, 1, 1, nil, "ready"); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+			return err
+		}
+		if err := client.ProduceSync(ctx, &kgo.Record{Topic: "ready"}).FirstErr(); err != nil {
 			return err
 		}
 		return admin.FindGroupCoordinators(ctx, "ready").Error()
@@ -113,4 +120,126 @@ func NewKfake(dir, program string, careless bool) (*Server, error) {
 		args = append(args, "-careless")
 	}
 	return &Server{At: at, dir: dir, commands: []command{{args: args, ready: listens(at)}}}, nil
+}
+
+// forDemo makes a server for a demo. Where the server is not installed and there is an
+// imitation, it makes that; the headings say so with the second result.
+func (s System) forDemo(dir, program string) (server *Server, heading string, err error) {
+	server, err = s.NewServer(dir, program, false)
+	if missing := (*NotInstalledError)(nil); errors.As(err, &missing) && s.Imitation != nil {
+		fmt.Fprintln(os.Stderr, missing)
+		server, err = s.Imitation(dir, program, false)
+		heading = " (" + s.Imitated + ")"
+	}
+	return server, heading, err
+}
+
+// Chart shows a slow task and the quick ones that are enqueued while it runs: with a
+// worker of s as it is, and with one that has more flags.
+func Chart(s System, more []string) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "engines")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	server, heading, err := s.forDemo(dir, program)
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	if err := server.Start(); err != nil {
+		return err
+	}
+	fmt.Printf("%s%s: a task of 1 s, and eight quick ones that are enqueued while it runs.\n", s.Name, heading)
+	fmt.Print("The worker has -concurrency 4.    . it waits    # it runs\n")
+	for i, flags := range [][]string{nil, more} {
+		web, err := s.StartWeb(program, server.At)
+		if err != nil {
+			return err
+		}
+		defer web.Kill()
+		mail := Mailbox(filepath.Join(dir, fmt.Sprint("mail", i)))
+		worker, err := s.StartWorker(program, server.At, mail, 4, flags...)
+		if err != nil {
+			return err
+		}
+		spans, err := overtake(web, worker, mail, 8)
+		worker.Kill()
+		if err != nil || ctx.Err() != nil {
+			return cmp.Or(err, ctx.Err())
+		}
+		fmt.Printf("\n  worker %s\n", strings.Join(flags, " "))
+		for i, s := range spans {
+			name := fmt.Sprint("quick ", i)
+			if i == 0 {
+				name = "slow"
+			}
+			fmt.Printf("     %-8s %s  done after %s\n", name, s.bar(spans[0].begun), short(s.done.Sub(s.asked)))
+		}
+	}
+	return nil
+}
+
+// A span is when a task was accepted, begun and done.
+type span struct{ asked, begun, done time.Time }
+
+// overtake enqueues a slow task and, while it runs, n quick ones.
+func overtake(web, worker *Process, mail Mailbox, n int) (spans []span, err error) {
+	var ids []string
+	enqueue := func(email string) error {
+		asked := time.Now()
+		id, status, err := web.Signup(email, "", "")
+		if err != nil || status != 202 {
+			return fmt.Errorf("a sign-up was answered with %d, %v\n%s", status, err, web.Log())
+		}
+		ids, spans = append(ids, id), append(spans, span{asked: asked})
+		return nil
+	}
+	// First some that run until all of the worker is ready.
+	for range 8 {
+		err = cmp.Or(err, enqueue("ada@slow.test"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if missing := mail.Wait(ids, time.Minute); len(missing) > 0 {
+		return nil, fmt.Errorf("%d tasks were not done\n%s", len(missing), worker.Log())
+	}
+	ids, spans = nil, nil
+	if err := enqueue("ada@slow.test"); err != nil {
+		return nil, err
+	}
+	if _, err := worker.Begun(ids[0], 1, 30*time.Second); err != nil {
+		return nil, err
+	}
+	for range n {
+		if err := enqueue("ada@example.com"); err != nil {
+			return nil, err
+		}
+		<-time.After(30 * time.Millisecond)
+	}
+	if missing := mail.Wait(ids, time.Minute); len(missing) > 0 {
+		return nil, fmt.Errorf("%d tasks were not done\n%s", len(missing), worker.Log())
+	}
+	for i, id := range ids {
+		spans[i].done, _ = mail.Has(id)
+		if spans[i].begun, err = worker.Begun(id, 1, time.Second); err != nil {
+			return nil, err
+		}
+	}
+	return spans, nil
+}
+
+// bar draws a span: 30 ms a column.
+func (s span) bar(zero time.Time) string {
+	column := func(t time.Time) int { return max(0, int(t.Sub(zero)/(30*time.Millisecond))) }
+	asked, begun, done := column(s.asked), column(s.begun), column(s.done)
+	text := strings.Repeat(" ", asked) + strings.Repeat(".", max(0, begun-asked)) + strings.Repeat("#", max(1, done-begun))
+	return fmt.Sprintf("%-40s", text)
 }

@@ -56,13 +56,7 @@ func tell(s System, at string) (err error) {
 	began := time.Now()
 	imitation := "" // in every heading
 	if at == "" {
-		server, err = s.NewServer(dir, program, false)
-		if missing := (*NotInstalledError)(nil); errors.As(err, &missing) && s.Imitation != nil {
-			fmt.Fprintln(os.Stderr, missing)
-			imitation = " (" + s.Imitated + ")"
-			server, err = s.Imitation(dir, program, false)
-		}
-		if err != nil {
+		if server, imitation, err = s.forDemo(dir, program); err != nil {
 			return err
 		}
 	}

@@ -37,14 +37,14 @@ func sendBack(ctx, tasks context.Context, seeds []string, producer *kgo.Client, 
 	}
 }
 
-// reader returns a member of a classic group. Its defaults are franz-go v1.22's.
-func reader(seeds []string, topic, group string) (*kgo.Client, error) {
-	return kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.ConsumeTopics(topic), kgo.ConsumerGroup(group),
+// reader returns a member of a classic group. The defaults are those of franz-go v1.22.
+func reader(seeds []string, topic, group string, more ...kgo.Opt) (*kgo.Client, error) {
+	return kgo.NewClient(append(more, kgo.SeedBrokers(seeds...), kgo.ConsumeTopics(topic), kgo.ConsumerGroup(group),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.DisableAutoCommit(),           // by default it commits, every 5 s, what was returned by the polls before the last one
 		kgo.SessionTimeout(6*time.Second), // of a dead member, until another one reads its partitions; by default 45 s
 		kgo.HeartbeatInterval(time.Second),
-	)
+	)...)
 }
 
 // poll blocks until there are records, up to n. The client reconnects by itself.

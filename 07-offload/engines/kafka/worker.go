@@ -15,8 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Work does tasks until ctx is done, and then drains.
-func Work(ctx context.Context, seeds []string, f signup.Flags) error {
+// Work does tasks until ctx is done, and then drains: shareGroup consumes, or
+// classicGroup.
+func Work(ctx context.Context, seeds []string, f signup.Flags, consume func(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f signup.Flags)) error {
 	producer, err := sender(seeds)
 	if err != nil {
 		return err
@@ -31,9 +32,7 @@ func Work(ctx context.Context, seeds []string, f signup.Flags) error {
 	defer cut()
 	context.AfterFunc(ctx, func() { time.AfterFunc(f.Drain, cut) })
 	var all sync.WaitGroup
-	for range f.Concurrency {
-		all.Go(func() { member(ctx, tasks, seeds, producer, f) })
-	}
+	all.Go(func() { consume(ctx, tasks, seeds, producer, f) })
 	for _, delay := range delays {
 		all.Go(func() { sendBack(ctx, tasks, seeds, producer, delay) })
 	}
@@ -42,9 +41,17 @@ func Work(ctx context.Context, seeds []string, f signup.Flags) error {
 	return nil
 }
 
-// member is a member of the share group, with one task at a time: franz-go v1.22
-// accepts a record that has no acknowledgment at the next poll, so whoever polls
-// for the next task must have ended the last one.
+// shareGroup consumes with f.Concurrency members of a share group.
+func shareGroup(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f signup.Flags) {
+	var members sync.WaitGroup
+	for range f.Concurrency {
+		members.Go(func() { member(ctx, tasks, seeds, producer, f) })
+	}
+	members.Wait()
+}
+
+// member does one task at a time: a record that is not acknowledged when franz-go
+// v1.22 polls for the next one counts as done.
 func member(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f signup.Flags) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.ConsumeTopics(topic),
 		kgo.ShareGroup(group), kgo.ShareMaxRecords(1), kgo.ShareMaxRecordsStrict(), // by default up to 500
@@ -85,7 +92,7 @@ func hold(r *kgo.Record, do func() kgo.AckStatus) {
 // work does one task. The record is acknowledged only when the task is done, or is
 // stored in another topic.
 func work(ctx context.Context, producer *kgo.Client, r *kgo.Record, f signup.Flags) kgo.AckStatus {
-	attempt := tried(r) + int(r.DeliveryCount()) // a worker that died has used up its attempt
+	attempt := tried(r) + max(1, int(r.DeliveryCount())) // a worker that died has used up an attempt
 	next := dead
 	var task signup.Task
 	err := json.Unmarshal(r.Value, &task) // malformed: to the dead letters immediately
