@@ -35,7 +35,7 @@ const (
 	deliveries = 10               // of a record, then Kafka drops it; by default 5, and Kafka 4.4 takes no more than 10
 )
 
-// declare creates the topics that do not exist yet and configures the share group.
+// declare creates the topics that do not exist yet.
 //
 // One partition is enough: in a share group all members read the same partition.
 // More of them would be divided among the members, and then a record waits for the
@@ -56,13 +56,22 @@ func declare(ctx context.Context, client *kgo.Client) error {
 			return t.Err
 		}
 	}
-	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
-	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
-	for name, value := range map[string]string{
+	return nil
+}
+
+// configure sets up the share group, before its first member joins.
+func configure(ctx context.Context, client *kgo.Client) error {
+	return setGroup(ctx, client, map[string]string{
 		"share.auto.offset.reset":       "earliest", // by default a new group skips what is in the topic already
 		"share.record.lock.duration.ms": fmt.Sprint(lock.Milliseconds()),
 		"share.delivery.count.limit":    fmt.Sprint(deliveries),
-	} {
+	})
+}
+
+func setGroup(ctx context.Context, client *kgo.Client, configs map[string]string) error {
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
+	for name, value := range configs {
 		config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
 		config.Name, config.Value = name, &value
 		resource.Configs = append(resource.Configs, config)

@@ -20,10 +20,15 @@ type Tasks struct {
 	declared atomic.Bool
 }
 
-// NewTasks does not connect: the brokers may start later, or restart.
+// NewTasks does not wait for the brokers: they may start later, or restart.
 func NewTasks(seeds []string) (*Tasks, error) {
 	client, err := sender(seeds)
-	return &Tasks{client: client}, err
+	if err != nil {
+		return nil, err
+	}
+	q := &Tasks{client: client}
+	go q.ready(context.Background()) // or the first sign-up has to wait for it; fails after a second
+	return q, nil
 }
 
 // sender returns a client that writes. By default franz-go v1.22 waits for all
@@ -51,7 +56,7 @@ func (q *Tasks) ready(ctx context.Context) error {
 // Enqueue returns nil when the brokers have the record.
 func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 	if !t.Due.IsZero() {
-		return signup.ErrNoDelay // a log is read in its order; who waits for one record holds up all behind it
+		return signup.ErrNoDelay // a share group has none, and the retry topics have delays of their own only
 	}
 	if err := q.ready(ctx); err != nil {
 		return err

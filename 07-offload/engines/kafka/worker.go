@@ -25,7 +25,10 @@ func Work(ctx context.Context, seeds []string, f signup.Flags, consume func(ctx,
 	defer producer.Close()
 	first, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := declare(first, producer); err != nil {
+	if err = declare(first, producer); err == nil {
+		err = configure(first, producer)
+	}
+	if err != nil {
 		return fmt.Errorf("no Kafka there: %w", err)
 	}
 	tasks, cut := context.WithCancel(context.WithoutCancel(ctx))
@@ -67,16 +70,16 @@ func member(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f 
 	defer leave(client) // releases what it holds, so that another member gets it immediately
 	for ctx.Err() == nil {
 		for _, r := range poll(ctx, client, 1) {
-			hold(r, func() kgo.AckStatus { return work(tasks, producer, r, f) })
+			hold(r, lock/3, func() kgo.AckStatus { return work(tasks, producer, r, f) })
 		}
 	}
 }
 
-// hold renews the lock of a record until do returns, and then acknowledges it.
-func hold(r *kgo.Record, do func() kgo.AckStatus) {
+// hold renews the lock of a record until do returns, and then acknowledges the record.
+func hold(r *kgo.Record, every time.Duration, do func() kgo.AckStatus) {
 	done := make(chan kgo.AckStatus, 1)
 	go func() { done <- do() }()
-	renew := time.NewTicker(lock / 3)
+	renew := time.NewTicker(every)
 	defer renew.Stop()
 	for {
 		select {
