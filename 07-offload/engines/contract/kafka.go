@@ -195,6 +195,11 @@ func overtake(web, worker *Process, mail Mailbox, n int) (spans []span, err erro
 	enqueue := func(email string) error {
 		asked := time.Now()
 		id, status, err := web.Signup(email, "", "")
+		for try := 0; err == nil && status == 503 && try < 5; try++ { // Retry-After: 1
+			<-time.After(time.Second)
+			asked = time.Now()
+			id, status, err = web.Signup(email, "", "")
+		}
 		if err != nil || status != 202 {
 			return fmt.Errorf("a sign-up was answered with %d, %v\n%s", status, err, web.Log())
 		}

@@ -35,7 +35,7 @@ type broker struct {
 }
 
 func newBroker(t *testing.T) *broker {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), deliveryLimit)
 	if err != nil {
 		t.Fatal(err)
 	}

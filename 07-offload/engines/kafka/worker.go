@@ -44,18 +44,21 @@ func Work(ctx context.Context, seeds []string, f signup.Flags, consume func(ctx,
 	return nil
 }
 
-// shareGroup consumes with f.Concurrency members of a share group.
+// shareGroup consumes with f.Concurrency members of a share group. Each has one task at
+// a time: a record that is not acknowledged when franz-go v1.22 polls for the next one
+// counts as done. Only one of them polls at a time: a record that the broker takes back
+// from a dead worker would otherwise be delivered to all the other dead members first,
+// and each delivery counts.
 func shareGroup(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f signup.Flags) {
 	var members sync.WaitGroup
+	var polling sync.Mutex
 	for range f.Concurrency {
-		members.Go(func() { member(ctx, tasks, seeds, producer, f) })
+		members.Go(func() { member(ctx, tasks, seeds, producer, f, &polling) })
 	}
 	members.Wait()
 }
 
-// member does one task at a time: a record that is not acknowledged when franz-go
-// v1.22 polls for the next one counts as done.
-func member(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f signup.Flags) {
+func member(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f signup.Flags, polling *sync.Mutex) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.ConsumeTopics(topic),
 		kgo.ShareGroup(group), kgo.ShareMaxRecords(1), kgo.ShareMaxRecordsStrict(), // by default up to 500
 		kgo.ShareAckCallback(func(_ *kgo.Client, results kgo.ShareAckResults) {
@@ -69,8 +72,12 @@ func member(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f 
 	}
 	defer leave(client) // releases what it holds, so that another member gets it immediately
 	for ctx.Err() == nil {
-		for _, r := range poll(ctx, client, 1) {
+		polling.Lock()
+		records := poll(ctx, client, 1)
+		polling.Unlock()
+		for _, r := range records {
 			hold(r, lock/3, func() kgo.AckStatus { return work(tasks, producer, r, f) })
+			client.FlushAcks(tasks)
 		}
 	}
 }
@@ -95,14 +102,14 @@ func hold(r *kgo.Record, every time.Duration, do func() kgo.AckStatus) {
 // work does one task. The record is acknowledged only when the task is done, or is
 // stored in another topic.
 func work(ctx context.Context, producer *kgo.Client, r *kgo.Record, f signup.Flags) kgo.AckStatus {
-	attempt := tried(r) + max(1, int(r.DeliveryCount())) // a worker that died has used up an attempt
+	attempt := tried(r) + 1
 	next := dead
 	var task signup.Task
 	err := json.Unmarshal(r.Value, &task) // malformed: to the dead letters immediately
 	switch {
 	case err != nil:
-	case attempt > f.Attempts, r.DeliveryCount() > deliveries/2:
-		err = errors.New("its workers died") // before Kafka drops it
+	case r.DeliveryCount() > deliveries/2: // before Kafka drops it
+		err = errors.New("delivered too often: its workers died")
 	default:
 		if err = try(ctx, task, attempt, f); err == nil {
 			return kgo.AckAccept
