@@ -149,8 +149,7 @@ func flags(t *testing.T) signup.Flags {
 
 // task returns a record of a task whose ID is made of n.
 func task(n int, email string) *kgo.Record {
-	id := fmt.Sprintf("%026s", strings.Repeat("A", n%26+1))
-	id = strings.ReplaceAll(id, "0", string(rune('B'+n/26)))
+	id := strings.Repeat("A", 24) + string(rune('A'+n/26)) + string(rune('A'+n%26))
 	value, _ := json.Marshal(signup.Task{ID: id, Name: "Ada", Email: email})
 	return &kgo.Record{Topic: topic, Key: []byte(id), Value: value}
 }
