@@ -56,7 +56,7 @@ func NewKafka(dir, _ string, careless bool) (*Server, error) {
 	id := base64.RawURLEncoding.EncodeToString([]byte(rand.Text())[:16])
 	format := java("kafka.tools.StorageTool", "format", "--standalone", "-t", id, "-c", file)
 	if out, err := exec.Command(format[0], format[1:]...).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("Kafka cannot format its directory: %w\n%s", err, out)
+		return nil, fmt.Errorf("format the directory of Kafka: %w\n%s", err, out)
 	}
 	return &Server{At: at, Is: fmt.Sprintf("Apache Kafka %s, found by %s", kafka.Version, kafka.From), dir: dir,
 		commands: []command{{args: java("kafka.Kafka", file), ready: kafkaReady(at)}}}, nil

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -9,10 +10,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -195,5 +199,126 @@ func TestDefaultsOfKafka(t *testing.T) {
 		if got, ok := defaults[name]; !ok || got != want {
 			t.Errorf("the default of %s is %q; the text says %q", name, got, want)
 		}
+	}
+}
+
+// shareGroups starts a Kafka and configures a share group. It returns an admin client
+// and a function that returns a new member of the group.
+func shareGroups(t *testing.T, configs map[string]string) (admin *kadm.Client, join func() *kgo.Client) {
+	server := private(t, Kafka, "", true)
+	client, err := kgo.NewClient(kgo.SeedBrokers(server.At), kgo.DefaultProduceTopic("tasks"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, "workers"
+	configs["share.auto.offset.reset"] = "earliest"
+	for name, value := range configs {
+		config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+		config.Name, config.Value = name, &value
+		resource.Configs = append(resource.Configs, config)
+	}
+	request := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	request.Resources = append(request.Resources, resource)
+	response, err := request.RequestWith(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range response.Resources {
+		if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return kadm.NewClient(client), func() *kgo.Client {
+		member, err := kgo.NewClient(kgo.SeedBrokers(server.At), kgo.ConsumeTopics("tasks"), kgo.ShareGroup("workers"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(member.Close)
+		return member
+	}
+}
+
+// TestRejectedRecordGoesToDeadLetterQueue is for what the README says of Kafka 4.4's own
+// dead letter queue.
+func TestRejectedRecordGoesToDeadLetterQueue(t *testing.T) {
+	admin, join := shareGroups(t, map[string]string{
+		"errors.deadletterqueue.topic.name":         "dlq.tasks",
+		"errors.deadletterqueue.copy.record.enable": "true",
+	})
+	create := func(topic string, configs map[string]*string) {
+		if _, err := admin.CreateTopic(t.Context(), 1, 1, configs, topic); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create("tasks", nil)
+	create("dlq.tasks", map[string]*string{"errors.deadletterqueue.group.enable": new("true")})
+	client := join()
+	for _, value := range []string{"bad", "good"} {
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "tasks", Value: []byte(value)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for n := 0; n < 2; {
+		records := client.PollFetches(ctx).Records()
+		if ctx.Err() != nil {
+			t.Fatalf("%d of 2 records were delivered within a minute", n)
+		}
+		for _, r := range records {
+			n++
+			if string(r.Value) == "bad" {
+				r.Ack(kgo.AckReject)
+			} else {
+				r.Ack(kgo.AckAccept)
+			}
+		}
+	}
+	if err := client.FlushAcks(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		ends, err := admin.ListEndOffsets(ctx, "dlq.tasks")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if end, _ := ends.Lookup("dlq.tasks", 0); end.Offset == 1 {
+			return
+		} else if end.Offset > 1 {
+			t.Fatalf("the dead letter queue has %d records; want the rejected one", end.Offset)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// TestPartitionsAreDividedAmongMembers is for the comment that says why the topic has one
+// partition: of two, each of two members has one.
+func TestPartitionsAreDividedAmongMembers(t *testing.T) {
+	admin, join := shareGroups(t, map[string]string{})
+	if _, err := admin.CreateTopic(t.Context(), 2, 1, nil, "tasks"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		client := join()
+		go client.PollFetches(t.Context())
+	}
+	for limit := time.Now().Add(time.Minute); ; {
+		groups, err := admin.DescribeShareGroups(t.Context(), "workers")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var assigned []int
+		for _, m := range groups["workers"].Members {
+			assigned = append(assigned, len(m.Assignment["tasks"]))
+		}
+		if slices.Equal(assigned, []int{1, 1}) {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("the members have %v partitions; want one each", assigned)
+		}
+		<-time.After(50 * time.Millisecond)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -41,16 +42,22 @@ const (
 // More of them would be divided among the members, and then a record waits for the
 // member that has its partition.
 func declare(ctx context.Context, client *kgo.Client) error {
-	admin := kadm.NewClient(client)                                     // not closed: that would close the client
-	forever := map[string]*string{"retention.ms": kadm.StringPtr("-1")} // by default a record is deleted after 7 days
-	names := []string{topic, dead}
+	admin := kadm.NewClient(client) // not closed: that would close the client
+	tasks := []string{topic}
 	for _, d := range delays {
-		names = append(names, retryTopic(d))
+		tasks = append(tasks, retryTopic(d))
 	}
-	created, err := admin.CreateTopics(ctx, 1, -1, forever, names...)
+	// By default Kafka 4.4 deletes a record after 7 days, done or not. Dead letters
+	// are kept until they are requeued.
+	kept, err := admin.CreateTopics(ctx, 1, -1, map[string]*string{"retention.ms": new("-1")}, dead)
 	if err != nil {
 		return err
 	}
+	created, err := admin.CreateTopics(ctx, 1, -1, nil, tasks...)
+	if err != nil {
+		return err
+	}
+	maps.Copy(created, kept)
 	for _, t := range created {
 		if t.Err != nil && !errors.Is(t.Err, kerr.TopicAlreadyExists) {
 			return t.Err

@@ -129,7 +129,7 @@ func findJava(libs string) (string, error) {
 			return java, nil
 		}
 	}
-	return "", errors.New("Java 17 or newer is not installed")
+	return "", errors.New("no Java 17 or newer is installed")
 }
 
 // download has Maven copy Kafka's jars into the user's cache directory, unless they are there.
@@ -167,7 +167,7 @@ func download() (libs string, err error) {
 		"dependency:copy-dependencies", "-DoutputDirectory="+copied)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		text, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-		return "", fmt.Errorf("Maven cannot download Kafka: %w: %s", err, text)
+		return "", fmt.Errorf("download Kafka with Maven: %w: %s", err, text)
 	}
 	if err := os.Rename(copied, libs); err != nil && jars(libs) == nil { // another process may have been faster
 		return "", err

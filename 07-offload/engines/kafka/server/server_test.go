@@ -51,7 +51,7 @@ func TestKafkaIsFoundInThisOrder(t *testing.T) {
 		{"PATH is next", "", "download/bin", "java", "4.3.0 PATH"},
 		{"Homebrew has a Java of its own", "", "brew/bin", "", "4.4.2 PATH"},
 		{"Maven is last", "", "", "java", Version + " Maven"},
-		{"without Java", "home", "", "", "Java 17 or newer is not installed"},
+		{"without Java", "home", "", "", "no Java 17 or newer is installed"},
 		{"too old", "old", "", "java", "has Kafka 3.9.0; share groups need 4.2 or newer"},
 		{"no Kafka in KAFKA_HOME", "empty", "", "java", "has no folder libs with Kafka's jars"},
 	} {
