@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ type Server struct {
 	leaves   string // a file elsewhere, to be removed
 	commands []command
 	running  []*exec.Cmd
+	ended    []chan struct{} // one for each of running, closed when it has ended
 }
 
 // A command is a process of a server.
@@ -64,7 +66,7 @@ func (s *Server) Start() error {
 			cmd.Wait()
 			close(ended)
 		}()
-		s.running = append(s.running, cmd)
+		s.running, s.ended = append(s.running, cmd), append(s.ended, ended)
 		for limit := time.Now().Add(90 * time.Second); ; {
 			err := c.ready()
 			if err == nil {
@@ -95,6 +97,9 @@ func (s *Server) Kill() {
 
 // Stop asks it to end.
 func (s *Server) Stop() {
+	if runtime.GOOS == "windows" { // which has no SIGTERM
+		s.Kill()
+	}
 	for i, cmd := range slices.Backward(s.running) {
 		cmd.Process.Signal(syscall.SIGTERM)
 		if i > 0 { // those before are what it needs to end well
@@ -107,7 +112,7 @@ func (s *Server) Stop() {
 	for _, cmd := range s.running {
 		killGroup(cmd)
 	}
-	s.running = nil
+	s.running, s.ended = nil, nil
 	if s.leaves != "" {
 		os.Remove(s.leaves)
 	}
@@ -115,17 +120,15 @@ func (s *Server) Stop() {
 
 // gone waits until the processes are.
 func (s *Server) gone(patience time.Duration) {
-	for limit := time.Now().Add(patience); time.Now().Before(limit); {
-		alive := false
-		for _, cmd := range s.running {
-			alive = alive || cmd.Process.Signal(syscall.Signal(0)) == nil
-		}
-		if !alive {
-			s.running = nil
+	limit := time.After(patience)
+	for _, ended := range s.ended {
+		select {
+		case <-ended:
+		case <-limit:
 			return
 		}
-		<-time.After(10 * time.Millisecond)
 	}
+	s.running, s.ended = nil, nil
 }
 
 // A server takes a while to start, and comes back at its port after a Kill. Ports that
