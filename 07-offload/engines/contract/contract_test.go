@@ -35,6 +35,7 @@ var promises = []struct {
 	8:  {"Server killed under load: what got a 202 is done", serverKilled},
 	9:  {"Not before its time", delayed},
 	10: {"The same task twice: one mail", twice},
+	11: {"A slow task delays no other: quick ones done while it runs", overtaken},
 }
 
 // careless is the row below the eighth: the same with the system's default setting.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -21,11 +22,13 @@ import (
 // A Server is a private one, of one system, with its data in a directory of its own.
 type Server struct {
 	At string // as the programs' flag wants it
+	Is string // its name and version, if the demo prints them
 
 	dir      string
 	leaves   string // a file elsewhere, to be removed
 	commands []command
 	running  []*exec.Cmd
+	ended    []chan struct{} // one for each of running, closed when it has ended
 }
 
 // A command is a process of a server.
@@ -63,7 +66,7 @@ func (s *Server) Start() error {
 			cmd.Wait()
 			close(ended)
 		}()
-		s.running = append(s.running, cmd)
+		s.running, s.ended = append(s.running, cmd), append(s.ended, ended)
 		for limit := time.Now().Add(90 * time.Second); ; {
 			err := c.ready()
 			if err == nil {
@@ -94,6 +97,9 @@ func (s *Server) Kill() {
 
 // Stop asks it to end.
 func (s *Server) Stop() {
+	if runtime.GOOS == "windows" { // which has no SIGTERM
+		s.Kill()
+	}
 	for i, cmd := range slices.Backward(s.running) {
 		cmd.Process.Signal(syscall.SIGTERM)
 		if i > 0 { // those before are what it needs to end well
@@ -106,7 +112,7 @@ func (s *Server) Stop() {
 	for _, cmd := range s.running {
 		killGroup(cmd)
 	}
-	s.running = nil
+	s.running, s.ended = nil, nil
 	if s.leaves != "" {
 		os.Remove(s.leaves)
 	}
@@ -114,17 +120,15 @@ func (s *Server) Stop() {
 
 // gone waits until the processes are.
 func (s *Server) gone(patience time.Duration) {
-	for limit := time.Now().Add(patience); time.Now().Before(limit); {
-		alive := false
-		for _, cmd := range s.running {
-			alive = alive || cmd.Process.Signal(syscall.Signal(0)) == nil
-		}
-		if !alive {
-			s.running = nil
+	limit := time.After(patience)
+	for _, ended := range s.ended {
+		select {
+		case <-ended:
+		case <-limit:
 			return
 		}
-		<-time.After(10 * time.Millisecond)
 	}
+	s.running, s.ended = nil, nil
 }
 
 // A server takes a while to start, and comes back at its port after a Kill. Ports that
@@ -277,20 +281,6 @@ func NewRabbitMQ(dir, _ string, _ bool) (*Server, error) {
 			return err
 		}},
 	}}, nil
-}
-
-// NewKfake makes what stands in for Kafka: a role of the program.
-func NewKfake(dir, program string, careless bool) (*Server, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	at := fmt.Sprint("127.0.0.1:", port)
-	args := []string{program, "kfake", "-port", fmt.Sprint(port), "-data", filepath.Join(dir, "log.d")}
-	if careless {
-		args = append(args, "-careless")
-	}
-	return &Server{At: at, dir: dir, commands: []command{{args: args, ready: listens(at)}}}, nil
 }
 
 func listens(at string) func() error {

@@ -25,6 +25,10 @@ type System struct {
 	Attempts bool          // can be told how many attempts to make
 	dead     func(web *Process) (int, error)
 	requeue  func(web *Process) error
+
+	// For the demo, where the server is not installed; and what its headings say then.
+	Imitation func(dir, program string, careless bool) (*Server, error)
+	Imitated  string
 }
 
 var (
@@ -47,11 +51,13 @@ var (
 		Careless: "a queue that is not durable, no confirms", careless: []string{"-careless"}, Attempts: true, dead: deadOf, requeue: requeueOf,
 	}
 	Kafka = System{
-		Name: "Kafka (kfake)", Folder: "kafka", Flag: "-brokers", NewServer: NewKfake,
+		Name: "Kafka", Folder: "kafka", Flag: "-brokers", NewServer: NewKafka,
 		Backoff: 1500 * time.Millisecond, Patience: 30 * time.Second,
-		Lost: 60 * time.Second, Decides: "the group's session timeout: 6 s here, by default 45 s",
-		NoDelay:  "a log is read in order ([KIP-932](https://cwiki.apache.org/confluence/display/KAFKA/KIP-932%3A+Queues+for+Kafka) brings queues, and no delay)",
-		Careless: "it does not sync, and relies on replicas", Attempts: true, dead: deadOf, requeue: requeueOf,
+		Lost: 60 * time.Second, Decides: "the connection's end; where the machine is gone without a word, the lock of its record: 15 s here, by default 30 s",
+		NoDelay:   "a share group delivers a record immediately, and the program has topics for the delays of its backoff only",
+		Careless:  "Kafka 4.4 syncs nothing by default: a kill loses nothing, a power cut loses what the kernel has not written yet",
+		Imitation: NewKfake, Imitated: "kfake, an imitation",
+		Attempts: true, dead: deadOf, requeue: requeueOf,
 	}
 	Chapter07 = System{
 		Name: "chapter 07", Folder: "..", Flag: "-broker", NewServer: NewBroker, Worker: []string{"-heartbeat", "1s"},

@@ -1,6 +1,7 @@
 // Command kafka is chapter 07's sign-up on Kafka, a log that many can read.
 //
-//	go run ./kafka                                   the story, with a broker of its own: kfake, not the real one
+//	go run ./kafka                                   the demo, with a broker of its own
+//	go run ./kafka chart                             a slow task in a share group and in a classic group
 //	go run ./kafka web    -brokers localhost:9092    takes sign-ups
 //	go run ./kafka worker -brokers localhost:9092    delivers the mails
 package main
@@ -18,15 +19,25 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "kfake" {
 		signup.Exit("kafka", "kfake", fake(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "chart" {
+		signup.Exit("kafka", "chart", contract.Chart(contract.Kafka, []string{"-classic"}))
+	}
 	var brokers string
+	var classic bool
 	role, f := signup.Role("kafka", "The sign-up on Kafka.", func(set *flag.FlagSet) {
 		set.StringVar(&brokers, "brokers", "", "the brokers, as `host:port,host:port`")
+		set.BoolVar(&classic, "classic", false, "of worker: a classic consumer group instead of a share group")
 	})
 	if role == "" {
 		contract.Tell(contract.Kafka, brokers)
 		return
 	}
-	if brokers == "" {
+	switch {
+	case classic && role != "worker":
+		signup.Wrong("kafka %s: -classic is a flag of worker", role)
+	case role == "worker" && f.Concurrency > 100:
+		signup.Wrong("kafka worker: -concurrency must be from 1 to 100, got %d: each task needs a member, and a share group has 200 at most", f.Concurrency)
+	case brokers == "":
 		signup.Wrong("kafka %s: needs -brokers host:port", role)
 	}
 	ctx, stop := signup.UntilTold()
@@ -40,7 +51,11 @@ func main() {
 			err = signup.Serve(ctx, f.Addr, signup.Handler(tasks))
 		}
 	case "worker":
-		err = Work(ctx, seeds, f)
+		consume := shareGroup
+		if classic {
+			consume = classicGroup
+		}
+		err = Work(ctx, seeds, f, consume)
 	}
 	signup.Exit("kafka", role, err)
 }

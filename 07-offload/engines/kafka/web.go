@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"concurrency/07-offload/engines/signup"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -20,17 +20,27 @@ type Tasks struct {
 	declared atomic.Bool
 }
 
-// NewTasks does not connect yet: the brokers may come later, or go and come back.
-// By default the client waits for all replicas (acks=all), and a record that it
-// sends twice is written once.
+// NewTasks does not wait for the brokers: they may start later, or restart.
 func NewTasks(seeds []string) (*Tasks, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.DialTimeout(time.Second),
+	client, err := sender(seeds)
+	if err != nil {
+		return nil, err
+	}
+	q := &Tasks{client: client}
+	go q.ready(context.Background()) // or the first sign-up has to wait for it; fails after a second
+	return q, nil
+}
+
+// sender returns a client that writes. By default franz-go v1.22 waits for all
+// in-sync replicas (acks=all), and a record that it has to resend is written once.
+// In-sync replicas may be one: min.insync.replicas is 1 by default in Kafka 4.4.
+func sender(seeds []string) (*kgo.Client, error) {
+	return kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.DialTimeout(time.Second),
 		kgo.RetryTimeout(time.Second),
-		kgo.ProducerLinger(0),                    // by default it waits 10 ms for more to send along
-		kgo.RecordDeliveryTimeout(5*time.Second), // by default it would try for ever
+		kgo.ProducerLinger(0),                    // by default it waits 10 ms for more records to send with it
+		kgo.RecordDeliveryTimeout(5*time.Second), // by default it retries indefinitely
 		kgo.RecordRetries(10),
 	)
-	return &Tasks{client: client}, err
 }
 
 // ready makes sure that the topics are there.
@@ -46,7 +56,7 @@ func (q *Tasks) ready(ctx context.Context) error {
 // Enqueue returns nil when the brokers have the record.
 func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 	if !t.Due.IsZero() {
-		return signup.ErrNoDelay // a log is read in its order; who waits for one record holds up all behind it
+		return signup.ErrNoDelay // a share group has none, and the retry topics have delays of their own only
 	}
 	if err := q.ready(ctx); err != nil {
 		return err
@@ -71,34 +81,33 @@ func produce(ctx context.Context, client *kgo.Client, r *kgo.Record) error {
 	}
 }
 
-// Dead counts the dead letters that were not sent again: those behind the offset
-// that Requeue has committed.
+// Dead counts the dead letters.
 func (q *Tasks) Dead(ctx context.Context) (int, error) {
 	from, to, err := q.letters(ctx)
 	return int(to - from), err
 }
 
+// letters returns the first offset of the dead letters, and the one after the last.
 func (q *Tasks) letters(ctx context.Context) (from, to int64, err error) {
 	if err := q.ready(ctx); err != nil {
 		return 0, 0, err
 	}
 	admin := kadm.NewClient(q.client)
+	starts, err := admin.ListStartOffsets(ctx, dead)
+	if err != nil {
+		return 0, 0, err
+	}
 	ends, err := admin.ListEndOffsets(ctx, dead)
 	if err != nil {
 		return 0, 0, err
 	}
+	start, _ := starts.Lookup(dead, 0)
 	end, _ := ends.Lookup(dead, 0)
-	committed, err := admin.FetchOffsets(ctx, dead)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // nothing was ever sent again
-		return 0, 0, err
-	}
-	if at, ok := committed.Lookup(dead, 0); ok && at.At > 0 {
-		from = at.At
-	}
-	return from, end.Offset, end.Err
+	return start.Offset, end.Offset, errors.Join(start.Err, end.Err)
 }
 
-// Requeue sends them to the first topic again, and then commits that it has.
+// Requeue writes the dead letters to the first topic and then deletes them. If it
+// fails in between, the next one writes them again.
 func (q *Tasks) Requeue(ctx context.Context) error {
 	from, to, err := q.letters(ctx)
 	if err != nil || from == to {
@@ -116,13 +125,14 @@ func (q *Tasks) Requeue(ctx context.Context) error {
 			return err
 		}
 		for _, r := range fetches.Records() {
-			if err := produce(ctx, q.client, again(r, topic, 0, time.Time{})); err != nil {
+			if err := produce(ctx, q.client, again(r, topic, 0)); err != nil {
 				return err
 			}
 			from = r.Offset + 1
 		}
 	}
-	var offsets kadm.Offsets
-	offsets.AddOffset(dead, 0, from, -1)
-	return kadm.NewClient(q.client).CommitAllOffsets(ctx, dead, offsets)
+	var done kadm.Offsets
+	done.AddOffset(dead, 0, from, -1)
+	deleted, err := kadm.NewClient(q.client).DeleteRecords(ctx, done)
+	return cmp.Or(err, deleted.Error())
 }

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"concurrency/07-offload/engines/signup"
@@ -15,140 +15,128 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Work does tasks until ctx ends, and then drains.
-func Work(ctx context.Context, seeds []string, f signup.Flags) error {
-	client, err := member(seeds, topic, "workers")
+// Work does tasks until ctx is done, and then drains: shareGroup consumes, or
+// classicGroup.
+func Work(ctx context.Context, seeds []string, f signup.Flags, consume func(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f signup.Flags)) error {
+	producer, err := sender(seeds)
 	if err != nil {
 		return err
 	}
-	defer client.CloseAllowingRebalance() // leaves the group, so that others need not wait for its session to end
+	defer producer.Close()
 	first, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := declare(first, client); err != nil {
+	if err = declare(first, producer); err == nil {
+		err = configure(first, producer)
+	}
+	if err != nil {
 		return fmt.Errorf("no Kafka there: %w", err)
 	}
-	retries, err := member(seeds, later, "retries")
-	if err != nil {
-		return err
-	}
-	defer retries.CloseAllowingRebalance()
-
 	tasks, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	context.AfterFunc(ctx, func() { time.AfterFunc(f.Drain, cut) })
-	var both sync.WaitGroup
-	both.Go(func() { sendBack(ctx, retries) })
-	both.Go(func() { consume(ctx, tasks, client, f) })
+	var all sync.WaitGroup
+	all.Go(func() { consume(ctx, tasks, seeds, producer, f) })
+	for _, delay := range delays {
+		all.Go(func() { sendBack(ctx, tasks, seeds, producer, delay) })
+	}
 	signup.Ready()
-	both.Wait()
+	all.Wait()
 	return nil
 }
 
-// member returns a client that reads a topic as one of a group: each partition is
-// read by one of its members.
-func member(seeds []string, topic, group string) (*kgo.Client, error) {
-	return kgo.NewClient(kgo.SeedBrokers(seeds...),
-		kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // what came before the first worker, too
-		kgo.DisableAutoCommit(),                           // by default it commits every 5 s what was polled, done or not
-		kgo.BlockRebalanceOnPoll(),                        // or a partition could go to another while its records are at work here
-		kgo.SessionTimeout(6*time.Second),                 // a dead member's partitions go to another; by default after 45 s
-		kgo.HeartbeatInterval(time.Second),
-	)
+// shareGroup consumes with f.Concurrency members of a share group. Each has one task at
+// a time: a record that is not acknowledged when franz-go v1.22 polls for the next one
+// counts as done. Only one of them polls at a time: a record that the broker takes back
+// from a dead worker would otherwise be delivered to all the other dead members first,
+// and each delivery counts.
+func shareGroup(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f signup.Flags) {
+	var members sync.WaitGroup
+	var polling sync.Mutex
+	for range f.Concurrency {
+		members.Go(func() { member(ctx, tasks, seeds, producer, f, &polling) })
+	}
+	members.Wait()
 }
 
-// consume takes as many records as may be done at once, does them, and commits. A
-// commit is a mark on a log: all before it is done. So there is none before every
-// task of the batch has ended well, or was written down elsewhere; and one that is
-// slow holds up the rest of its batch. Kafka has no acknowledgement for a single record.
-func consume(ctx, tasks context.Context, client *kgo.Client, f signup.Flags) {
+func member(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f signup.Flags, polling *sync.Mutex) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.ConsumeTopics(topic),
+		kgo.ShareGroup(group), kgo.ShareMaxRecords(1), kgo.ShareMaxRecordsStrict(), // by default up to 500
+		kgo.ShareAckCallback(func(_ *kgo.Client, results kgo.ShareAckResults) {
+			if err := results.Error(); err != nil {
+				slog.Warn("not acknowledged: the task is redelivered", "error", err)
+			}
+		}))
+	if err != nil {
+		slog.Error("not a member", "error", err)
+		return
+	}
+	defer leave(client) // releases what it holds, so that another member gets it immediately
 	for ctx.Err() == nil {
-		fetches := poll(ctx, client, f.Concurrency)
-		var batch sync.WaitGroup
-		var cut atomic.Bool
-		for _, r := range fetches.Records() {
-			batch.Go(func() {
-				if !work(tasks, client, r, f) {
-					cut.Store(true)
-				}
-			})
+		polling.Lock()
+		records := poll(ctx, client, 1)
+		polling.Unlock()
+		for _, r := range records {
+			hold(r, lock/3, func() kgo.AckStatus { return work(tasks, producer, r, f) })
+			client.FlushAcks(tasks)
 		}
-		batch.Wait()
-		if fetches.NumRecords() > 0 && !cut.Load() {
-			if err := client.CommitRecords(tasks, fetches.Records()...); err != nil {
-				slog.Warn("not committed: these come again", "error", err)
-			}
-		}
-		client.AllowRebalance()
 	}
 }
 
-// poll waits for records, n at most. The client goes on by itself when the brokers are away.
-func poll(ctx context.Context, client *kgo.Client, n int) kgo.Fetches {
-	fetches := client.PollRecords(ctx, n)
-	fetches.EachError(func(topic string, partition int32, err error) {
-		if ctx.Err() == nil {
-			slog.Warn("not read", "topic", topic, "partition", partition, "error", err)
-			time.Sleep(100 * time.Millisecond) // or it would be said very often
+// hold renews the lock of a record until do returns, and then acknowledges the record.
+func hold(r *kgo.Record, every time.Duration, do func() kgo.AckStatus) {
+	done := make(chan kgo.AckStatus, 1)
+	go func() { done <- do() }()
+	renew := time.NewTicker(every)
+	defer renew.Stop()
+	for {
+		select {
+		case <-renew.C:
+			r.Ack(kgo.AckRenew)
+		case status := <-done:
+			r.Ack(status)
+			return
 		}
-	})
-	return fetches
+	}
 }
 
-// work does one task. It returns false if the task was cut off, and must come again.
-func work(ctx context.Context, client *kgo.Client, r *kgo.Record, f signup.Flags) bool {
-	attempt, _ := tried(r)
-	attempt++
-	err := try(ctx, r, attempt, f)
-	if err == nil {
-		return true
-	}
-	if ctx.Err() != nil {
-		return false
-	}
-	// First to another topic, and then the commit: or it would be lost, or hold up its partition.
-	next := again(r, dead, attempt, time.Time{})
-	if attempt < f.Attempts {
-		next = again(r, later, attempt, time.Now().Add(min(500*time.Millisecond<<min(attempt-1, 10), 30*time.Second)))
-	}
-	slog.Warn("failed", "job", string(r.Key), "attempt", attempt, "then", next.Topic, "error", err)
-	return client.ProduceSync(ctx, next).FirstErr() == nil
-}
-
-// sendBack sends what failed to the first topic again, when it is due. One after
-// the other: a long wait holds up the shorter ones behind it, so real systems
-// have a topic for each length of waiting.
-func sendBack(ctx context.Context, client *kgo.Client) {
-	for ctx.Err() == nil {
-		fetches := poll(ctx, client, 1)
-		for _, r := range fetches.Records() {
-			attempt, at := tried(r)
-			select {
-			case <-time.After(time.Until(at)):
-			case <-ctx.Done():
-				return // not committed: it comes again
-			}
-			if err := client.ProduceSync(ctx, again(r, topic, attempt, at)).FirstErr(); err != nil {
-				return
-			}
-			if err := client.CommitRecords(ctx, r); err != nil {
-				slog.Warn("not committed: this comes again", "error", err)
-			}
+// work does one task. The record is acknowledged only when the task is done, or is
+// stored in another topic.
+func work(ctx context.Context, producer *kgo.Client, r *kgo.Record, f signup.Flags) kgo.AckStatus {
+	attempt := tried(r) + 1
+	next := dead
+	var task signup.Task
+	err := json.Unmarshal(r.Value, &task) // malformed: to the dead letters immediately
+	switch {
+	case err != nil:
+	case r.DeliveryCount() > deliveries/2: // before Kafka drops it
+		err = errors.New("delivered too often: its workers died")
+	default:
+		if err = try(ctx, task, attempt, f); err == nil {
+			return kgo.AckAccept
 		}
-		client.AllowRebalance()
+		if ctx.Err() != nil {
+			return kgo.AckRelease // canceled at the end of the drain: redelivered immediately
+		}
+		if attempt < f.Attempts {
+			next = retryTopic(delays[min(attempt, len(delays))-1])
+		}
 	}
+	slog.Warn("failed", "job", string(r.Key), "attempt", attempt, "next", next, "error", err)
+	switch {
+	case !store(ctx, producer, again(r, next, attempt)):
+		return kgo.AckRelease
+	case next == dead:
+		return kgo.AckReject
+	}
+	return kgo.AckAccept
 }
 
 // try is one attempt; a panic is a failed one.
-func try(ctx context.Context, r *kgo.Record, attempt int, f signup.Flags) (err error) {
+func try(ctx context.Context, task signup.Task, attempt int, f signup.Flags) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
-	var task signup.Task
-	if err := json.Unmarshal(r.Value, &task); err != nil {
-		return err
-	}
 	return f.Mail.Welcome(ctx, task, attempt)
 }
