@@ -87,24 +87,28 @@ group.share.assignment.interval.ms=0
 group.share.assignor.offload.enable=false
 `
 
-// kafkaReady returns a function that writes to a topic and finds the coordinator of groups.
+// kafkaReady returns a function that creates a topic, writes to it, and finds the
+// coordinator of groups. A JVM is slow at first, so this must be quick; how quick, it
+// demands less of a busy machine with each call.
 func kafkaReady(at string) func() error {
+	calls := 0
 	return func() error {
 		client, err := kgo.NewClient(kgo.SeedBrokers(at), kgo.RetryTimeout(time.Second))
 		if err != nil {
 			return err
 		}
 		defer client.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		calls++
+		ctx, cancel := context.WithTimeout(context.Background(), 600*time.Millisecond+time.Duration(calls)*100*time.Millisecond)
 		defer cancel()
-		admin := kadm.NewClient(client)
-		if _, err := admin.CreateTopic(ctx, 1, 1, nil, "ready"); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		admin, topic := kadm.NewClient(client), fmt.Sprint("ready.", calls)
+		if _, err := admin.CreateTopic(ctx, 1, 1, nil, topic); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 			return err
 		}
-		if err := client.ProduceSync(ctx, &kgo.Record{Topic: "ready"}).FirstErr(); err != nil {
+		if err := client.ProduceSync(ctx, &kgo.Record{Topic: topic}).FirstErr(); err != nil {
 			return err
 		}
-		return admin.FindGroupCoordinators(ctx, "ready").Error()
+		return admin.FindGroupCoordinators(ctx, topic).Error()
 	}
 }
 

@@ -92,11 +92,14 @@ func TestKafkaSyncsBeforeItAnswers(t *testing.T) {
 	for _, careless := range []bool{false, true} {
 		t.Run(map[bool]string{false: "durable", true: "default"}[careless], func(t *testing.T) {
 			server := private(t, Kafka, "", careless)
-			client, err := kgo.NewClient(kgo.SeedBrokers(server.At), kgo.ProducerLinger(0), kgo.DefaultProduceTopic("ready"))
+			client, err := kgo.NewClient(kgo.SeedBrokers(server.At), kgo.ProducerLinger(0), kgo.DefaultProduceTopic("synced"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer client.Close()
+			if _, err := kadm.NewClient(client).CreateTopic(t.Context(), 1, 1, nil, "synced"); err != nil {
+				t.Fatal(err)
+			}
 			produce := func() time.Duration {
 				began := time.Now()
 				if err := client.ProduceSync(t.Context(), kgo.StringRecord("x")).FirstErr(); err != nil {
@@ -135,7 +138,7 @@ func TestKafkaSyncsBeforeItAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			syncs := strings.Count(string(text), "/ready-0/") // of the topic's log
+			syncs := strings.Count(string(text), "/synced-0/") // of the topic's log
 			t.Logf("%d records: %d syncs, the fastest answer after %v", n, syncs, fastest)
 			switch {
 			case careless && syncs > 0:

@@ -11,12 +11,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// deliveryLimit is what declare asks the real Kafka for. kfake has none for each group.
+// deliveryLimit is the one that configure sets for the group: kfake v0.0.0-20260918054303
+// has one for all groups only.
 var deliveryLimit = kfake.BrokerConfigs(map[string]string{"group.share.delivery.count.limit": strconv.Itoa(deliveries)})
 
-// fake is a broker for tests and for this story, from the makers of the client: it
-// speaks Kafka's protocol, and has one process where Kafka has a cluster. What it
-// shows of promises and speed says nothing of the real one.
+// fake is an imitation of Kafka, by the authors of the client, for tests and for a demo
+// without Java: one process that speaks Kafka's protocol. Its promises and its speed say
+// nothing about Kafka.
 func fake(args []string) error {
 	set := flag.NewFlagSet("kafka kfake", flag.ExitOnError)
 	port := set.Int("port", 9092, "listen at this `port` of localhost")

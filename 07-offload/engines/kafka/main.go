@@ -3,7 +3,7 @@
 //	go run ./kafka                                   the demo, with a broker of its own
 //	go run ./kafka chart                             a slow task in a share group and in a classic group
 //	go run ./kafka web    -brokers localhost:9092    takes sign-ups
-//	go run ./kafka worker -brokers localhost:9092    delivers the mails
+//	go run ./kafka worker -brokers localhost:9092    delivers the emails
 package main
 
 import (

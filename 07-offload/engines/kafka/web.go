@@ -68,8 +68,8 @@ func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 	return produce(ctx, q.client, &kgo.Record{Topic: topic, Key: []byte(t.ID), Value: value})
 }
 
-// produce is ProduceSync, but comes back when ctx ends. The record may be written
-// even so: an error says that nobody knows.
+// produce is ProduceSync, but returns when ctx is done. The record may be written all
+// the same: after an error the caller does not know.
 func produce(ctx context.Context, client *kgo.Client, r *kgo.Record) error {
 	done := make(chan error, 1)
 	client.Produce(ctx, r, func(_ *kgo.Record, err error) { done <- err })
