@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -76,4 +78,30 @@ func TestInsideCountsThousandsOfGoroutines(t *testing.T) {
 func blockedInside(here *sync.WaitGroup, free <-chan struct{}) {
 	here.Done()
 	<-free
+}
+
+// TestDrawingsSayWhatHasEndedTheWork has a caller cancel, and a deadline pass.
+func TestDrawingsSayWhatHasEndedTheWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := printed(t, func() {
+			drawFailing(t.Context(), "canceled", false, 2)
+			drawUntil(t.Context(), "blocks", func(ctx context.Context) (string, error) { <-ctx.Done(); return "4 pages", ctx.Err() })
+		})
+		for _, want := range []string{"2    the client has left\n", "4 pages, then blocked for 100 ms\n"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("want %q in\n%s", want, text)
+			}
+		}
+	})
+}
+
+// TestBackwardsTaskBlocksUntilTheNextOneHasEnded runs the first of two tasks.
+func TestBackwardsTaskBlocksUntilTheNextOneHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, began := NewBackwards(2), time.Now()
+		time.AfterFunc(time.Second, func() { b.End(2) })
+		if task, err := b.Do(t.Context(), 1); task != 1 || err != nil || time.Since(began) != time.Second {
+			t.Errorf("Do returned %d, %v after %v, want task 1 after 1s", task, err, time.Since(began))
+		}
+	})
 }

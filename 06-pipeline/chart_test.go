@@ -96,4 +96,8 @@ func TestSummaryUsesTheSingularForOne(t *testing.T) {
 	if got := summary("pipeline", r); !strings.Contains(got, "2 files in 1 group ") || !strings.Contains(got, "1.0 KB") {
 		t.Errorf("two equal files: got %q", got)
 	}
+	r.Add(File{Path: "c", Size: 1 << 10})
+	if got := summary("pipeline", r); !strings.Contains(got, "3 files in 1 group ") || !strings.Contains(got, " 2.0 KB") {
+		t.Errorf("three equal files waste the bytes of two: got %q", got)
+	}
 }
