@@ -69,6 +69,12 @@ func TestInsideReadsTheStacksOfAllGoroutines(t *testing.T) {
 	if got := Inside("recursionEnds"); got != goroutines {
 		t.Errorf("%d goroutines are inside the function, but Inside found %d", goroutines, got)
 	}
+	if got := Inside("cursionEnds"); got != 0 {
+		t.Errorf("no function has this name, but Inside found %d", got)
+	}
+	if got, _, _ := Blocked("goroutine", "recurse+"); got != goroutines {
+		t.Errorf("%d goroutines have the function many times in their stacks, but Blocked found %d", goroutines, got)
+	}
 	close(leave)
 	wg.Wait() // their stacks must not be in the dumps of other tests
 }

@@ -233,7 +233,7 @@ func killed(context.Context) string {
 	var responses [2]string
 	var delivered [2]int
 	for i, role := range []string{"leaky", "fixed"} {
-		responses[i], delivered[i] = killAfter(role, requests)
+		responses[i], delivered[i] = killAfter(role, requests, false)
 	}
 	fmt.Printf("     %d sign-ups; then the process is killed, and the mail server recovers\n", requests)
 	header()

@@ -15,6 +15,7 @@ import (
 type Store struct {
 	mu                          sync.Mutex
 	open, committed, rolledBack int // guarded by mu: transactions
+	inserted                    []driver.NamedValue
 }
 
 func (s *Store) Connect(context.Context) (driver.Conn, error) { return storeConn{s}, nil }
@@ -35,8 +36,8 @@ func (c storeConn) Close() error              { return nil }
 func (c storeConn) Prepare(string) (driver.Stmt, error) {
 	return nil, errors.New("the store has no prepared statements")
 }
-func (c storeConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
-	return driver.ResultNoRows, nil
+func (c storeConn) ExecContext(_ context.Context, _ string, args []driver.NamedValue) (driver.Result, error) {
+	return driver.ResultNoRows, c.s.count(func() { c.s.inserted = args })
 }
 
 type storeTx struct{ s *Store }
@@ -89,4 +90,24 @@ func TestTransactionWithBackgroundStaysOpen(t *testing.T) {
 				open, store.committed, err)
 		}
 	})
+}
+
+// TestRegisterCommitsAfterConfirm, which it calls between the insert and the commit. If
+// confirm fails, it rolls the transaction back.
+func TestRegisterCommitsAfterConfirm(t *testing.T) {
+	for _, refused := range []error{nil, errors.New("refused")} {
+		store := new(Store)
+		db := sql.OpenDB(store)
+		err := Register(t.Context(), db, adaSignup, func() error {
+			if len(store.inserted) != 2 || store.inserted[0].Value != adaSignup.Name || store.inserted[1].Value != adaSignup.Email || store.open != 1 {
+				t.Errorf("when confirm is called, %v was inserted in %d open transactions; want the sign-up in one", store.inserted, store.open)
+			}
+			return refused
+		})
+		committed := map[bool]int{true: 1, false: 0}[refused == nil]
+		if err != refused || store.open != 0 || store.committed != committed || store.rolledBack != 1-committed {
+			t.Errorf("confirm returned %v, and Register %v: %d transactions open, %d committed, %d rolled back", refused, err, store.open, store.committed, store.rolledBack)
+		}
+		db.Close()
+	}
 }
