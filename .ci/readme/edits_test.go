@@ -127,6 +127,30 @@ func TestEditsDoWhatTheySay(t *testing.T) {
 	}
 }
 
+// TestGinEditsDoWhatTheySay is the same for chapter 03's module with the real Gin.
+func TestGinEditsDoWhatTheySay(t *testing.T) {
+	gin := Chapter{Name: filepath.Join("03-net-http-per-request", "gin")}
+	download := goCommand(t.Context(), "test", "-race", "-run", "^$", ".")
+	download.Dir = gin.Dir()
+	if out, err := download.CombinedOutput(); err != nil {
+		t.Skipf("needs the race detector, and a network, once, for its modules: %s", out)
+	}
+	seen := make(map[string]bool)
+	for _, e := range edits(t, filepath.Join(root, ".ci", "edits", "03-gin.md")) {
+		seen[e.Test] = true
+		t.Run(e.Test, func(t *testing.T) {
+			t.Parallel()
+			try(t, gin, e)
+		})
+	}
+	claimed := regexp.MustCompile(`(?m)^// .*\((?:claims?|negative control of) [^)]+\)[^\n]*\n(?:// [^\n]*\n)*func (Test\w+)`)
+	for _, m := range claimed.FindAllStringSubmatch(read(t, filepath.Join(gin.Dir(), "gin_test.go")), -1) {
+		if !seen[m[1]] {
+			t.Errorf("%s tests a claim, but no edit shows that it can fail", m[1])
+		}
+	}
+}
+
 // try applies an edit to a copy of the chapter and checks what then happens.
 func try(t *testing.T, c Chapter, e Edit) {
 	dir := t.TempDir()
@@ -170,6 +194,9 @@ func try(t *testing.T, c Chapter, e Edit) {
 	}
 	cmd := goCommand(ctx, args...)
 	cmd.Dir = dir
+	if _, err := os.Stat(filepath.Join(copied, "go.mod")); err == nil { // a module of its own
+		cmd.Dir, cmd.Args[len(cmd.Args)-1] = copied, "."
+	}
 	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // by default every one of these processes ends a second later
 	out, err := cmd.CombinedOutput()
 	switch {
