@@ -137,6 +137,32 @@ func TestShutdownDoesNotCancelOtherRequests(t *testing.T) {
 	})
 }
 
+// TestEveryContextIsCanceledAfterTheDeadline, also that of a hijacked connection which
+// Close does not close. A request is stuck until then.
+func TestEveryContextIsCanceledAfterTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mux := http.NewServeMux()
+		srv, pipes := NewServer(mux), newPipes()
+		l := AddLasting(srv)
+		mux.HandleFunc("/stuck", func(http.ResponseWriter, *http.Request) { time.Sleep(time.Hour) })
+		mux.HandleFunc("/echo", Echo) // without Handler
+		go srv.Serve(pipes)
+		conn, lines, err := dialEcho(t.Context(), pipes.Dial, "pipe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		go Get(t.Context(), Crowd(pipes.Dial), "http://pipe/stuck")
+		synctest.Wait()
+		start := time.Now()
+		go l.Drain(srv, time.Minute)
+		if _, err := lines.ReadString('\n'); err == nil || time.Since(start) != time.Minute {
+			t.Errorf("the hijacked connection ended after %s with %v, want 1m0s", time.Since(start), err)
+		}
+		time.Sleep(time.Hour) // fake time
+	})
+}
+
 // TestEchoOutlivesTheServersDeadlines: they do not apply to a hijacked connection.
 // Echo needs HTTP/1.1 (claim 3.15).
 func TestEchoOutlivesTheServersDeadlines(t *testing.T) {

@@ -41,7 +41,7 @@ func TestFixedAcceptsUpToItsCapacity(t *testing.T) {
 			synctest.Wait() // until the senders are blocked: what they are sending counts, too
 			statuses[resp.StatusCode]++
 			if body, _ := io.ReadAll(resp.Body); resp.StatusCode == http.StatusServiceUnavailable &&
-				(resp.Header.Get("Retry-After") == "" || string(body) != ErrFull.Error()+"\n") {
+				(resp.Header.Get("Retry-After") != "1" || string(body) != ErrFull.Error()+"\n") {
 				t.Errorf("a refusal needs a Retry-After and must not welcome the client, got %q and %q", resp.Header.Get("Retry-After"), body)
 			}
 		}

@@ -16,6 +16,7 @@ type Store struct {
 	mu                          sync.Mutex
 	open, committed, rolledBack int // guarded by mu: transactions
 	inserted                    []driver.NamedValue
+	full                        error // of an insert
 }
 
 func (s *Store) Connect(context.Context) (driver.Conn, error) { return storeConn{s}, nil }
@@ -37,7 +38,8 @@ func (c storeConn) Prepare(string) (driver.Stmt, error) {
 	return nil, errors.New("the store has no prepared statements")
 }
 func (c storeConn) ExecContext(_ context.Context, _ string, args []driver.NamedValue) (driver.Result, error) {
-	return driver.ResultNoRows, c.s.count(func() { c.s.inserted = args })
+	c.s.count(func() { c.s.inserted = args })
+	return driver.ResultNoRows, c.s.full
 }
 
 type storeTx struct{ s *Store }
@@ -90,6 +92,17 @@ func TestTransactionWithBackgroundStaysOpen(t *testing.T) {
 				open, store.committed, err)
 		}
 	})
+}
+
+// TestFailedInsertIsRolledBack, and confirm is not called.
+func TestFailedInsertIsRolledBack(t *testing.T) {
+	store := &Store{full: errors.New("the disk is full")}
+	db := sql.OpenDB(store)
+	defer db.Close()
+	err := Register(t.Context(), db, adaSignup, func() error { t.Error("confirm was called"); return nil })
+	if err != store.full || store.open != 0 || store.rolledBack != 1 || store.committed != 0 {
+		t.Errorf("got %v: %d transactions open, %d rolled back, %d committed; want %q and one rolled back", err, store.open, store.rolledBack, store.committed, store.full)
+	}
 }
 
 // TestRegisterCommitsAfterConfirm, which it calls between the insert and the commit. If
