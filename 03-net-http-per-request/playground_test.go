@@ -61,6 +61,7 @@ func TestCtrlCLetsTheRequestsInFlightEnd(t *testing.T) {
 		visitor, leave := context.WithTimeout(t.Context(), time.Second)
 		defer leave()
 		<-get(visitor, "/slow?leaves")
+		synctest.Wait() // until its handler has ended, too
 		slow := get(t.Context(), "/slow?stays")
 		synctest.Wait()
 		interrupt()

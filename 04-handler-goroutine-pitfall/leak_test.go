@@ -72,9 +72,6 @@ func TestInsideReadsTheStacksOfAllGoroutines(t *testing.T) {
 	if got := Inside("cursionEnds"); got != 0 {
 		t.Errorf("no function has this name, but Inside found %d", got)
 	}
-	if got, _, _ := Blocked("goroutine", "recurse+"); got != goroutines {
-		t.Errorf("%d goroutines have the function many times in their stacks, but Blocked found %d", goroutines, got)
-	}
 	close(leave)
 	wg.Wait() // their stacks must not be in the dumps of other tests
 }

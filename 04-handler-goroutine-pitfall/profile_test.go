@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 )
@@ -68,6 +69,24 @@ func needsLeakProfile(t *testing.T) {
 	if pprof.Lookup("goroutineleak") == nil {
 		t.Skip("needs Go 1.27, or Go 1.26 with GOEXPERIMENT=goroutineleakprofile")
 	}
+}
+
+// TestBlockedCountsEachGoroutineOnce, although the function is in its stack many times.
+func TestBlockedCountsEachGoroutineOnce(t *testing.T) {
+	const goroutines = 3
+	parked, leave := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() { recurse(5, func() { parked <- struct{}{}; <-leave }) })
+	}
+	for range goroutines {
+		<-parked
+	}
+	if got, _, _ := Blocked("goroutine", "recurse+"); got != goroutines {
+		t.Errorf("%d goroutines have the function in their stacks, but Blocked found %d", goroutines, got)
+	}
+	close(leave)
+	wg.Wait()
 }
 
 // TestUnknownProfileIsReported by Blocked, as one that this Go does not have.
