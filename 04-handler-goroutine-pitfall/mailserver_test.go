@@ -73,12 +73,12 @@ func TestWaitForNeedsClientsAndEmails(t *testing.T) {
 				connect()
 			}
 			synctest.Wait()
-			got := ""
+			var got strings.Builder
 			for len(returned) > 0 {
-				got += <-returned
+				got.WriteString(<-returned)
 			}
-			if got != want {
-				t.Errorf("%d clients, %q delivered: got %q to return, want %q", i+1, server.Delivered(), got, want)
+			if got.String() != want {
+				t.Errorf("%d clients, %q delivered: got %q to return, want %q", i+1, server.Delivered(), got.String(), want)
 			}
 		}
 	})
