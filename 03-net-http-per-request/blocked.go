@@ -21,8 +21,7 @@ func Blocked(function string) map[string]int {
 	}
 	blocked := make(map[string]int)
 	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
-		calls, _, _ := strings.Cut(stack, "\ncreated by ")
-		head, calls, _ := strings.Cut(calls, "\n") // goroutine 7 [sync.Mutex.Lock, 2 minutes]:
+		head, calls, _ := strings.Cut(stack, "\n") // goroutine 7 [sync.Mutex.Lock, 2 minutes]:
 		_, state, _ := strings.Cut(head, "[")
 		state, _, _ = strings.Cut(state, "]")
 		state, _, _ = strings.Cut(state, ",")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,6 +76,23 @@ func TestHandlerIgnoringCancellationKeepsWorking(t *testing.T) {
 			t.Errorf("the handler ran for %s and did %d pieces; want 100ms and 10, because it ignores its context", ran, pieces)
 		}
 	})
+}
+
+// TestWorkIsDoneInPieces: if the client stays, both handlers do all pieces, report
+// each when it is done, and then answer.
+func TestWorkIsDoneInPieces(t *testing.T) {
+	for _, handler := range observers {
+		synctest.Test(t, func(t *testing.T) {
+			var done []time.Duration
+			start, rec := time.Now(), httptest.NewRecorder()
+			h := handler.make(3, time.Second, func() { done = append(done, time.Since(start)) })
+			h.ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+			want := []time.Duration{time.Second, 2 * time.Second, 3 * time.Second}
+			if !slices.Equal(done, want) || rec.Body.String() != "all done\n" {
+				t.Errorf("%s: pieces were done after %v, the answer is %q; want %v, all done", handler.name.text, done, rec.Body, want)
+			}
+		})
+	}
 }
 
 // TestLeaveAfterCountsPieces checks what 3.6 draws.

@@ -92,9 +92,13 @@ func Ask(ctx context.Context, h http.Handler, connections, requests int, http2, 
 func Self() (Origin, error) {
 	stack := make([]byte, 64<<10)
 	stack = stack[:runtime.Stack(stack, false)]
-	lines := strings.Split(strings.TrimSpace(string(stack)), "\n")
+	return originOf(string(stack))
+}
 
-	var o Origin
+// originOf takes apart the text of a stack. That of the main goroutine is an
+// error: no go statement started it.
+func originOf(stack string) (o Origin, err error) {
+	lines := strings.Split(strings.TrimSpace(stack), "\n")
 	head := strings.Fields(lines[0])
 	if len(head) < 2 {
 		return o, fmt.Errorf("got %q, want the first line of a stack", lines[0])
@@ -135,6 +139,8 @@ func (o Origin) Where() string {
 	return fmt.Sprintf("%s:%d", file, o.Line)
 }
 
+var errNoSource = errors.New("the Go source is not installed here")
+
 // SourceLine reads the go statement from the Go source on this machine, without
 // its arguments: a terminal has no columns left for them.
 func (o Origin) SourceLine(ctx context.Context) (string, error) {
@@ -143,14 +149,14 @@ func (o Origin) SourceLine(ctx context.Context) (string, error) {
 		// Built with -trimpath, or on another machine: ask the go command.
 		root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 		if err != nil {
-			return "", errors.New("the Go source is not installed here")
+			return "", errNoSource
 		}
 		short, _, _ := strings.Cut(o.Where(), ":")
 		file = filepath.Join(strings.TrimSpace(string(root)), "src", filepath.FromSlash(short))
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", errors.New("the Go source is not installed here")
+		return "", errNoSource
 	}
 	lines := strings.Split(string(text), "\n")
 	if o.Line < 1 || o.Line > len(lines) {

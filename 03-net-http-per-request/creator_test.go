@@ -2,10 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"reflect"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 )
@@ -133,11 +140,11 @@ func TestHandlerGoroutineIsStartedByNetHTTP(t *testing.T) {
 		t.Errorf("the calls of an HTTP/1.1 handler are %q; want net/http.(*conn).serve first and WhoAmI last but one", h1.Calls)
 	}
 	line1, err := h1.SourceLine(context.Background())
-	if err != nil {
+	if errors.Is(err, errNoSource) {
 		t.Skip("the line itself cannot be shown: ", err)
 	}
-	if want := "go c.serve(…)"; line1 != want {
-		t.Errorf("%s has %q, want %q", h1.Where(), line1, want)
+	if want := "go c.serve(…)"; line1 != want || err != nil {
+		t.Errorf("%s has %q, %v; want %q", h1.Where(), line1, err, want)
 	}
 	line2, err := h2.SourceLine(context.Background())
 	if want := "go sc.runHandler(…)"; line2 != want || err != nil {
@@ -145,4 +152,84 @@ func TestHandlerGoroutineIsStartedByNetHTTP(t *testing.T) {
 	}
 	t.Logf("HTTP/1.1  %s  %s", h1.Where(), line1)
 	t.Logf("HTTP/2    %s  %s", h2.Where(), line2)
+}
+
+// TestSourceLineHasAGoStatement or is an error. Without the folder of the Go source,
+// as -trimpath builds it, the go command finds the source.
+func TestSourceLineHasAGoStatement(t *testing.T) {
+	_, _, origins := ask(t, 1, 1, false, false)
+	o := origins[0]
+	want, err := o.SourceLine(t.Context())
+	if errors.Is(err, errNoSource) {
+		t.Skip(err)
+	}
+	for _, line := range []int{0, 1, o.Line - 3, o.Line - 2, o.Line - 1, o.Line + 1, 1 << 30} {
+		other := o
+		other.Line = line
+		if got, err := other.SourceLine(t.Context()); err == nil || errors.Is(err, errNoSource) {
+			t.Errorf("line %d has %q, %v; want an error, since there is no go statement", line, got, err)
+		}
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("needs the go command: ", err)
+	}
+	o.File, _, _ = strings.Cut(o.Where(), ":")
+	if got, err := o.SourceLine(t.Context()); got != want || err != nil {
+		t.Errorf("%s has %q, %v; want %q", o.File, got, err, want)
+	}
+}
+
+// TestStackIsTakenApart has the example of Self's comment, and stacks that have no
+// creator.
+func TestStackIsTakenApart(t *testing.T) {
+	const head, call = "goroutine 7 [running]:\n", "main.WhoAmI({0x8e2f40, 0xc000122000}, 0xc000128000)\n\t/home/me/course/creator.go:31 +0x2c\n"
+	const outer = "net/http.(*conn).serve(0xc000128000)\n\t/usr/local/go/src/net/http/server.go:2000 +0x1\n"
+	const creator = "created by net/http.(*Server).Serve in goroutine 6\n\t/usr/local/go/src/net/http/server.go:3464 +0x485\n"
+	got, err := originOf(head + call + outer + creator)
+	want := Origin{Goroutine: "7", Calls: []string{"net/http.(*conn).serve", "main.WhoAmI"}, Creator: "net/http.(*Server).Serve", File: "/usr/local/go/src/net/http/server.go", Line: 3464}
+	if !reflect.DeepEqual(got, want) || err != nil || got.Where() != "net/http/server.go:3464" {
+		t.Errorf("got %+v, %v at %s; want %+v", got, err, got.Where(), want)
+	}
+	for _, stack := range []string{"", head + call, strings.Replace(head+call+creator, ":3464", "", 1)} {
+		if got, err := originOf(stack); err == nil {
+			t.Errorf("%q: got %+v, want an error", stack, got)
+		}
+	}
+}
+
+// TestWhoAmIAnswersAsJSON with the client's address.
+func TestWhoAmIAnswersAsJSON(t *testing.T) {
+	rec, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+	WhoAmI(rec, r)
+	var o Origin
+	if err := json.NewDecoder(rec.Body).Decode(&o); err != nil || o.Conn != r.RemoteAddr || rec.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("got %q %+v, %v; want JSON from the connection of %s", rec.Header().Get("Content-Type"), o, err, r.RemoteAddr)
+	}
+}
+
+// TestAskReturnsAnswersInTheOrderOfItsRequests. Whether it sends them sequentially
+// shows in what it is blocked in while a handler runs: in a request, or in Wait.
+func TestAskReturnsAnswersInTheOrderOfItsRequests(t *testing.T) {
+	for _, concurrently := range []bool{false, true} {
+		want := map[bool]string{false: "select", true: "sync.WaitGroup.Wait"}[concurrently]
+		var requests atomic.Int64
+		origins, err := Ask(t.Context(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"Line":%d}`, requests.Add(1))
+			for asks := Blocked(".Ask"); asks[want] == 0; asks = Blocked(".Ask") {
+				if len(asks) > 0 && asks["select"]+asks["sync.WaitGroup.Wait"] > 0 {
+					t.Errorf("concurrently %t: during a request Ask is blocked in %v, want %s", concurrently, asks, want)
+					break
+				}
+				runtime.Gosched()
+			}
+		}), 2, 4, true, concurrently)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, o := range origins {
+			if !concurrently && o.Line != i+1 {
+				t.Errorf("request %d got the answer %d, want its own", i+1, o.Line)
+			}
+		}
+	}
 }

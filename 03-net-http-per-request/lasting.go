@@ -48,9 +48,10 @@ func (l *Lasting) Handler(h http.Handler) http.Handler {
 // Drain is the chapter's Drain, and then waits for the hijacked connections'
 // handlers. After the deadline it cancels the context of every handler.
 func (l *Lasting) Drain(srv *http.Server, deadline time.Duration) error {
-	timer := time.AfterFunc(deadline, l.cancel)
-	defer timer.Stop()
 	err := Drain(srv, deadline)
+	if err != nil {
+		l.cancel()
+	}
 	l.running.Wait() // no new ones: those that Shutdown waited for have called Add
 	return err
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -134,6 +137,32 @@ func TestShutdownDoesNotCancelOtherRequests(t *testing.T) {
 	})
 }
 
+// TestEveryContextIsCanceledAfterTheDeadline, also that of a hijacked connection which
+// Close does not close. A request is stuck until then.
+func TestEveryContextIsCanceledAfterTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mux := http.NewServeMux()
+		srv, pipes := NewServer(mux), newPipes()
+		l := AddLasting(srv)
+		mux.HandleFunc("/stuck", func(http.ResponseWriter, *http.Request) { time.Sleep(time.Hour) })
+		mux.HandleFunc("/echo", Echo) // without Handler
+		go srv.Serve(pipes)
+		conn, lines, err := dialEcho(t.Context(), pipes.Dial, "pipe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		go Get(t.Context(), Crowd(pipes.Dial), "http://pipe/stuck")
+		synctest.Wait()
+		start := time.Now()
+		go l.Drain(srv, time.Minute)
+		if _, err := lines.ReadString('\n'); err == nil || time.Since(start) != time.Minute {
+			t.Errorf("the hijacked connection ended after %s with %v, want 1m0s", time.Since(start), err)
+		}
+		time.Sleep(time.Hour) // fake time
+	})
+}
+
 // TestEchoOutlivesTheServersDeadlines: they do not apply to a hijacked connection.
 // Echo needs HTTP/1.1 (claim 3.15).
 func TestEchoOutlivesTheServersDeadlines(t *testing.T) {
@@ -157,4 +186,61 @@ func TestEchoOutlivesTheServersDeadlines(t *testing.T) {
 	if Echo(rec, httptest.NewRequest("GET", "/", nil)); rec.Code != http.StatusNotImplemented {
 		t.Errorf("a connection that cannot be hijacked: got %d, want 501", rec.Code)
 	}
+}
+
+// TestLastingHandlerEndsWhenItsClientLeaves: the context of Handler is the request's,
+// too. When the request has ended, Lasting keeps nothing of it.
+func TestLastingHandlerEndsWhenItsClientLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := AddLasting(NewServer(nil))
+		kept := &keeping{Context: l.stopping}
+		l.stopping = kept
+		ctx, leave := context.WithTimeout(t.Context(), time.Minute)
+		defer leave()
+		start := time.Now()
+		l.Handler(Stream(2, time.Hour)).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+		if ran := time.Since(start); ran != time.Minute {
+			t.Errorf("the client left after 1m0s, and the handler returned after %s", ran)
+		}
+		if n, all := kept.now.Load(), kept.ever.Load(); n != 0 || all != 1 {
+			t.Errorf("one request has ended, and Lasting keeps %d functions of %d, want none of 1", n, all)
+		}
+	})
+}
+
+// keeping counts the functions that context.AfterFunc registers with a context.
+type keeping struct {
+	context.Context
+	now, ever atomic.Int64
+}
+
+func (k *keeping) Value(any) any { return nil } // so that context calls AfterFunc below
+
+func (k *keeping) AfterFunc(f func()) (stop func() bool) {
+	k.now.Add(1)
+	k.ever.Add(1)
+	inner := context.AfterFunc(k.Context, f)
+	return func() bool { k.now.Add(-1); return inner() }
+}
+
+// TestEchoClosesItsConnection when its client sends no more. Nothing else does.
+func TestEchoClosesItsConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		go Echo(hijackable{httptest.NewRecorder(), server}, httptest.NewRequest("GET", "/", nil))
+		got, err := io.ReadAll(client)
+		if !strings.HasSuffix(string(got), "\r\n\r\none\ntwo\n") || err != nil {
+			t.Errorf("got %q, %v; want both lines, and then the end", got, err)
+		}
+	})
+}
+
+// hijackable is a response whose client has sent two lines and then closed its side.
+type hijackable struct {
+	*httptest.ResponseRecorder
+	conn net.Conn
+}
+
+func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return h.conn, bufio.NewReadWriter(bufio.NewReader(strings.NewReader("one\ntwo\n")), nil), nil
 }

@@ -125,8 +125,8 @@ func sharedMemory(ctx context.Context) string {
 	row(painted{text: "an atomic"}, byAtomic, byAtomic.n.Load)
 	row(painted{text: "an int and a mutex"}, byMutex, func() int64 { byMutex.mu.Lock(); defer byMutex.mu.Unlock(); return int64(byMutex.n) })
 	lowest := row(wrong("n++ step by step: all load, then all store (wrong)"), slow, slow.n.Load)
-	takeaway("n++ loads, adds and stores; what is stored in between is lost. That is",
-		"rare; the race detector reports it even when the total is right:",
+	takeaway("n++ loads, adds and stores; updates in between are lost. A lost update is",
+		"rare, but the race detector reports the race even if the total is right:",
 		"go test -race -v -run PlainCounter ./03-net-http-per-request")
 	return map[int64]string{1: "a"}[lowest]
 }
@@ -198,8 +198,8 @@ func stopping(context.Context) string {
 	fmt.Printf("     %-14s  the client gets  %s + %s\n", "Shutdown", first, measured(rest))
 	first, rest, _ = stopInTheMiddle(CutOff)
 	fmt.Printf("     %-14s  the client gets  %s + %s\n", wrong("Close (wrong)"), first, measured(rest))
-	takeaway("Each was called between the halves. Shutdown does not wait for hijacked",
-		"connections (3.15), nor for those without a request for five seconds.")
+	takeaway("Each was called between the halves. Hijacked connections no longer belong",
+		"to the server, so Shutdown does not wait for them (3.15).")
 	return map[bool]string{true: "a", false: "c"}[complete]
 }
 
@@ -236,8 +236,8 @@ func timeLimit(ctx context.Context) string {
 	after := drawLimited(ctx, wrong("ignored (wrong)"), inner, Ignoring)
 	drawLimited(ctx, wrong("WriteTimeout (wrong)"), func(srv *http.Server) { srv.WriteTimeout = limit }, Observing)
 	takeaway("█ work until the client has its answer; ░ useless work after that. On",
-		"HTTP/1.x WriteTimeout notifies neither the handler nor, before its end,",
-		"the client. A limit made by hand is a data race:",
+		"HTTP/1.x WriteTimeout does not notify the handler, and the client gets EOF",
+		"only when the handler returns. A limit made by hand is a data race:",
 		"go test -race -v -run TimeLimitByHand ./03-net-http-per-request")
 	return map[bool]string{true: "b", false: "a"}[after > 0]
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,4 +113,71 @@ func TestTogetherNeedsAllRequests(t *testing.T) {
 			t.Errorf("%d requests were passed on although there was never more than one", passed)
 		}
 	})
+}
+
+// TestMeetingCountsWithTheLock: goroutines leave it at the same time.
+func TestMeetingCountsWithTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMeeting(5)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		wait := func() error { return m.Wait(ctx) }
+		for _, left := range []<-chan error{async(wait), async(wait), async(wait), async(wait)} {
+			if err := <-left; !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("4 goroutines in a meeting of 5: got %v, want the context's error", err)
+			}
+		}
+		if m.missing != 5 {
+			t.Errorf("all have left a meeting of 5, and %d are missing", m.missing)
+		}
+	})
+}
+
+// TestCompleteMeetingReturnsNil although the context is done: both cases of the select
+// are ready, and it picks one at random.
+func TestCompleteMeetingReturnsNil(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		m := NewMeeting(1)
+		if err := errors.Join(m.Wait(ctx), m.Wait(ctx)); err != nil {
+			t.Fatalf("two goroutines in a meeting of 1: got %v, want nil", err)
+		}
+	}
+}
+
+// TestSlowThenFastMeasuresEachRequest: the slow one first, and the others when its
+// handler has begun, at intervals. Here protect delays each handler.
+func TestSlowThenFastMeasuresEachRequest(t *testing.T) {
+	const slow, fast, pause, fasts, delay = 3 * time.Millisecond, time.Millisecond, 2 * time.Millisecond, 3, 20 * time.Millisecond
+	var protected atomic.Int64
+	var handler http.Handler
+	spans, err := SlowThenFast(t.Context(), slow, fast, pause, fasts, func(h http.Handler) http.Handler {
+		handler = h
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			protected.Add(1)
+			time.Sleep(delay)
+			h.ServeHTTP(w, r)
+		})
+	})
+	if n := protected.Load(); err != nil || n != 1+fasts || len(spans) != 1+fasts {
+		t.Fatalf("got %d spans, %v; protect was around %d of %d requests", len(spans), err, n, 1+fasts)
+	}
+	for i, s := range spans {
+		takes := fast
+		if i == 0 {
+			takes = slow
+		} else if s.Sent < spans[0].Began || s.Sent < spans[i-1].Sent+pause {
+			t.Errorf("request %d was sent at %s; want it after %s, when the slow handler began, and %s after %s", i, s.Sent, spans[0].Began, pause, spans[i-1].Sent)
+		}
+		if s.Began < s.Sent+delay || s.Ended < s.Began+takes || s.Answered < s.Ended {
+			t.Errorf("request %d, delayed by %s, takes %s: got %+v", i, delay, takes, s)
+		}
+	}
+	for _, i := range []int{-1, 1 + fasts} {
+		rec := httptest.NewRecorder()
+		if handler.ServeHTTP(rec, httptest.NewRequest("GET", "/?i="+strconv.Itoa(i), nil)); rec.Code != http.StatusBadRequest {
+			t.Errorf("request %d: got status %d, want 400", i, rec.Code)
+		}
+	}
 }

@@ -48,8 +48,7 @@ func isAddress(addr string) bool {
 	return err == nil
 }
 
-// Playground serves the chapter's handlers at addr until Ctrl-C, and logs when and
-// in which goroutine each runs.
+// Playground serves the chapter's handlers at addr until Ctrl-C.
 func Playground(addr string) error {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -58,12 +57,16 @@ func Playground(addr string) error {
 	// From here on Ctrl-C does not end the program: it cancels ctx.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	fmt.Print(invitation(ln.Addr(), runtime.GOOS))
+	return serveUntil(ctx, stop, ln)
+}
 
+// serveUntil serves until ctx is done. Then it calls stop and waits for the
+// requests in flight.
+func serveUntil(ctx context.Context, stop func(), ln net.Listener) error {
 	srv := NewServer(playgroundRoutes())
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
-	fmt.Print(invitation(ln.Addr(), runtime.GOOS))
-
 	select {
 	case err := <-failed:
 		return err

@@ -1,10 +1,182 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log"
 	"net"
+	"os"
+	"regexp"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
+
+// The role "command line" lets a child process run main with the arguments in its argument.
+func init() {
+	roles["command line"] = func(arguments string) {
+		os.Unsetenv(roleVariable)
+		os.Args = append(os.Args[:1], strings.Fields(arguments)...)
+		flag.CommandLine.Init(os.Args[0], flag.ExitOnError)
+		main()
+	}
+}
+
+// TestAddressFlagStandsAlone: with a section, -ask or -trace it is a usage error, and
+// so is an address without a port.
+func TestAddressFlagStandsAlone(t *testing.T) {
+	for _, c := range [][2]string{
+		{"-addr localhost:0 3.1", "takes no sections"},
+		{"-addr localhost:0 -ask", "no -ask"},
+		{"-addr localhost:0 -trace trace.out", "no -trace"},
+		{"-addr localhost", "must be host:port"},
+		{"-addr=", "must be host:port"},
+	} {
+		if out, status, err := runRole("command line", c[0]); status != 2 || err != nil || !strings.Contains(out, c[1]) {
+			t.Errorf("%s: got exit status %d, %v; want 2 and %q:\n%s", c[0], status, err, c[1], out)
+		}
+	}
+}
+
+// TestCtrlCLetsTheRequestsInFlightEnd in fake time. The log says when each handler
+// begins and ends, in which goroutine, and whether its client has left.
+func TestCtrlCLetsTheRequestsInFlightEnd(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
+	synctest.Test(t, func(t *testing.T) {
+		var stopped atomic.Bool
+		pipes := newPipes()
+		ctx, interrupt := context.WithCancel(t.Context())
+		served := async(func() error { return serveUntil(ctx, func() { stopped.Store(true) }, pipes) })
+		get := func(ctx context.Context, path string) <-chan error {
+			return async(func() error { _, err := Get(ctx, Crowd(pipes.Dial), "http://pipe"+path); return err })
+		}
+		visitor, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		<-get(visitor, "/slow?leaves")
+		synctest.Wait() // until its handler has ended, too
+		slow := get(t.Context(), "/slow?stays")
+		synctest.Wait()
+		interrupt()
+		synctest.Wait()
+		if len(served) > 0 || !stopped.Load() {
+			t.Errorf("after Ctrl-C, during a request: ended %t, a second Ctrl-C ends the program %t; want false, true", len(served) > 0, stopped.Load())
+		}
+		if err := <-slow; err != nil {
+			t.Errorf("the slowest request was in flight at Ctrl-C, and got %v; want an answer", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("got %v, want no error", err)
+		}
+	})
+	want := regexp.MustCompile(`^\S+ \S+ begins  HTTP/1.1 "/slow\?leaves" in goroutine (\d+)
+\S+ \S+ ends    HTTP/1.1 "/slow\?leaves" in goroutine \d+: its client has disconnected
+\S+ \S+ begins  HTTP/1.1 "/slow\?stays" in goroutine \d+
+\S+ \S+ ends    HTTP/1.1 "/slow\?stays" in goroutine \d+
+$`)
+	if !want.MatchString(logged.String()) {
+		t.Errorf("got the log\n%swant\n%s", &logged, want)
+	}
+}
+
+// TestServerThatCannotGoOnIsAnError: its listener is closed.
+func TestServerThatCannotGoOnIsAnError(t *testing.T) {
+	pipes := newPipes()
+	pipes.Close()
+	if err := serveUntil(t.Context(), func() {}, pipes); err == nil {
+		t.Error("got no error from a server that has ended")
+	}
+}
+
+// TestPlaygroundHasTheChaptersHandlers in fake time, so that the time of an answer
+// tells them apart.
+func TestPlaygroundHasTheChaptersHandlers(t *testing.T) {
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(os.Stderr)
+	synctest.Test(t, func(t *testing.T) {
+		srv, pipes := serveInBubble(playgroundRoutes())
+		defer srv.Close()
+		for _, c := range []struct {
+			path, says string
+			first, all time.Duration
+		}{
+			{"/slow", "done after 10s", 10 * time.Second, 10 * time.Second},
+			{"/fast", "done after 0s", 0, 0},
+			{"/locked/slow", "done after 10s", 10 * time.Second, 10 * time.Second},
+			{"/locked/fast", "done after 0s", 0, 0},
+			{"/whoami", "net/http.(*Server).Serve", 0, 0},
+			{"/count", "1\n", 0, 0},
+			{"/count", "2\n", 0, 0},
+			{"/share?among=4", "25\n", 0, 0},
+			{"/stream", "data: ", 0, 10 * time.Second},
+			{"/unflushed", "data: ", 10 * time.Second, 10 * time.Second},
+		} {
+			start := time.Now()
+			resp, err := Crowd(pipes.Dial).Get("http://pipe" + c.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first := time.Since(start) // when the header is here
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if all := time.Since(start); err != nil || !strings.Contains(string(body), c.says) || first != c.first || all != c.all {
+				t.Errorf("%s: got %q, %v, from %s to %s; want %q from %s to %s", c.path, body, err, first, all, c.says, c.first, c.all)
+			}
+		}
+	})
+}
+
+// TestLockedPathsShareOneLock on a real server: a slow request is in progress, and a
+// fast one blocks in Lock until the slow one's client leaves.
+func TestLockedPathsShareOneLock(t *testing.T) {
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(os.Stderr)
+	url := serve(t, playgroundRoutes())
+	visitor, leave := context.WithCancel(t.Context())
+	defer leave()
+	slow := async(func() error { _, err := Get(visitor, newClients(), url+"/locked/slow"); return err })
+	for Blocked("(*Router).ServeHTTP")["select"] == 0 {
+		runtime.Gosched()
+	}
+	fast := async(func() error { _, err := Get(t.Context(), newClients(), url+"/locked/fast"); return err })
+	for len(fast) == 0 && len(slow) == 0 && Blocked("(*Router).ServeHTTP")["sync.Mutex.Lock"] == 0 {
+		runtime.Gosched()
+	}
+	if len(fast) > 0 || len(slow) > 0 {
+		t.Error("the fast request did not block in Lock while the slow one was in progress")
+	}
+	leave()
+	<-slow
+	if err := within(t, fast, "the fast request is answered when the slow one has ended"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestInvitationWarnsOfOtherMachines, and names an address that a client can use.
+func TestInvitationWarnsOfOtherMachines(t *testing.T) {
+	for _, c := range []struct {
+		ip     net.IP
+		host   string
+		warned bool
+	}{
+		{net.IPv4(127, 0, 0, 1), "127.0.0.1", false},
+		{net.IPv4zero, "localhost", true},
+		{net.IPv6zero, "localhost", true},
+		{net.IPv4(192, 0, 2, 7), "192.0.2.7", true},
+	} {
+		text := invitation(&net.TCPAddr{IP: c.ip, Port: 8080}, "linux")
+		if warned := strings.Contains(text, "can be reached from other machines"); warned != c.warned || !strings.Contains(text, fmt.Sprintf("curl http://%s:8080/slow\n", c.host)) {
+			t.Errorf("%s: warned %t, want %t, and the host %s:\n%s", c.ip, warned, c.warned, c.host, text)
+		}
+	}
+}
 
 // TestInvitationNamesCurlAsTheShellDoes looks at the commands that the server of -addr prints.
 func TestInvitationNamesCurlAsTheShellDoes(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -125,11 +126,18 @@ func TestBodyOverTheLimitIsRefused(t *testing.T) {
 	}
 }
 
-// TestSilentClientIsDisconnected: neither a client that sends nothing, nor one that
-// sends half a header or half a body, nor one that keeps an idle connection, holds
-// it for longer than two minutes.
+// TestSilentClientIsDisconnected: a client that sends nothing, half a header or half
+// a body, and one that keeps an idle connection, each by its own limit.
 func TestSilentClientIsDisconnected(t *testing.T) {
-	for _, sends := range []string{"", "GET / HT", "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nhalf", "GET / HTTP/1.1\r\nHost: here\r\n\r\n"} {
+	for _, client := range []struct {
+		sends string
+		limit time.Duration
+	}{
+		{"", 10 * time.Second},
+		{"GET / HT", 10 * time.Second},
+		{"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nhalf", 30 * time.Second},
+		{"GET / HTTP/1.1\r\nHost: here\r\n\r\n", time.Minute},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			srv, pipes := serveInBubble(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
 			defer srv.Close()
@@ -137,13 +145,16 @@ func TestSilentClientIsDisconnected(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			closed := make(chan struct{})
+			start, closed := time.Now(), make(chan struct{})
 			go func() { io.Copy(io.Discard, conn); close(closed) }()
-			fmt.Fprint(conn, sends)
+			fmt.Fprint(conn, client.sends)
 			select {
 			case <-closed:
-			case <-time.After(2 * time.Minute): // fake time
-				t.Errorf("a client that sends %q is still connected after two minutes", sends)
+				if took := time.Since(start); took < client.limit || took > client.limit+time.Second { // Go 1.27 waits 0.5 s for the client to close
+					t.Errorf("a client that sends %q was disconnected after %s, want %s", client.sends, took, client.limit)
+				}
+			case <-time.After(2 * time.Hour): // fake time
+				t.Errorf("a client that sends %q is still connected after two hours", client.sends)
 			}
 			conn.Close()
 		})
@@ -160,6 +171,22 @@ func TestLongStreamIsNotCutOff(t *testing.T) {
 			t.Errorf("got %d events and the error %v, want 3 events", len(events), err)
 		}
 	})
+}
+
+// TestStartServesOnOneLoopbackAddress, and not on the others of this machine.
+func TestStartServesOnOneLoopbackAddress(t *testing.T) {
+	addr := strings.TrimPrefix(serve(t, http.NotFoundHandler()), "http://")
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || host != "127.0.0.1" {
+		t.Errorf("got the address %s, %v; want 127.0.0.1", addr, err)
+	}
+	if runtime.GOOS == "darwin" {
+		t.Skip("needs a second loopback address, which macOS does not have")
+	}
+	if conn, err := net.Dial("tcp", "127.0.0.2:"+port); err == nil {
+		conn.Close()
+		t.Error("the server can be reached at another address than 127.0.0.1")
+	}
 }
 
 // TestServerSpeaksBothProtocols sends a request with each.

@@ -361,9 +361,9 @@ func dialEcho(ctx context.Context, dial Dial, addr string) (conn net.Conn, lines
 	if _, err = http.ReadResponse(lines, nil); err != nil {
 		return nil, nil, err
 	}
-	fmt.Fprintln(conn, "hello")
+	fmt.Fprintln(conn, " hello ")
 	line, err := lines.ReadString('\n')
-	if err == nil && line != "hello\n" {
+	if err == nil && line != " hello \n" {
 		err = fmt.Errorf("got %q, want the line that was sent", line)
 	}
 	return conn, lines, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -115,6 +116,18 @@ func TestShutdownDoesNotWaitForAConnectionWithoutARequest(t *testing.T) {
 		err = Drain(srv, time.Minute)
 		if took := time.Since(start); took < 5*time.Second || took > 8*time.Second || err != nil {
 			t.Errorf("Shutdown returned %v after %s; want no error after five seconds and a little", err, took)
+		}
+	})
+}
+
+// TestTwoHalvesBlocksBetweenThem until its channel is closed.
+func TestTwoHalvesBlocksBetweenThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		goOn, start, rec := make(chan struct{}), time.Now(), httptest.NewRecorder()
+		time.AfterFunc(time.Hour, func() { close(goOn) })
+		TwoHalves(goOn).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+		if took := time.Since(start); took != time.Hour || rec.Body.String() != "first half\nsecond half\n" {
+			t.Errorf("got %q after %s, want both halves after 1h0m0s", rec.Body, took)
 		}
 	})
 }

@@ -33,7 +33,7 @@ func Crowd(dial Dial) *http.Client {
 }
 
 // Visit sends n concurrent requests and returns when all are answered. Its error
-// says how many failed, and wraps the first error.
+// says how many failed, and wraps one of their errors.
 func Visit(ctx context.Context, client *http.Client, url string, n int) error {
 	errs := make([]error, n) // no lock: each goroutine writes to its own element
 	var wg sync.WaitGroup
@@ -43,7 +43,7 @@ func Visit(ctx context.Context, client *http.Client, url string, n int) error {
 	wg.Wait()
 	failed := slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d requests failed, the first with: %w", len(failed), n, failed[0])
+		return fmt.Errorf("%d of %d requests failed, one with: %w", len(failed), n, failed[0])
 	}
 	return nil
 }

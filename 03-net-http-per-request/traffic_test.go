@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -76,5 +77,25 @@ func TestGetRefusesOtherStatuses(t *testing.T) {
 	}))
 	if body, err := Send(t.Context(), newClients(), "PUT", url, nil); body != "PUT\n" || err == nil || !strings.Contains(err.Error(), "418") {
 		t.Errorf("got %q, %v; want the body, and the status as an error", body, err)
+	}
+}
+
+// TestCrowdOpensAConnectionForEachRequest: on HTTP/1.1 each connection has another
+// goroutine.
+func TestCrowdOpensAConnectionForEachRequest(t *testing.T) {
+	goroutines := make(map[string]bool)
+	url, client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		me, _ := Self()
+		io.WriteString(w, me.Goroutine)
+	})), newClients()
+	for range 3 {
+		goroutine, err := Get(t.Context(), client, url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		goroutines[goroutine] = true
+	}
+	if len(goroutines) != 3 {
+		t.Errorf("3 requests ran in %d goroutines, want 3", len(goroutines))
 	}
 }

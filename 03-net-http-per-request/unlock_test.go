@@ -120,6 +120,18 @@ func TestForgottenUnlockBlocksEveryLaterRequest(t *testing.T) {
 	}
 }
 
+// TestBothSellTheSame: as long as no sale fails, the wrong version is right.
+func TestBothSellTheSame(t *testing.T) {
+	right, forgetful := NewTickets("concert", 2), NewTickets("concert", 2)
+	for _, want := range []int{1, 0} {
+		a, err := right.Sell("concert")
+		b, err2 := forgetful.SellForgetting("concert")
+		if a != want || b != want || err != nil || err2 != nil {
+			t.Errorf("Sell returns %d, %v and SellForgetting %d, %v; want %d left", a, err, b, err2, want)
+		}
+	}
+}
+
 // TestOnlyPostSells: another method gets 405 with Allow, and sells nothing.
 func TestOnlyPostSells(t *testing.T) {
 	tickets := NewTickets("concert", 1)

@@ -13,7 +13,8 @@ import (
 )
 
 // A Child is this program, started again in a role of children.go that serves
-// until it is killed or panics. (runRole is for roles that end by themselves.)
+// until it is killed or panics, or this process ends. (runRole is for roles that
+// end by themselves.)
 type Child struct {
 	URL    string // of its web server
 	cmd    *exec.Cmd
@@ -77,10 +78,10 @@ func panicInChild(role, mailServer, signup string) (status, logged int, panicked
 	return status, strings.Count(before, "\n"), panicked
 }
 
-// killAfter kills a child in the role when it has accepted n sign-ups and the
-// mail server hangs; then the mail server recovers. It returns the responses and
-// the number of emails that were delivered.
-func killAfter(role string, n int) (responses string, delivered int) {
+// killAfter kills a child in the role when it has accepted n sign-ups. The mail
+// server hangs until then or, with delivers, until it has delivered the emails. It
+// returns the responses and the number of emails that were delivered.
+func killAfter(role string, n int, delivers bool) (responses string, delivered int) {
 	mail := hanging()
 	addr, err := mail.Listen()
 	check(err)
@@ -88,6 +89,11 @@ func killAfter(role string, n int) (responses string, delivered int) {
 	check(err)
 	site := &site{url: child.URL, answers: make(map[int]int)}
 	site.post(n)
+	mail.WaitFor(min(n, senders), 0) // so that emails are in flight
+	if delivers {
+		mail.Recover()
+		mail.WaitFor(0, n)
+	}
 	child.Kill()
 	mail.Recover()
 	mail.Close()

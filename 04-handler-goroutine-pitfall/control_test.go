@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -54,8 +55,9 @@ func TestFixedDrainsBeforeItStops(t *testing.T) {
 		if len(undone) != 0 || len(server.Delivered()) != 3 {
 			t.Errorf("of 3 accepted emails %d were delivered, and %q reported as not sent", len(server.Delivered()), undone)
 		}
-		if got := post(fixed, ada).StatusCode; got != http.StatusServiceUnavailable {
-			t.Errorf("after Shutdown the handler responds with %d, want 503", got)
+		resp := post(fixed, ada)
+		if why, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(why), ErrStopping.Error()) {
+			t.Errorf("after Shutdown the handler responds with %d %q, want 503 and %q", resp.StatusCode, why, ErrStopping)
 		}
 		if again := fixed.Shutdown(ctx); len(again) != 0 {
 			t.Errorf("a second Shutdown reports %q", again)
@@ -83,9 +85,16 @@ func TestFixedReportsWhatItAbandons(t *testing.T) {
 		if took := time.Since(began); took != 10*time.Second {
 			t.Errorf("Shutdown had 10 s, but it returned after %v", took)
 		}
+		if n := server.connected(); n != 2 {
+			t.Errorf("2 emails were being sent when the time was over, but %d connections were opened", n)
+		}
 		slices.Sort(undone) // the senders are concurrent
 		if !slices.Equal(undone, want) {
 			t.Errorf("Shutdown reported %q, want the abandoned emails %q", undone, want)
+		}
+		clear(undone) // it belongs to the caller
+		if again := fixed.Shutdown(ctx); slices.Contains(again, "") || len(again) != len(want) {
+			t.Errorf("a second Shutdown reported %q, want the same emails", again)
 		}
 		if n := strings.Count(logged.String(), ErrStopping.Error()); n != len(want) {
 			t.Errorf("%d emails were abandoned, but %d are logged with %q:\n%s", len(want), n, ErrStopping, &logged)

@@ -43,9 +43,14 @@ func TestFixedLogsAndCountsFailures(t *testing.T) {
 		var logged bytes.Buffer
 		fixed := NewFixed(Mailer{server.DialPipe}, 1, 1, time.Second, slog.New(slog.NewTextHandler(&logged, nil)))
 		accepted(t, fixed, 1)
+		synctest.Wait()       // until the email has failed
+		accepted(t, fixed, 1) // its slot is free
 		fixed.Shutdown(t.Context())
-		if !strings.Contains(logged.String(), "no such mailbox") || fixed.Failed.Load() != 1 {
-			t.Errorf("one email was refused; %d failures were counted, and the log has %q", fixed.Failed.Load(), &logged)
+		if strings.Count(logged.String(), `to=ada@example.com error="550 \"no such mailbox\""`) != 2 || fixed.Failed.Load() != 2 {
+			t.Errorf("two emails were refused; %d failures were counted, and the log has %q", fixed.Failed.Load(), &logged)
+		}
+		if n := server.connected(); n != 2 {
+			t.Errorf("two emails were refused; the handler tried %d times, want once each", n)
 		}
 	})
 }
@@ -53,6 +58,7 @@ func TestFixedLogsAndCountsFailures(t *testing.T) {
 // TestLeakyPanicEndsTheServer lets welcome panic in the bare goroutine
 // (negative control of 4.2). In the handler's own goroutine it would cost one response.
 func TestLeakyPanicEndsTheServer(t *testing.T) {
+	t.Setenv("GOTRACEBACK", "none") // the child must print its stack all the same
 	child, err := StartChild("leaky", "127.0.0.1:1")
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +72,14 @@ func TestLeakyPanicEndsTheServer(t *testing.T) {
 	t.Logf("exit status %d\n%s", status, stderr)
 	if status != 2 || !strings.HasPrefix(stderr, "panic: runtime error: index out of range") || !strings.Contains(stderr, "(*Leaky).sendWelcome") {
 		t.Errorf("the panic in the goroutine must end the whole server with status 2, got status %d", status)
+	}
+}
+
+// TestPanicInChildSeparatesTheLogFromThePanic has what 4.2 prints.
+func TestPanicInChildSeparatesTheLogFromThePanic(t *testing.T) {
+	status, logged, panicked := panicInChild("leaky", "127.0.0.1:1", blanks)
+	if want := "runtime error: index out of range [0] with length 0"; status != 2 || logged != 0 || panicked != want {
+		t.Errorf("got status %d, %d lines logged before the panic, and %q; want 2, 0, %q", status, logged, panicked, want)
 	}
 }
 

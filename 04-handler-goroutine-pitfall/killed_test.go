@@ -4,7 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -19,38 +19,39 @@ func newQuiet(dial func(context.Context) (net.Conn, error)) *Fixed {
 // emails were delivered, which shows that the kill is the cause.
 func TestKilledProcessLosesWhatItAccepted(t *testing.T) {
 	for _, role := range []string{"leaky", "fixed"} {
-		for _, killed := range []bool{true, false} {
-			server := NewMailServer()
-			server.Hangs = true
-			addr, err := server.Listen()
-			if err != nil {
-				t.Fatal(err)
-			}
-			child, err := StartChild(role, addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for range 5 {
-				resp, err := http.Post(child.URL, "application/json", strings.NewReader(ada))
-				if err != nil || resp.StatusCode != http.StatusAccepted {
-					t.Fatalf("%s: want 202, got %v, %v", role, resp, err)
-				}
-				resp.Body.Close()
-			}
-			want := 0
-			if killed {
-				child.Kill()
-				server.Recover()
-			} else {
-				want = 5
-				server.Recover()
-				server.WaitFor(0, want)
-				child.Kill()
-			}
-			server.Close()
-			if got := len(server.Delivered()); got != want {
-				t.Errorf("%s, killed: %t: 5 emails were accepted and %d delivered, want %d", role, killed, got, want)
+		for _, delivers := range []bool{false, true} {
+			responses, delivered := killAfter(role, 5, delivers)
+			want := map[bool]int{false: 0, true: 5}[delivers]
+			if responses != "5 × 202" || delivered != want {
+				t.Errorf("%s, killed after delivery: %t: got %s, and %d emails were delivered, want 5 × 202 and %d", role, delivers, responses, delivered, want)
 			}
 		}
 	}
 }
+
+// TestChildReportsHowItEnded: it was killed, or ended by itself because its parent
+// has (its standard input is at its end), or did not start to serve.
+func TestChildReportsHowItEnded(t *testing.T) {
+	start := func() *Child {
+		child, err := StartChild("leaky", "127.0.0.1:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return child
+	}
+	if status, stderr := start().Kill(); status != killedStatus || stderr != "" {
+		t.Errorf("killed: got status %d and %q, want %d", status, stderr, killedStatus)
+	}
+	orphan := start()
+	orphan.stdin.Close()
+	if status, stderr := orphan.Wait(); status != 0 || stderr != "" {
+		t.Errorf("its parent has ended: got status %d and %q, want 0", status, stderr)
+	}
+	child, err := StartChild("command line", "-nosuchflag")
+	if err == nil || !strings.Contains(err.Error(), `"command line"`) || !strings.Contains(err.Error(), "flag provided but not defined") {
+		t.Errorf("a child that serves nothing: got %v, %v; want its role, and what it printed", child, err)
+	}
+}
+
+// killedStatus is the exit status of a process that Kill has ended.
+var killedStatus = map[bool]int{true: 1, false: -1}[runtime.GOOS == "windows"]

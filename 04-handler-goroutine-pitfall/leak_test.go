@@ -69,6 +69,9 @@ func TestInsideReadsTheStacksOfAllGoroutines(t *testing.T) {
 	if got := Inside("recursionEnds"); got != goroutines {
 		t.Errorf("%d goroutines are inside the function, but Inside found %d", goroutines, got)
 	}
+	if got := Inside("cursionEnds"); got != 0 {
+		t.Errorf("no function has this name, but Inside found %d", got)
+	}
 	close(leave)
 	wg.Wait() // their stacks must not be in the dumps of other tests
 }

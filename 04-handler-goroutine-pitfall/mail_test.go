@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -64,4 +65,35 @@ func TestMissingReplyToQuitDoesNotHoldTheSender(t *testing.T) {
 			server.Recover()
 		})
 	}
+}
+
+// TestSendSendsTheLetter and says QUIT. Its context keeps nothing of an email that
+// was sent.
+func TestSendSendsTheLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, sent := NewMailServer(), new(strings.Builder)
+		ctx := &keeping{Context: t.Context()}
+		err := Mailer{func(ctx context.Context) (net.Conn, error) {
+			conn, err := server.DialPipe(ctx)
+			return recorder{conn, sent}, err
+		}}.Send(ctx, adaSignup)
+		const want = "\r\nTo: ada@example.com\r\nSubject: Welcome\r\n\r\nHello Ada, good to have you here.\r\n.\r\nQUIT\r\n"
+		if err != nil || !strings.HasSuffix(sent.String(), want) {
+			t.Errorf("Send returned %v and sent %q, want it to end with %q", err, sent, want)
+		}
+		if n, all := ctx.now.Load(), ctx.ever.Load(); n != 0 || all != 1 {
+			t.Errorf("the email was sent, but the context keeps %d functions of %d", n, all)
+		}
+	})
+}
+
+// A recorder keeps what is written to a connection.
+type recorder struct {
+	net.Conn
+	sent *strings.Builder
+}
+
+func (r recorder) Write(p []byte) (int, error) {
+	r.sent.Write(p)
+	return r.Conn.Write(p)
 }

@@ -12,7 +12,8 @@ import (
 // A MailServer is the mail server of the demo. It understands as much SMTP as
 // net/smtp needs, and it can hang or refuse emails.
 type MailServer struct {
-	// Hangs: it accepts connections, and sends nothing until Recover.
+	// Hangs: it accepts connections, and sends nothing until Recover. Then it serves
+	// the clients that are still connected.
 	Hangs bool
 	// Refuses is the command that it refuses: MAIL, RCPT, DATA, or "." after the
 	// email. It refuses nothing if Refuses is "".
@@ -64,16 +65,18 @@ func (s *MailServer) Listen() (addr string, err error) {
 	if err != nil {
 		return "", err
 	}
-	s.talks.Go(func() {
-		for {
-			conn, err := s.listener.Accept()
-			if err != nil {
-				return // closed
-			}
-			s.talks.Go(func() { s.Serve(conn) })
-		}
-	})
+	s.talks.Go(s.accept)
 	return s.listener.Addr().String(), nil
+}
+
+func (s *MailServer) accept() {
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		s.talks.Go(func() { s.Serve(conn) })
+	}
 }
 
 // Close closes the listener and waits until all connections have ended.

@@ -120,8 +120,8 @@ func failure(context.Context) string {
 	head, rest, _ := strings.Cut(fixed.firstLog(), " to=") // which email comes first varies
 	_, why, _ := strings.Cut(rest, " ")
 	fmt.Printf("     log of fixed    %s\n                     %s\n", head, why)
-	takeaway("A bare goroutine has no caller to return an error to, and net/http",
-		"recovers only in its own. Recover in yours, and log and count its errors.")
+	takeaway("A bare goroutine has no caller to return an error to. net/http recovers",
+		"only in its own goroutines: recover in yours, log and count its errors.")
 	leaky.end()
 	fixed.end()
 	if status != 0 {
@@ -233,7 +233,7 @@ func killed(context.Context) string {
 	var responses [2]string
 	var delivered [2]int
 	for i, role := range []string{"leaky", "fixed"} {
-		responses[i], delivered[i] = killAfter(role, requests)
+		responses[i], delivered[i] = killAfter(role, requests, false)
 	}
 	fmt.Printf("     %d sign-ups; then the process is killed, and the mail server recovers\n", requests)
 	header()

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 )
@@ -52,6 +54,9 @@ func TestUnclosedBodyKeepsItsConnection(t *testing.T) {
 			t.Errorf("%d calls that do not close the body opened %d connections, and %d goroutines are left after a day; want %d and %d",
 				calls, conns, left, calls, 2*calls)
 		}
+		if n := len(client.Transport.(*Leftovers).Open()); n != calls {
+			t.Errorf("%d bodies are open, want %d", n, calls)
+		}
 	})
 }
 
@@ -67,6 +72,9 @@ func TestClosedBodyFreesItsConnection(t *testing.T) {
 		}
 		if conns := service.Connections.Load(); conns != 1 {
 			t.Errorf("%d calls, one at a time, opened %d connections, want 1", calls, conns)
+		}
+		if n := len(client.Transport.(*Leftovers).Open()); n != 0 {
+			t.Errorf("%d bodies are open after all calls, want none", n)
 		}
 		client.CloseIdleConnections()
 		synctest.Wait()
@@ -119,3 +127,33 @@ func TestCallEndsWithItsRequestOrItsTimeout(t *testing.T) {
 		})
 	}
 }
+
+// TestVerifyReportsWhatTheServiceAnswers: that it does not know the address, or an
+// error in the middle of the body.
+func TestVerifyReportsWhatTheServiceAnswers(t *testing.T) {
+	cut := errors.New("the connection was cut")
+	for _, c := range []struct {
+		status int
+		err    error
+	}{{http.StatusOK, nil}, {http.StatusNotFound, nil}, {http.StatusOK, cut}} {
+		client := &http.Client{Transport: answers(func() *http.Response {
+			body := io.Reader(strings.NewReader("{}"))
+			if c.err != nil {
+				body = iotest.ErrReader(c.err)
+			}
+			return &http.Response{StatusCode: c.status, Body: io.NopCloser(body)}
+		})}
+		known, err := Verify(t.Context(), client, "http://service/")
+		if want := c.status == http.StatusOK; known != want || !errors.Is(err, c.err) {
+			t.Errorf("the service answers %d, and its body ends with %v: Verify returns %t, %v, want %t", c.status, c.err, known, err, want)
+		}
+		if known, err := VerifyUnclosed(client, "http://service/"); known != (c.status == http.StatusOK) || err != nil {
+			t.Errorf("the service answers %d: VerifyUnclosed returns %t, %v", c.status, known, err)
+		}
+	}
+}
+
+// answers is a transport without a network.
+type answers func() *http.Response
+
+func (a answers) RoundTrip(*http.Request) (*http.Response, error) { return a(), nil }

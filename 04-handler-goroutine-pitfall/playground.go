@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -69,6 +70,12 @@ func Playground(addr string) error {
 	ctx, interrupted := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer interrupted()
 	web := NewServer(playgroundHandler(&Leaky{Mailer{DialTo(mailAddr)}}, fixed, local))
+	return serveUntil(ctx, interrupted, ln, web, fixed, os.Stdout)
+}
+
+// serveUntil serves until ctx is done. Then it calls stop, drains the fixed handler
+// and writes a report to out.
+func serveUntil(ctx context.Context, stop func(), ln net.Listener, web *http.Server, fixed *Fixed, out io.Writer) error {
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(ln) }()
 	select {
@@ -76,14 +83,14 @@ func Playground(addr string) error {
 		return err
 	case <-ctx.Done():
 	}
-	interrupted() // a second Ctrl-C ends the program immediately
+	stop() // a second Ctrl-C ends the program immediately
 
 	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	err = web.Shutdown(drain)
+	err := web.Shutdown(drain)
 	undone := fixed.Shutdown(drain)
-	fmt.Printf("the fixed handler: %d sent, %d failed; abandoned at shutdown: %q\n", fixed.Sent.Load(), fixed.Failed.Load(), undone)
-	fmt.Printf("the leaky handler: %d goroutines were still sending; they end with this process, unreported\n", Inside("(*Leaky).sendWelcome"))
+	fmt.Fprintf(out, "the fixed handler: %d sent, %d failed; abandoned at shutdown: %q\n", fixed.Sent.Load(), fixed.Failed.Load(), undone)
+	fmt.Fprintf(out, "the leaky handler: %d goroutines were still sending; they end with this process, unreported\n", Inside("(*Leaky).sendWelcome"))
 	return err
 }
 

@@ -1,10 +1,114 @@
 package main
 
 import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
+
+// The role "command line" lets a child process run main with the arguments in its argument.
+func init() {
+	roles["command line"] = func(arguments string) {
+		os.Unsetenv(roleVariable)
+		os.Args = append(os.Args[:1], strings.Fields(arguments)...)
+		flag.CommandLine.Init(os.Args[0], flag.ExitOnError)
+		main()
+	}
+}
+
+// TestAddressFlagStandsAlone: with a section, -ask or -trace it is a usage error, and
+// so is an address without a port.
+func TestAddressFlagStandsAlone(t *testing.T) {
+	for _, c := range [][2]string{
+		{"-addr localhost:0 4.1", "takes no sections"},
+		{"-addr localhost:0 -ask", "no -ask"},
+		{"-addr localhost:0 -trace trace.out", "no -trace"},
+		{"-addr localhost", "must be host:port"},
+		{"-addr=", "must be host:port"},
+	} {
+		if out, status, err := runRole("command line", c[0]); status != 2 || err != nil || !strings.Contains(out, c[1]) {
+			t.Errorf("%s: got exit status %d, %v; want 2 and %q:\n%s", c[0], status, err, c[1], out)
+		}
+	}
+}
+
+// TestPlaygroundDrainsAndReports: three sign-ups to the fixed handler and one to the
+// leaky one, with a mail server that hangs. Then Ctrl-C.
+func TestPlaygroundDrainsAndReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mail, pipes := hanging(), listen()
+		fixed := NewFixed(Mailer{mail.DialPipe}, 1, 3, 10*time.Second, slog.New(slog.DiscardHandler))
+		web := NewServer(playgroundHandler(&Leaky{Mailer{mail.DialPipe}}, fixed, false))
+		ctx, interrupt := context.WithCancel(t.Context())
+		var stopped atomic.Bool
+		var out strings.Builder
+		served := make(chan error, 1)
+		go func() { served <- serveUntil(ctx, func() { stopped.Store(true) }, pipes, web, fixed, &out) }()
+		client := &http.Client{Transport: &http.Transport{DialContext: pipes.Dial, DisableKeepAlives: true}}
+		post := func(path, address string) {
+			resp, err := client.Post("http://pipe"+path, "application/json", strings.NewReader(`{"name":"Ada","email":"`+address+`"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusAccepted {
+				t.Errorf("%s: got %s, %s", path, resp.Status, body)
+			}
+			resp.Body.Close()
+		}
+		post("/leaky/signups", "leaky@example.com")
+		post("/fixed/signups", "a@example.com")
+		time.Sleep(7 * time.Second)
+		post("/fixed/signups", "b@example.com")
+		post("/fixed/signups", "c@example.com")
+		began := time.Now()
+		interrupt()
+		synctest.Wait()
+		if !stopped.Load() || len(served) > 0 {
+			t.Errorf("after Ctrl-C a second one ends the program: %t, and the server has ended: %t; want true, false", stopped.Load(), len(served) > 0)
+		}
+		err := <-served
+		const want = "the fixed handler: 0 sent, 3 failed; abandoned at shutdown: [\"b@example.com\" \"c@example.com\"]\n" +
+			"the leaky handler: 1 goroutines were still sending; they end with this process, unreported\n"
+		if took := time.Since(began); err != nil || took != 5*time.Second || out.String() != want {
+			t.Errorf("got %v after %s, and the report\n%swant, after 5s,\n%s", err, took, &out, want)
+		}
+		mail.Recover()
+	})
+}
+
+// TestServerThatCannotGoOnIsAnError: its listener is closed.
+func TestServerThatCannotGoOnIsAnError(t *testing.T) {
+	pipes := listen()
+	pipes.Close()
+	if err := serveUntil(t.Context(), func() {}, pipes, new(http.Server), nil, io.Discard); err == nil {
+		t.Error("got no error from a server that has ended")
+	}
+}
+
+// TestPlaygroundHasBothHandlers at their paths.
+func TestPlaygroundHasBothHandlers(t *testing.T) {
+	named := func(name string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) })
+	}
+	h := playgroundHandler(named("leaky"), named("fixed"), true)
+	for _, name := range []string{"leaky", "fixed"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "/"+name+"/signups", nil))
+		if got := w.Body.String(); got != name {
+			t.Errorf("/%s/signups is served by %q", name, got)
+		}
+	}
+}
 
 // TestSignUpCommandSuitsTheShell compares the command that the server of -addr prints.
 func TestSignUpCommandSuitsTheShell(t *testing.T) {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 )
@@ -65,6 +68,46 @@ func needsLeakProfile(t *testing.T) {
 	t.Helper()
 	if pprof.Lookup("goroutineleak") == nil {
 		t.Skip("needs Go 1.27, or Go 1.26 with GOEXPERIMENT=goroutineleakprofile")
+	}
+}
+
+// TestBlockedCountsEachGoroutineOnce, although the function is in its stack many times.
+func TestBlockedCountsEachGoroutineOnce(t *testing.T) {
+	const goroutines = 3
+	parked, leave := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() { recurse(5, func() { parked <- struct{}{}; <-leave }) })
+	}
+	for range goroutines {
+		<-parked
+	}
+	if got, _, _ := Blocked("goroutine", "recurse+"); got != goroutines {
+		t.Errorf("%d goroutines have the function in their stacks, but Blocked found %d", goroutines, got)
+	}
+	close(leave)
+	wg.Wait()
+}
+
+// TestUnknownProfileIsReported by Blocked, as one that this Go does not have.
+func TestUnknownProfileIsReported(t *testing.T) {
+	if n, line, ok := Blocked("nosuchprofile", "recurse"); n != 0 || line != "" || ok {
+		t.Errorf("got %d, %q, %t; want 0, nothing, false", n, line, ok)
+	}
+}
+
+// TestAskReturnsTheAnswerOrTheCause, with a buffer and without.
+func TestAskReturnsTheAnswerOrTheCause(t *testing.T) {
+	left := errors.New("the client has left")
+	canceled, cancel := context.WithCancelCause(t.Context())
+	cancel(left)
+	for _, ask := range []func(context.Context, func() string) (string, error){Ask, AskUnbuffered} {
+		if answer, err := ask(t.Context(), func() string { return "yes" }); answer != "yes" || err != nil {
+			t.Errorf("got %q, %v; want the answer", answer, err)
+		}
+		if answer, err := ask(canceled, func() string { runtime.Goexit(); return "" }); answer != "" || err != left {
+			t.Errorf("got %q, %v; want the cause %q", answer, err, left)
+		}
 	}
 }
 

@@ -43,7 +43,8 @@ func TestFixedWorkOutlivesTheRequest(t *testing.T) {
 			seen = ctx.Value(key{})
 			return server.DialPipe(ctx)
 		}
-		fixed := NewFixed(Mailer{dial}, 1, 1, 2*time.Hour, slog.New(slog.DiscardHandler))
+		var logged any
+		fixed := NewFixed(Mailer{dial}, 1, 2, 2*time.Hour, slog.New(handlerFunc(func(ctx context.Context) { logged = ctx.Value(key{}) })))
 		web, pipes := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fixed.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, "request 7")))
 		})), listen()
@@ -51,6 +52,9 @@ func TestFixedWorkOutlivesTheRequest(t *testing.T) {
 		pipes.Post(t)
 		time.Sleep(time.Hour)
 		server.Recover()
+		synctest.Wait()
+		server.Refuses = "RCPT"
+		pipes.Post(t)
 		web.Shutdown(t.Context())
 		fixed.Shutdown(t.Context())
 		if fixed.Sent.Load() != 1 {
@@ -58,6 +62,30 @@ func TestFixedWorkOutlivesTheRequest(t *testing.T) {
 		}
 		if seen != "request 7" {
 			t.Errorf("the context of the work must keep the request's values, got %v", seen)
+		}
+		if logged != "request 7" {
+			t.Errorf("the log entry of a failure must have the request's values, got %v", logged)
+		}
+	})
+}
+
+// A handlerFunc receives the context of each log entry.
+type handlerFunc func(context.Context)
+
+func (f handlerFunc) Enabled(context.Context, slog.Level) bool        { return true }
+func (f handlerFunc) Handle(ctx context.Context, _ slog.Record) error { f(ctx); return nil }
+func (f handlerFunc) WithAttrs([]slog.Attr) slog.Handler              { return f }
+func (f handlerFunc) WithGroup(string) slog.Handler                   { return f }
+
+// TestResultOfTheEmailIsReported: the request's context is not canceled here, so the
+// email is sent.
+func TestResultOfTheEmailIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := NewMailServer()
+		done := make(chan error, 1)
+		accepted(t, &RequestContext{Mailer{server.DialPipe}, func(err error) { done <- err }}, 1)
+		if err := <-done; err != nil || len(server.Delivered()) != 1 {
+			t.Errorf("got %v, and %q were delivered; want no error, and one email", err, server.Delivered())
 		}
 	})
 }

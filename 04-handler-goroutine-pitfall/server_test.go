@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,9 +40,10 @@ func accepted(t *testing.T, h http.Handler, n int) {
 type Pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
+	once   sync.Once
 }
 
-func listen() *Pipes { return &Pipes{make(chan net.Conn), make(chan struct{})} }
+func listen() *Pipes { return &Pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
 
 func (p *Pipes) Accept() (net.Conn, error) {
 	select {
@@ -51,7 +54,7 @@ func (p *Pipes) Accept() (net.Conn, error) {
 	}
 }
 
-func (p *Pipes) Close() error   { close(p.closed); return nil }
+func (p *Pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *Pipes) Addr() net.Addr { return new(net.UnixAddr) }
 
 // Dial connects to the listener.
@@ -146,9 +149,27 @@ func TestStartServesOnTheLoopbackInterfaceUntilClose(t *testing.T) {
 	} else {
 		resp.Body.Close()
 	}
+	onlyThere(t, u.Host)
 	srv.Close()
 	if conn, err := net.Dial("tcp", u.Host); err == nil {
 		conn.Close()
 		t.Error("the server accepts connections after Close")
+	}
+}
+
+// onlyThere requires that addr is of the loopback interface, and that its port
+// cannot be reached at another address of this machine.
+func onlyThere(t *testing.T, addr string) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || host != "127.0.0.1" {
+		t.Errorf("got the address %s, %v; want 127.0.0.1", addr, err)
+	}
+	if runtime.GOOS == "darwin" {
+		return // macOS has no second loopback address
+	}
+	if conn, err := net.Dial("tcp", "127.0.0.2:"+port); err == nil {
+		conn.Close()
+		t.Error("the server can be reached at another address than 127.0.0.1")
 	}
 }

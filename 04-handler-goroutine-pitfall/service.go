@@ -33,7 +33,6 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Server returns a server for the service.
 func (s *Service) Server() *http.Server {
 	srv := NewServer(s)
-	srv.WriteTimeout = 0 // or a service that hangs would end the call
 	srv.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			s.Connections.Add(1)

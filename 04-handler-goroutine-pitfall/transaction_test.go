@@ -15,6 +15,8 @@ import (
 type Store struct {
 	mu                          sync.Mutex
 	open, committed, rolledBack int // guarded by mu: transactions
+	inserted                    []driver.NamedValue
+	full                        error // of an insert
 }
 
 func (s *Store) Connect(context.Context) (driver.Conn, error) { return storeConn{s}, nil }
@@ -35,8 +37,9 @@ func (c storeConn) Close() error              { return nil }
 func (c storeConn) Prepare(string) (driver.Stmt, error) {
 	return nil, errors.New("the store has no prepared statements")
 }
-func (c storeConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
-	return driver.ResultNoRows, nil
+func (c storeConn) ExecContext(_ context.Context, _ string, args []driver.NamedValue) (driver.Result, error) {
+	c.s.count(func() { c.s.inserted = args })
+	return driver.ResultNoRows, c.s.full
 }
 
 type storeTx struct{ s *Store }
@@ -89,4 +92,35 @@ func TestTransactionWithBackgroundStaysOpen(t *testing.T) {
 				open, store.committed, err)
 		}
 	})
+}
+
+// TestFailedInsertIsRolledBack, and confirm is not called.
+func TestFailedInsertIsRolledBack(t *testing.T) {
+	store := &Store{full: errors.New("the disk is full")}
+	db := sql.OpenDB(store)
+	defer db.Close()
+	err := Register(t.Context(), db, adaSignup, func() error { t.Error("confirm was called"); return nil })
+	if err != store.full || store.open != 0 || store.rolledBack != 1 || store.committed != 0 {
+		t.Errorf("got %v: %d transactions open, %d rolled back, %d committed; want %q and one rolled back", err, store.open, store.rolledBack, store.committed, store.full)
+	}
+}
+
+// TestRegisterCommitsAfterConfirm, which it calls between the insert and the commit. If
+// confirm fails, it rolls the transaction back.
+func TestRegisterCommitsAfterConfirm(t *testing.T) {
+	for _, refused := range []error{nil, errors.New("refused")} {
+		store := new(Store)
+		db := sql.OpenDB(store)
+		err := Register(t.Context(), db, adaSignup, func() error {
+			if len(store.inserted) != 2 || store.inserted[0].Value != adaSignup.Name || store.inserted[1].Value != adaSignup.Email || store.open != 1 {
+				t.Errorf("when confirm is called, %v was inserted in %d open transactions; want the sign-up in one", store.inserted, store.open)
+			}
+			return refused
+		})
+		committed := map[bool]int{true: 1, false: 0}[refused == nil]
+		if err != refused || store.open != 0 || store.committed != committed || store.rolledBack != 1-committed {
+			t.Errorf("confirm returned %v, and Register %v: %d transactions open, %d committed, %d rolled back", refused, err, store.open, store.committed, store.rolledBack)
+		}
+		db.Close()
+	}
 }

@@ -3,14 +3,21 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"reflect"
+	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -38,6 +45,9 @@ func TestMain(m *testing.M) {
 			select {} // the middleware waits no longer than its timeout
 		})
 		<-wrote
+	case "command line":
+		os.Args = []string{os.Args[0], "extra"}
+		main()
 	default:
 		os.Exit(m.Run())
 	}
@@ -128,7 +138,7 @@ func TestNetHTTPStartsTheHandlersGoroutine(t *testing.T) {
 
 // TestRequestsOnOneConnectionShareAGoroutine holds with Gin, too (claim 3.2).
 func TestRequestsOnOneConnectionShareAGoroutine(t *testing.T) {
-	found := make(chan Origin, 2)
+	found := make(chan Origin, 3)
 	srv, url, err := Start(Routers["Gin"](Routes{"/": WhoAmI(found)}))
 	if err != nil {
 		t.Fatal(err)
@@ -143,8 +153,12 @@ func TestRequestsOnOneConnectionShareAGoroutine(t *testing.T) {
 		}
 		response.Body.Close()
 	}
-	if a, b := <-found, <-found; a.Goroutine != b.Goroutine {
-		t.Errorf("two requests on one connection ran in the goroutines %s and %s", a.Goroutine, b.Goroutine)
+	if err := get(url + "/"); err != nil { // on another one, while the first is open
+		t.Fatal(err)
+	}
+	a, b, c := <-found, <-found, <-found
+	if a.Goroutine != b.Goroutine || a.Goroutine == c.Goroutine {
+		t.Errorf("two requests on one connection ran in the goroutines %s and %s, and one on another in %s; want two goroutines", a.Goroutine, b.Goroutine, c.Goroutine)
 	}
 }
 
@@ -153,6 +167,15 @@ func TestRunEndsInNetHTTPsListenAndServe(t *testing.T) {
 	where, line, err := RunEndsIn((*gin.Engine).Run)
 	if err != nil || !strings.Contains(line, "ListenAndServe(") || !strings.Contains(where, "gin.go:") {
 		t.Errorf("Run must end in a call of ListenAndServe, got %q at %s, %v", line, where, err)
+	}
+	f := runtime.FuncForPC(reflect.ValueOf((*gin.Engine).Run).Pointer())
+	_, first := f.FileLine(f.Entry())
+	_, number, _ := strings.Cut(where, "gin.go:")
+	if n, _ := strconv.Atoi(number); n <= first || n > first+40 {
+		t.Errorf("Run is at line %d, but its call at %s", first, where)
+	}
+	if where, line, err := RunEndsIn((*gin.Engine).Use); err == nil { // it comes before Run in the same file
+		t.Errorf("Use does not call ListenAndServe, got %q at %s", line, where)
 	}
 }
 
@@ -219,7 +242,9 @@ func TestAuditOutlivesItsRequest(t *testing.T) {
 	type key struct{}
 	finished, found := make(chan struct{}), make(chan error, 1)
 	engine := gin.New()
+	clients := make(map[string]bool)
 	engine.Use(func(c *gin.Context) {
+		clients[c.Request.RemoteAddr] = true
 		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), key{}, "trace 7"))
 	})
 	engine.POST("/hello/:user", Audit(func(ctx context.Context, user, body string) {
@@ -235,6 +260,52 @@ func TestAuditOutlivesItsRequest(t *testing.T) {
 	}
 	if err := <-found; err != nil {
 		t.Errorf("the request has ended, but its work must not be canceled: %v", err)
+	}
+	if len(clients) != 1 { // only then the second request shows that the first has ended
+		t.Errorf("the two requests must use one connection, got %d", len(clients))
+	}
+}
+
+// TestAuditLimitsItsWork to a minute, and ends its context when the work is done. A
+// body that cannot be read is the client's error, and there is no work.
+func TestAuditLimitsItsWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		works, began := make(chan context.Context, 2), time.Now()
+		engine := gin.New()
+		engine.POST("/", Audit(func(ctx context.Context, _, _ string) { works <- ctx }))
+		for body, want := range map[io.Reader]int{strings.NewReader("a body"): http.StatusAccepted, iotest.ErrReader(io.ErrUnexpectedEOF): http.StatusBadRequest} {
+			w := httptest.NewRecorder()
+			engine.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", body))
+			if w.Code != want {
+				t.Errorf("got status %d, want %d", w.Code, want)
+			}
+		}
+		synctest.Wait()
+		if len(works) != 1 {
+			t.Fatalf("of two requests one has a body, but %d works have begun", len(works))
+		}
+		ctx := <-works
+		if deadline, _ := ctx.Deadline(); deadline.Sub(began) != time.Minute || !errors.Is(ctx.Err(), context.Canceled) {
+			t.Errorf("the work has ended: got a limit of %v and %v, want 1m0s and %v", deadline.Sub(began), ctx.Err(), context.Canceled)
+		}
+	})
+}
+
+// TestGoroutineReadsTheNameAfterItsWait, with c itself and with a copy.
+func TestGoroutineReadsTheNameAfterItsWait(t *testing.T) {
+	for _, handler := range []func(func(), func(string)) gin.HandlerFunc{Late, Copied} {
+		synctest.Test(t, func(t *testing.T) {
+			goOn, read := make(chan struct{}), make(chan string, 1)
+			engine := gin.New()
+			engine.GET("/hello/:user", handler(func() { <-goOn }, func(user string) { read <- user }))
+			engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/hello/ada", nil))
+			synctest.Wait()
+			if len(read) != 0 {
+				t.Error("the goroutine has read the name before wait returned")
+			}
+			close(goOn)
+			<-read
+		})
 	}
 }
 
@@ -279,17 +350,90 @@ func TestMiddlewareGoroutineIsADataRace(t *testing.T) {
 // context, and one that panics (claim 3.7).
 func TestTimeoutEndsTheHandlerInItsOwnGoroutine(t *testing.T) {
 	engine := gin.New()
-	engine.Use(gin.RecoveryWithWriter(nil), Timeout(time.Millisecond))
+	engine.Use(gin.RecoveryWithWriter(nil), Timeout(time.Second))
 	engine.GET("/slow", func(c *gin.Context) {
-		<-c.Request.Context().Done()
+		select {
+		case <-c.Request.Context().Done():
+		case <-time.After(time.Hour):
+		}
 		c.String(http.StatusGatewayTimeout, "too late")
 	})
 	engine.GET("/panic", func(*gin.Context) { panic("in the handler") })
-	for path, want := range map[string]int{"/slow": http.StatusGatewayTimeout, "/panic": http.StatusInternalServerError} {
-		w := httptest.NewRecorder()
-		engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-		if w.Code != want {
-			t.Errorf("%s: got status %d, want %d", path, w.Code, want)
+	for _, c := range []struct {
+		path          string
+		leaves, takes time.Duration // when the client leaves, and how long the handler runs
+		status        int
+	}{
+		{"/slow", time.Minute, time.Second, http.StatusGatewayTimeout},
+		{"/slow", time.Millisecond, time.Millisecond, http.StatusGatewayTimeout},
+		{"/panic", time.Minute, 0, http.StatusInternalServerError},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			request, leave := context.WithTimeout(t.Context(), c.leaves)
+			defer leave()
+			w, began := httptest.NewRecorder(), time.Now()
+			engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, c.path, nil).WithContext(request))
+			if took := time.Since(began); w.Code != c.status || took != c.takes {
+				t.Errorf("%s: the client leaves after %s: got status %d after %s, want %d after %s", c.path, c.leaves, w.Code, took, c.status, c.takes)
+			}
+		})
+	}
+}
+
+// TestRoutersAnswerGETOnly, and Gin recovers the panic of a handler.
+func TestRoutersAnswerGETOnly(t *testing.T) {
+	for _, name := range names {
+		h := Routers[name](Routes{"/": func(http.ResponseWriter, *http.Request) {}, "/panic": func(http.ResponseWriter, *http.Request) { panic("in the handler") }})
+		for method, want := range map[string]bool{http.MethodGet: true, http.MethodPost: false} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(method, "/", nil))
+			if (w.Code == http.StatusOK) != want {
+				t.Errorf("%s: %s got status %d", name, method, w.Code)
+			}
 		}
+		if name == "Gin" {
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/panic", nil)); w.Code != http.StatusInternalServerError {
+				t.Errorf("a handler panics behind gin.Recovery: got status %d, want 500", w.Code)
+			}
+		}
+	}
+}
+
+// TestServerHasLimits: a body, every time, and one loopback address.
+func TestServerHasLimits(t *testing.T) {
+	read := make(chan error, 1)
+	srv, url, err := Start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := io.Copy(io.Discard, r.Body)
+		read <- err
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	resp, err := http.Post(url, "text/plain", strings.NewReader(strings.Repeat("x", 64<<10+1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if _, ok := errors.AsType[*http.MaxBytesError](<-read); !ok {
+		t.Error("a body of more than 64 KB must be an error")
+	}
+	if srv.ReadHeaderTimeout == 0 || srv.ReadTimeout == 0 || srv.WriteTimeout == 0 || srv.IdleTimeout == 0 {
+		t.Errorf("the server must limit the time of each part of a request, got %+v", srv)
+	}
+	if runtime.GOOS == "darwin" {
+		return // it has no second loopback address
+	}
+	if conn, err := net.Dial("tcp", strings.Replace(url, "http://127.0.0.1", "127.0.0.2", 1)); err == nil {
+		conn.Close()
+		t.Error("the server can be reached at another address than 127.0.0.1")
+	}
+}
+
+// TestArgumentsAreAnError, since the demo has none.
+func TestArgumentsAreAnError(t *testing.T) {
+	if status, out := child(t, "command line"); status != 2 || !strings.Contains(out, "takes no arguments") {
+		t.Errorf("got status %d, want 2:\n%s", status, out)
 	}
 }

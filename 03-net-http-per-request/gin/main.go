@@ -153,7 +153,7 @@ func readLate(handler func(wait func(), then func(string)) gin.HandlerFunc) stri
 
 // copied prints what works of a copy after the handler has returned.
 func copied() {
-	heading("Gin: c.Copy() copies parameters and keys, but the request stays the request's.")
+	heading("Gin: c.Copy() copies parameters and keys, but shares the request.")
 	r, err := InspectCopy()
 	check(err)
 	const format = "     %-24s %v\n"

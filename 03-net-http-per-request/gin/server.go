@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -31,11 +32,15 @@ func Start(h http.Handler) (srv *http.Server, url string, err error) {
 	return srv, "http://" + listener.Addr().String(), nil
 }
 
-// get sends a request and returns when the response has arrived.
+// get sends a request and returns when the response has arrived. A status other
+// than 200 is an error.
 func get(url string) error {
 	response, err := http.Get(url)
 	if err != nil {
 		return err
 	}
-	return response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		err = errors.New(response.Status)
+	}
+	return errors.Join(err, response.Body.Close())
 }

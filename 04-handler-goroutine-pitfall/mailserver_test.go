@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// connected returns how many clients have connected so far.
+func (s *MailServer) connected() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clients
+}
+
+// sendTo sends an email to the address and returns the error.
+func sendTo(s *MailServer, address string) error {
+	return Mailer{s.DialPipe}.Send(context.Background(), Signup{Name: "Ada", Email: address})
+}
+
+// TestMailServerListsItsEmailsInOrder, and none that it refused, or of which it has
+// received only a part.
+func TestMailServerListsItsEmailsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := NewMailServer()
+		want := []string{"b@example.com", "a@example.com"}
+		for _, address := range want {
+			if err := sendTo(server, address); err != nil {
+				t.Error(err)
+			}
+		}
+		conn, _ := server.DialPipe(t.Context())
+		go io.Copy(io.Discard, conn)
+		fmt.Fprint(conn, "RCPT TO:<half@example.com>\r\nDATA\r\nonly the first line\r\n")
+		conn.Close()
+		synctest.Wait()
+		got := server.Delivered()
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		got[0] = "changed"
+		if again := server.Delivered(); !slices.Equal(again, want) {
+			t.Errorf("after a change of the result got %q, want %q", again, want)
+		}
+	})
+}
+
+// TestWaitForNeedsClientsAndEmails: it returns when both numbers are reached.
+func TestWaitForNeedsClientsAndEmails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := NewMailServer()
+		returned := make(chan string, 3)
+		for _, want := range [][2]int{{2, 0}, {2, 1}, {4, 1}} {
+			go func() {
+				server.WaitFor(want[0], want[1])
+				returned <- fmt.Sprint("WaitFor", want)
+			}()
+		}
+		connect := func() {
+			conn, _ := server.DialPipe(t.Context())
+			conn.Close()
+		}
+		for i, want := range []string{"", "WaitFor[2 0]", "WaitFor[2 1]", "WaitFor[4 1]"} {
+			if i == 2 { // the third client sends an email
+				sendTo(server, "ada@example.com")
+			} else {
+				connect()
+			}
+			synctest.Wait()
+			var got strings.Builder
+			for len(returned) > 0 {
+				got.WriteString(<-returned)
+			}
+			if got.String() != want {
+				t.Errorf("%d clients, %q delivered: got %q to return, want %q", i+1, server.Delivered(), got.String(), want)
+			}
+		}
+	})
+}
+
+// TestMailServerHangsUntilItRecovers: it accepts a connection and sends nothing. When
+// it recovers it serves the clients that are still there.
+func TestMailServerHangsUntilItRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := NewMailServer()
+		server.Hangs = true
+		time.AfterFunc(time.Hour, func() { server.Recover(); server.Recover() }) // the second time has no effect
+		began := time.Now()
+		if err := sendTo(server, "ada@example.com"); err != nil || time.Since(began) != time.Hour || len(server.Delivered()) != 1 {
+			t.Errorf("Send returned %v after %v, want nil after 1h0m0s, when the mail server recovers", err, time.Since(began))
+		}
+	})
+}
+
+// TestCloseWaitsForTheConnections of clients that are still connected, over the
+// listener or a pipe.
+func TestCloseWaitsForTheConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, pipes := NewMailServer(), listen()
+		server.listener = pipes
+		server.talks.Go(server.accept)
+		clients := make([]net.Conn, 2)
+		clients[0], _ = pipes.Dial(t.Context(), "", "")
+		clients[1], _ = server.DialPipe(t.Context())
+		closed := make(chan struct{})
+		go func() { server.Close(); close(closed) }()
+		for i, client := range clients {
+			synctest.Wait()
+			select {
+			case <-closed:
+				t.Errorf("Close returned, but %d clients are still connected", len(clients)-i)
+			default:
+			}
+			client.Close()
+		}
+		<-closed
+	})
+}
+
+// TestMailServerClosesTheConnectionAfterQUIT, once it has said so.
+func TestMailServerClosesTheConnectionAfterQUIT(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, _ := NewMailServer().DialPipe(t.Context())
+		go io.WriteString(conn, "QUIT\r\n")
+		if got, err := io.ReadAll(conn); err != nil || !strings.HasSuffix(string(got), "\r\n221 bye\r\n") {
+			t.Errorf("got %q, %v; want the reply to QUIT, and then the end", got, err)
+		}
+	})
+}
+
+// TestMailServerListensOnOneLoopbackAddress, and not on the others of this machine.
+func TestMailServerListensOnOneLoopbackAddress(t *testing.T) {
+	server := NewMailServer()
+	addr, err := server.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	onlyThere(t, addr)
+}
