@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,9 @@ type command struct {
 	args  []string
 	env   []string
 	ready func() error // nil when it answers
+
+	prepare func(*exec.Cmd) // before it starts; may be nil
+	stop    syscall.Signal  // asks it to end; by default SIGTERM
 }
 
 // A NotInstalledError says what is needed and how to get it.
@@ -53,6 +57,9 @@ func (s *Server) Start() error {
 		cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
 		cmd.Env = append(os.Environ(), c.env...)
 		ownGroup(cmd)
+		if c.prepare != nil {
+			c.prepare(cmd)
+		}
 		err = cmd.Start()
 		log.Close()
 		if err != nil {
@@ -87,7 +94,7 @@ func (s *Server) Start() error {
 // Kill ends it as a crash does.
 func (s *Server) Kill() {
 	for _, cmd := range s.running {
-		killGroup(cmd)
+		killAll(cmd)
 	}
 	s.gone(10 * time.Second)
 }
@@ -95,7 +102,7 @@ func (s *Server) Kill() {
 // Stop asks it to end.
 func (s *Server) Stop() {
 	for i, cmd := range slices.Backward(s.running) {
-		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Process.Signal(cmp.Or(s.commands[i].stop, syscall.SIGTERM))
 		if i > 0 { // those before are what it needs to end well
 			for limit := time.Now().Add(20 * time.Second); cmd.Process.Signal(syscall.Signal(0)) == nil && time.Now().Before(limit); {
 				<-time.After(20 * time.Millisecond)

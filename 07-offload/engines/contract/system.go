@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A System is one of the five, as the contract sees it.
+// A System is one of the six, as the contract sees it.
 type System struct {
 	Name      string // as people write it
 	Folder    string // of its program
@@ -53,6 +53,12 @@ var (
 		NoDelay:  "a log is read in order ([KIP-932](https://cwiki.apache.org/confluence/display/KAFKA/KIP-932%3A+Queues+for+Kafka) brings queues, and no delay)",
 		Careless: "it does not sync, and relies on replicas", Attempts: true, dead: deadOf, requeue: requeueOf,
 	}
+	River = System{
+		Name: "River", Folder: "river", Flag: "-postgres", NewServer: NewPostgres,
+		Backoff: 750 * time.Millisecond, Patience: 20 * time.Second,
+		Lost: 90 * time.Second, Decides: "`RescueStuckJobsAfter`: 15 s here, by default 1 h. The leader among the workers looks every 30 s; a dead leader is replaced within 15 s",
+		Apart: true, Attempts: true, dead: deadOf, requeue: requeueOf,
+	}
 	Chapter07 = System{
 		Name: "chapter 07", Folder: "..", Flag: "-broker", NewServer: NewBroker, Worker: []string{"-heartbeat", "1s"},
 		Backoff: 0, Patience: 20 * time.Second, // full jitter: a wait may be nothing
@@ -80,8 +86,8 @@ var (
 // String returns a name that a path can have.
 func (s System) String() string { return strings.Replace(s.Folder, "..", "chapter07", 1) }
 
-// Systems are all five.
-var Systems = []System{Chapter07, Asynq, Faktory, RabbitMQ, Kafka}
+// Systems are all six.
+var Systems = []System{Chapter07, Asynq, Faktory, RabbitMQ, Kafka, River}
 
 func deadOf(web *Process) (int, error) {
 	var answer struct{ Dead int }
