@@ -14,17 +14,18 @@ type System struct {
 	NewServer func(dir, program string, careless bool) (*Server, error)
 	Worker    []string // further flags of a worker
 
-	Backoff  time.Duration // the third attempt comes at least so long after the first
-	Patience time.Duration // for those two retries
-	Lost     time.Duration // at most until a dead worker's task is with another
-	Decides  string        // the setting behind Lost
-	NoDelay  string        // why it can't hold a task until its time, with a link; "" if it can
-	Careless string        // what its default setting is, if that differs from what the program asks for
-	careless []string      // flags of its program for that
-	Apart    bool          // a dead worker's task waits so long that each promise is tried with a server of its own
-	Attempts bool          // can be told how many attempts to make
-	dead     func(web *Process) (int, error)
-	requeue  func(web *Process) error
+	Backoff    time.Duration // the third attempt comes at least so long after the first
+	Patience   time.Duration // for those two retries
+	Lost       time.Duration // at most until a dead worker's task is with another
+	Decides    string        // the setting behind Lost
+	NoDelay    string        // why it can't hold a task until its time, with a link; "" if it can
+	TwoCommits string        // why a row in the application's database and a task don't commit together; "" if they do
+	Careless   string        // what its default setting is, if that differs from what the program asks for
+	careless   []string      // flags of its program for that
+	Apart      bool          // a dead worker's task waits so long that each promise is tried with a server of its own
+	Attempts   bool          // can be told how many attempts to make
+	dead       func(web *Process) (int, error)
+	requeue    func(web *Process) error
 }
 
 var (
