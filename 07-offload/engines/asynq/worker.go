@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -27,9 +26,9 @@ func Work(ctx context.Context, at asynq.RedisClientOpt, f signup.Flags) error {
 	}
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(kind, func(ctx context.Context, t *asynq.Task) error {
-		var task signup.Task
-		if err := json.Unmarshal(t.Payload(), &task); err != nil {
-			return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // it will never be any better
+		task, err := signup.ParseTask(t.Payload())
+		if err != nil {
+			return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // archived immediately
 		}
 		retried, _ := asynq.GetRetryCount(ctx)
 		return f.Mail.Welcome(ctx, task, retried+1)

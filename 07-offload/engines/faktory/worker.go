@@ -30,9 +30,9 @@ func Work(ctx context.Context, addr string, f signup.Flags) error {
 	manager.ShutdownTimeout = f.Drain   // then the tasks' context ends; by default after 25 s
 	manager.Use(attemptOf, recovered)
 	manager.Register(kind, func(ctx context.Context, args ...any) error {
-		var task signup.Task
-		if err := decode(args, &task); err != nil {
-			return err
+		task, err := decode(args)
+		if err != nil {
+			return dead(ctx, args, err)
 		}
 		return f.Mail.Welcome(ctx, task, ctx.Value(attempt{}).(int))
 	})
@@ -68,14 +68,26 @@ func recovered(ctx context.Context, _ *faktory.Job, next func(context.Context) e
 	return next(ctx)
 }
 
-// decode turns the job's one argument, which has come as JSON, into a task.
-func decode(args []any, t *signup.Task) error {
+// decode turns the job's one argument, which was JSON, into a task.
+func decode(args []any) (t signup.Task, err error) {
 	if len(args) != 1 {
-		return fmt.Errorf("%d arguments, want 1", len(args))
+		return t, fmt.Errorf("%w: %d arguments, want 1", signup.ErrMalformed, len(args))
 	}
 	content, err := json.Marshal(args[0])
 	if err != nil {
+		return t, err
+	}
+	return signup.ParseTask(content)
+}
+
+// dead moves a job to the dead set. A Faktory worker cannot: the number of retries is in
+// the job, and an error uses one up. So it pushes a copy that has none, which fails with
+// the same error, and this one is done.
+func dead(ctx context.Context, args []any, err error) error {
+	if last, ok := worker.HelperFor(ctx).Custom("last"); ok && last == true {
 		return err
 	}
-	return json.Unmarshal(content, t)
+	job := faktory.NewJob(kind, args...).SetCustom("last", true)
+	job.Retry = &faktory.RetryPolicyDirectToMorgue
+	return worker.HelperFor(ctx).With(func(c *faktory.Client) error { return c.Push(job) })
 }

@@ -8,8 +8,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
+	"fmt"
 	"time"
 
 	"concurrency/07-offload/engines/signup"
@@ -83,9 +83,9 @@ func open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 func work(ctx context.Context, db *pgxpool.Pool, queue *asynq.Client, at asynq.RedisClientOpt, f signup.Flags) error {
 	server := asynq.NewServer(at, asynq.Config{Concurrency: f.Concurrency, ShutdownTimeout: f.Drain, TaskCheckInterval: 200 * time.Millisecond, LogLevel: asynq.WarnLevel})
 	err := server.Start(asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
-		var task signup.Task
-		if err := json.Unmarshal(t.Payload(), &task); err != nil {
-			return err
+		task, err := signup.ParseTask(t.Payload())
+		if err != nil {
+			return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 		}
 		retried, _ := asynq.GetRetryCount(ctx)
 		return f.Mail.Welcome(ctx, task, retried+1)

@@ -31,7 +31,7 @@ func main() {
 	var err error
 	switch role {
 	case "web":
-		err = signup.Serve(ctx, f.Addr, signup.Handler(NewTasks(url, careless)))
+		err = signup.Serve(ctx, f.Addr, signup.Handler(Tasks{NewPublisher(url, careless)}))
 	case "worker":
 		err = Work(ctx, url, careless, f)
 	}

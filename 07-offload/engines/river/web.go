@@ -16,6 +16,12 @@ import (
 // Welcome is the job: its JSON is a row of the table river_job.
 type Welcome struct{ signup.Task }
 
+// UnmarshalJSON also checks the task.
+func (w *Welcome) UnmarshalJSON(data []byte) (err error) {
+	w.Task, err = signup.ParseTask(data)
+	return err
+}
+
 // Kind is the name under which the web process and the workers know the job.
 func (Welcome) Kind() string { return "welcome_email" }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -69,13 +68,12 @@ func (w *worker) NextRetry(job *river.Job[Welcome]) time.Time {
 	return time.Now().Add(d/2 + rand.N(d/2))
 }
 
-// handler logs failures, and ends the retries of a job whose JSON is no Welcome: by
-// default River retries it like any other.
+// handler logs failures and cancels a job whose JSON is no Welcome. By default River
+// retries it like any other. Canceled jobs are kept, as discarded ones are.
 type handler struct{}
 
 func (handler) HandleError(_ context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
-	malformed := (*json.UnmarshalTypeError)(nil)
-	permanent := errors.As(err, &malformed)
+	permanent := errors.Is(err, signup.ErrMalformed)
 	slog.Warn("failed", "row", job.ID, "attempt", job.Attempt, "permanent", permanent, "error", err)
 	return &river.ErrorHandlerResult{SetCancelled: permanent}
 }

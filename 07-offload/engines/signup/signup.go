@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/mail"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -29,8 +30,28 @@ type Task struct {
 	Due   time.Time `json:"due,omitzero"` // not before; zero means now
 }
 
+// ErrMalformed is the error of a task that no worker can ever do: a retry would fail as well.
+var ErrMalformed = errors.New("malformed task")
+
+// ParseTask reads a task as a system returns it: JSON, with a valid ID, name and email.
+func ParseTask(data []byte) (t Task, err error) {
+	if err = json.Unmarshal(data, &t); err == nil {
+		err = t.check()
+	}
+	if err != nil {
+		return Task{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return t, nil
+}
+
+// id is what rand.Text returns: the ID is the name of a file, so it has no other letters.
+var id = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+
 // check returns what is wrong with a sign-up, if anything is.
 func (t Task) check() error {
+	if !id.MatchString(t.ID) {
+		return errors.New("id must be 26 letters and digits")
+	}
 	// A line break in a mail's header would let the client write headers of its own.
 	if strings.TrimSpace(t.Name) == "" || len(t.Name) > 200 || strings.ContainsAny(t.Name, "\r\n") {
 		return errors.New("name must be one line, and not empty")
