@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -164,12 +165,16 @@ func try(t *testing.T, c Chapter, e Edit) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	args := []string{"build", "-o", os.DevNull, "./" + c.Name}
+	args, in := []string{"build", "-o", os.DevNull, "./" + c.Name}, dir
 	if e.Test != "" {
 		args = []string{"test", "-race", "-v", "-vet=off", "-timeout=60s", "-run", "^" + e.Test + "$", "./" + c.Name}
+		if module, rest, ok := strings.Cut(c.Tests[e.Test].File, "/"); ok { // a nested module, with servers to start
+			in = filepath.Join(copied, module)
+			args = append(args[:4:4], "-timeout=4m", "-run", "^"+e.Test+"$", "./"+path.Dir(rest))
+		}
 	}
 	cmd := goCommand(ctx, args...)
-	cmd.Dir = dir
+	cmd.Dir = in
 	out, err := cmd.CombinedOutput()
 	switch {
 	case e.Test == "" && err != nil:

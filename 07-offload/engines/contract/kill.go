@@ -99,11 +99,6 @@ func (w *Wire) copy(dst, src net.Conn, what string) {
 	}
 }
 
-func domainOf(email string) string {
-	_, domain, _ := strings.Cut(email, "@")
-	return domain
-}
-
 // A Kill is one web process that was killed during a sign-up.
 type Kill struct {
 	At       string // the message that did not pass; "" if the sign-up was answered before
@@ -116,11 +111,20 @@ type Kill struct {
 // so on, until a sign-up is answered with 202. Each process has had one sign-up before, so
 // that its connections exist. check looks at what each kill left behind.
 func KillEverywhere(wire *Wire, domain string, start func() (*Process, error)) (kills []Kill, err error) {
-	for n := 0; ; n++ {
-		kill, err := killAt(wire, n, fmt.Sprintf("point%d@%s", n, domain), start)
-		kills = append(kills, kill)
-		if err != nil || kill.Answered {
+	const tries = 10
+	for n, try := 0, 1; ; {
+		kill, err := killAt(wire, n, fmt.Sprintf("point%d.%d@%s", n, try, domain), start)
+		switch {
+		case err != nil && try < tries: // a busy machine: 503 in place of 202
+			try++
+		case err != nil:
 			return kills, err
+		default:
+			kills = append(kills, kill)
+			if kill.Answered {
+				return kills, nil
+			}
+			n, try = n+1, 1
 		}
 	}
 }
@@ -132,10 +136,12 @@ func killAt(wire *Wire, n int, email string, start func() (*Process, error)) (Ki
 		return kill, err
 	}
 	defer web.Kill()
-	if _, status, err := web.Signup("first@"+domainOf(email), "", ""); status != http.StatusAccepted {
+	_, domain, _ := strings.Cut(email, "@")
+	if _, status, err := web.Signup("first@"+domain, "", ""); status != http.StatusAccepted {
 		return kill, errors.Join(err, fmt.Errorf("a sign-up was answered with %d\n%s", status, web.Log()))
 	}
 	cut := wire.arm(n)
+	defer wire.release()
 	answered := make(chan int, 1)
 	go func() {
 		_, status, _ := web.Signup(kill.Email, "", "") // the error of a connection that broke
@@ -148,9 +154,8 @@ func killAt(wire *Wire, n int, email string, start func() (*Process, error)) (Ki
 		<-answered
 	case status := <-answered:
 		web.Kill()
-		wire.release()
 		if kill.Answered = status == http.StatusAccepted; !kill.Answered {
-			return kill, fmt.Errorf("nothing was cut, and a sign-up was answered with %d\n%s", status, web.Log())
+			return kill, fmt.Errorf("a sign-up was answered with %d before it was cut off\n%s", status, web.Log())
 		}
 	}
 	return kill, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"concurrency/07-offload/engines/signup"
 
@@ -12,9 +13,9 @@ import (
 	worker "github.com/contribsys/faktory_worker_go"
 )
 
-// Work does tasks until ctx ends, and then drains.
+// Work does tasks until ctx is done, and then drains.
 func Work(ctx context.Context, addr string, f signup.Flags) error {
-	first, err := dial(addr) // the manager would go on trying for ever, and say nothing
+	first, err := dial(addr) // the manager would retry forever, silently
 	if err != nil {
 		return fmt.Errorf("no Faktory there: %w", err)
 	}
@@ -27,8 +28,8 @@ func Work(ctx context.Context, addr string, f signup.Flags) error {
 		return err
 	}
 	manager.Concurrency = f.Concurrency // by default 20
-	manager.ShutdownTimeout = f.Drain   // then the tasks' context ends; by default after 25 s
-	manager.Use(attemptOf, recovered)
+	manager.ShutdownTimeout = f.Drain   // then the tasks' context is canceled; by default after 25 s
+	manager.Use(attemptOf, inTime, recovered)
 	manager.Register(kind, func(ctx context.Context, args ...any) error {
 		task, err := decode(args)
 		if err != nil {
@@ -39,7 +40,7 @@ func Work(ctx context.Context, addr string, f signup.Flags) error {
 	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	context.AfterFunc(ctx, func() {
-		// Not ctx itself: RunWithContext hands it to the tasks, which it would end at once.
+		// Not ctx itself: RunWithContext passes it to the tasks, which would be canceled immediately.
 		manager.Terminate(false)
 		cancel()
 	})
@@ -49,7 +50,7 @@ func Work(ctx context.Context, addr string, f signup.Flags) error {
 
 type attempt struct{}
 
-// attemptOf tells a task which attempt it is, counted from 1.
+// attemptOf adds the number of the attempt to the context, counted from 1.
 func attemptOf(ctx context.Context, job *faktory.Job, next func(context.Context) error) error {
 	n := 1
 	if job.Failure != nil {
@@ -58,7 +59,15 @@ func attemptOf(ctx context.Context, job *faktory.Job, next func(context.Context)
 	return next(context.WithValue(ctx, attempt{}, n))
 }
 
-// recovered makes an error of a panic: without it the process would end.
+// inTime cancels a task before its reservation ends: the server then gives it to another
+// worker, while this one still works on it. To renew it takes Faktory Enterprise.
+func inTime(ctx context.Context, job *faktory.Job, next func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(max(job.ReserveFor, 60))*time.Second-5*time.Second)
+	defer cancel()
+	return next(ctx)
+}
+
+// recovered turns a panic into an error: without it the process would exit.
 func recovered(ctx context.Context, _ *faktory.Job, next func(context.Context) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -61,7 +61,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[Welcome]) error {
 	return w.mail.Welcome(ctx, job.Args.Task, job.Attempt)
 }
 
-// NextRetry returns when a failed job is tried again: after half a second, doubled
+// NextRetry returns when a failed job is retried: after half a second, doubled
 // each time, half of it random. By default it is attempt⁴ seconds.
 func (w *worker) NextRetry(job *river.Job[Welcome]) time.Time {
 	d := min(500*time.Millisecond<<min(job.Attempt-1, 10), time.Minute)
