@@ -71,7 +71,7 @@ func (s *Server) Start() error {
 			close(ended)
 		}()
 		s.running = append(s.running, cmd)
-		for limit := time.Now().Add(90 * time.Second); ; {
+		for limit := time.Now().Add(3 * time.Minute); ; { // a RabbitMQ on a busy machine takes more than one
 			err := c.ready()
 			if err == nil {
 				break

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -151,11 +152,18 @@ func (s *servers) settled(ctx context.Context, db *pgxpool.Pool) error {
 		if err := db.QueryRow(ctx, `select count(*) from outbox`).Scan(&waiting); err != nil {
 			return err
 		}
-		info, err := inspector.GetQueueInfo("default")
+		queues, err := inspector.Queues()
 		if err != nil {
 			return err
 		}
-		if waiting += info.Pending + info.Active + info.Scheduled + info.Retry; waiting == 0 {
+		if slices.Contains(queues, "default") { // otherwise nothing was enqueued yet
+			info, err := inspector.GetQueueInfo("default")
+			if err != nil {
+				return err
+			}
+			waiting += info.Pending + info.Active + info.Scheduled + info.Retry
+		}
+		if waiting == 0 {
 			return nil
 		}
 		if time.Now().After(limit) {
