@@ -58,7 +58,7 @@ func holdReadme(t testing.TB, name, table string) {
 // and column had before.
 func keep(before, table string) string {
 	row := func(line string) (cells []string) {
-		for _, cell := range strings.Split(line, "|") {
+		for cell := range strings.SplitSeq(line, "|") {
 			cells = append(cells, strings.TrimSpace(cell))
 		}
 		return cells

@@ -177,7 +177,7 @@ func tell(s System, at string) (err error) {
 	if lost > 0 || mail.Count() != len(ids) {
 		return errors.New("the sum does not hold")
 	}
-	fmt.Printf("\nProof:  go test -race -v -run 'Contract/all/%s' ./contract\n", s.Folder)
+	fmt.Printf("\nTest:  go test -race -v -run 'Contract/all/%s' ./contract\n", s.Folder)
 	return nil
 }
 

@@ -73,7 +73,8 @@ func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 // attempt, or canceled by a permanent error.
 var givenUp = river.NewJobListParams().First(1000).States(rivertype.JobStateDiscarded, rivertype.JobStateCancelled)
 
-// Dead counts them, up to 1,000. River deletes them after 7 days and 24 hours.
+// Dead counts them, up to 1,000. By default River deletes discarded jobs after 7 days,
+// and canceled ones after 24 hours.
 func (q *Tasks) Dead(ctx context.Context) (int, error) {
 	if err := q.ready(ctx); err != nil {
 		return 0, err
