@@ -46,7 +46,7 @@ func tell(s System, at string) (err error) {
 	}
 	defer cleanup()
 	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE) // SIGPIPE: as in | head
 	go func() {
 		<-interrupted
 		cleanup()

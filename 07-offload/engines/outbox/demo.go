@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"concurrency/07-offload/engines/contract"
@@ -28,12 +31,20 @@ func demo() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE) // SIGPIPE: as in | head
 	fmt.Print("Chapter 07's sign-up in two systems: a row in PostgreSQL, a task in Redis\n\n")
 	s, err := startServers(dir)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
+	go func() {
+		<-interrupted
+		s.stop()
+		os.RemoveAll(dir)
+		os.Exit(1)
+	}()
 	fmt.Print("  The web process is killed at each of its messages to the two servers.\n  Then the worker delivers every email.\n\n")
 	for _, way := range []string{"row-first", "task-first", "outbox"} {
 		r, err := s.kill(context.Background(), program, way)
@@ -54,6 +65,9 @@ func demo() error {
 type servers struct {
 	dir             string
 	postgres, redis *contract.Server
+
+	mu        sync.Mutex
+	processes []*contract.Process // guarded by mu; web processes and workers
 }
 
 func startServers(dir string) (s *servers, err error) {
@@ -71,7 +85,23 @@ func startServers(dir string) (s *servers, err error) {
 	return s, nil
 }
 
+// start starts a process that stop kills.
+func (s *servers) start(program string, args ...string) (*contract.Process, error) {
+	p, err := contract.Start(program, args...)
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.processes = append(s.processes, p)
+	}
+	return p, err
+}
+
 func (s *servers) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.processes {
+		p.Kill()
+	}
 	s.postgres.Stop()
 	s.redis.Stop()
 }
@@ -95,13 +125,13 @@ func (s *servers) kill(ctx context.Context, program, way string) (r result, err 
 	}
 	domain := way + ".test"
 	kills, err := contract.KillEverywhere(wire, domain, func() (*contract.Process, error) {
-		return contract.Start(program, "web", "-addr", "127.0.0.1:0", "-postgres", at.String(), "-redis", redis, "-way", way)
+		return s.start(program, "web", "-addr", "127.0.0.1:0", "-postgres", at.String(), "-redis", redis, "-way", way)
 	})
 	if err != nil {
 		return r, err
 	}
 	mail := filepath.Join(s.dir, "mail")
-	worker, err := contract.Start(program, "worker", "-postgres", s.postgres.At, "-redis", s.redis.At, "-mail", mail)
+	worker, err := s.start(program, "worker", "-postgres", s.postgres.At, "-redis", s.redis.At, "-mail", mail)
 	if err != nil {
 		return r, err
 	}
