@@ -58,16 +58,21 @@ func NewPostgres(dir, _ string, _ bool) (*Server, error) {
 	}}}, nil
 }
 
-// findPostgres returns the paths of initdb and postgres: those on PATH, or those of
-// Debian's package, which does not put them there.
+// findPostgres returns the paths of initdb and postgres: those on PATH, or those of a
+// package that does not put them there, as Debian's and some of Homebrew's.
 func findPostgres() (initdb, server string, err error) {
 	var dirs []string
 	if path, err := exec.LookPath("initdb"); err == nil {
 		dirs = append(dirs, filepath.Dir(path))
 	}
-	versions, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is valid
-	slices.Reverse(versions)
-	for _, dir := range append(dirs, versions...) {
+	for _, pattern := range []string{
+		"/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin", `C:\Program Files\PostgreSQL\*\bin`,
+	} {
+		versions, _ := filepath.Glob(pattern) // the patterns are valid
+		slices.Reverse(versions)
+		dirs = append(dirs, versions...)
+	}
+	for _, dir := range dirs {
 		initdb, err1 := exec.LookPath(filepath.Join(dir, "initdb"))
 		server, err2 := exec.LookPath(filepath.Join(dir, "postgres"))
 		if err1 == nil && err2 == nil {

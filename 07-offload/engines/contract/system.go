@@ -28,6 +28,7 @@ type System struct {
 
 	Long       time.Duration                  // a task that takes so long is longer than the lease; 0: see NoLong
 	NoLong     string                         // why such a task cannot go on while its worker lives; "" if it can
+	Fetching   string                         // why a task that is being fetched can be lost when the server is killed; "" if it can't
 	TwoCommits string                         // why a row in the application's database and a task don't commit together; "" if they do
 	Malformed  string                         // where malformed tasks are tested, if malformed is nil
 	malformed  func(at, payload string) error // puts that into the queue, past the web process
@@ -46,6 +47,7 @@ var (
 		Backoff: 31 * time.Second, Patience: 4 * time.Minute, // attempts⁴ + 15 s and a random part; the server decides
 		Lost: 150 * time.Second, Decides: "the job's `ReserveFor`: 60 s here, the minimum (by default 30 min); then it waits as after a failure",
 		Long: 90 * time.Second, NoLong: "no: the Go client does not renew a reservation. The worker cancels the task 5 s before `ReserveFor` ends",
+		Fetching:  "; a job that is being fetched at that moment can be lost: Faktory 1.9 pops it before it reserves it",
 		malformed: malformedFaktory, TwoCommits: twoCommits,
 		Careless: "its own Redis keeps snapshots only", Apart: true, Attempts: true, dead: deadOf, requeue: requeueOf,
 	}
