@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -170,9 +171,13 @@ func try(t *testing.T, c Chapter, e Edit) {
 	}
 	// Most tests fail without the race detector, too, and build in less time.
 	var out string
+	in, timeout, pkg := dir, "-timeout=60s", "./"+c.Name
+	if module, rest, ok := strings.Cut(c.Tests[e.Test].File, "/"); ok { // a nested module, with servers to start
+		in, timeout, pkg = filepath.Join(copied, module), "-timeout=4m", "./"+path.Dir(rest)
+	}
 	for _, race := range []string{"-race=false", "-race"} {
 		var err error
-		out, err = inCopy(t, dir, "test", race, "-v", "-vet=off", "-ldflags=-w", "-timeout=60s", "-run", "^"+e.Test+"$", "./"+c.Name)
+		out, err = inCopy(t, in, "test", race, "-v", "-vet=off", "-ldflags=-w", timeout, "-run", "^"+e.Test+"$", pkg)
 		if err != nil && strings.Contains(out, e.Says) && !strings.Contains(out, "[build failed]") {
 			return
 		}

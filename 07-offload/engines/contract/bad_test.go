@@ -99,6 +99,8 @@ func nowhere(s System) string {
 	switch s.Flag {
 	case "-amqp":
 		return "amqp://guest:guest@127.0.0.1:1"
+	case "-postgres":
+		return "postgres://postgres@127.0.0.1:1/postgres?sslmode=disable"
 	case "-broker":
 		return "http://127.0.0.1:1"
 	}

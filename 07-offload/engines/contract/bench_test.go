@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// BenchmarkSystems measures all five on this machine, each with the setting that
+// BenchmarkSystems measures all six on this machine, each with the setting that
 // loses nothing and with its default one: how many sign-ups are accepted in a
 // second, from one client and from 64, and how long it takes from the answer to the
 // mail when there is nothing else to do. -update writes the table into the README.

@@ -96,6 +96,32 @@ func (p *Process) Says(what *regexp.Regexp, patience time.Duration) ([]string, e
 	}
 }
 
+// SaysTimes waits for n lines on standard error that match.
+func (p *Process) SaysTimes(what *regexp.Regexp, n int, patience time.Duration) error {
+	limit := time.After(patience)
+	for {
+		p.mu.Lock()
+		lines, more := p.lines, p.more
+		p.mu.Unlock()
+		seen := 0
+		for _, line := range lines {
+			if what.MatchString(line) {
+				seen++
+			}
+		}
+		if seen >= n {
+			return nil
+		}
+		select {
+		case <-more:
+		case <-p.ended:
+			return fmt.Errorf("%s ended after %d of %d lines with %q:\n%s", p, seen, n, what, p.Log())
+		case <-limit:
+			return fmt.Errorf("%s printed %d of %d lines with %q in %v:\n%s", p, seen, n, what, patience, p.Log())
+		}
+	}
+}
+
 // Begun waits until a worker says that it begins a task, and returns when that was.
 func (p *Process) Begun(id string, attempt int, patience time.Duration) (at time.Time, err error) {
 	m, err := p.Says(regexp.MustCompile(`^time=(\S+) .*msg=begun job=`+id+` (?:.* )?attempt=`+strconv.Itoa(attempt)+`\b`), patience)

@@ -30,6 +30,7 @@ func holdReadme(t testing.TB, name, table string) {
 		t.Fatalf("README.md has no %s", begin)
 	}
 	if *update {
+		table = keep(there, table)
 		if err := os.WriteFile(file, []byte(before+begin+"\n"+table+"\n"+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -51,4 +52,41 @@ func holdReadme(t testing.TB, name, table string) {
 			}
 		}
 	}
+}
+
+// keep returns a table in which the cells that were not tried have what the same row
+// and column had before.
+func keep(before, table string) string {
+	row := func(line string) (cells []string) {
+		for cell := range strings.SplitSeq(line, "|") {
+			cells = append(cells, strings.TrimSpace(cell))
+		}
+		return cells
+	}
+	old := make(map[string]string)
+	var heads []string
+	for i, line := range strings.Split(strings.TrimSpace(before), "\n") {
+		cells := row(line)
+		if i == 0 {
+			heads = cells
+		}
+		for j := 3; j < len(cells) && j < len(heads); j++ {
+			old[cells[2]+"|"+heads[j]] = cells[j]
+		}
+	}
+	lines := strings.Split(table, "\n")
+	heads = row(lines[0])
+	for i, line := range lines {
+		if i < 2 {
+			continue
+		}
+		cells := row(line)
+		for j := 3; j < len(cells); j++ {
+			if was, ok := old[cells[2]+"|"+heads[j]]; ok && (cells[j] == notInstalled || cells[j] == notTried) {
+				cells[j] = was
+			}
+		}
+		lines[i] = strings.TrimSpace(strings.Join(cells, " | "))
+	}
+	return strings.Join(lines, "\n")
 }

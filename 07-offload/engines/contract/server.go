@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,9 @@ type command struct {
 	args  []string
 	env   []string
 	ready func() error // nil when it answers
+
+	prepare func(*exec.Cmd) // before it starts; may be nil
+	stop    syscall.Signal  // asks it to end; by default SIGTERM
 }
 
 // A NotInstalledError says what is needed and how to get it.
@@ -56,6 +60,9 @@ func (s *Server) Start() error {
 		cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
 		cmd.Env = append(os.Environ(), c.env...)
 		ownGroup(cmd)
+		if c.prepare != nil {
+			c.prepare(cmd)
+		}
 		err = cmd.Start()
 		log.Close()
 		if err != nil {
@@ -67,7 +74,7 @@ func (s *Server) Start() error {
 			close(ended)
 		}()
 		s.running, s.ended = append(s.running, cmd), append(s.ended, ended)
-		for limit := time.Now().Add(90 * time.Second); ; {
+		for limit := time.Now().Add(3 * time.Minute); ; { // a RabbitMQ on a busy machine takes more than one
 			err := c.ready()
 			if err == nil {
 				break
@@ -90,7 +97,7 @@ func (s *Server) Start() error {
 // Kill ends it as a crash does.
 func (s *Server) Kill() {
 	for _, cmd := range s.running {
-		killGroup(cmd)
+		killAll(cmd)
 	}
 	s.gone(10 * time.Second)
 }
@@ -101,7 +108,7 @@ func (s *Server) Stop() {
 		s.Kill()
 	}
 	for i, cmd := range slices.Backward(s.running) {
-		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Process.Signal(cmp.Or(s.commands[i].stop, syscall.SIGTERM))
 		if i > 0 { // those before are what it needs to end well
 			for limit := time.Now().Add(20 * time.Second); cmd.Process.Signal(syscall.Signal(0)) == nil && time.Now().Before(limit); {
 				<-time.After(20 * time.Millisecond)

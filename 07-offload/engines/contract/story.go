@@ -47,7 +47,7 @@ func tell(s System, at string) (err error) {
 	}
 	defer cleanup()
 	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE) // SIGPIPE: as in | head
 	go func() {
 		<-interrupted
 		cleanup()
@@ -104,10 +104,10 @@ func tell(s System, at string) (err error) {
 	}
 	slices.Sort(took)
 	if missing := mail.Wait(ids, 30*time.Second); len(missing) > 0 {
-		return fmt.Errorf("%d mails never came\n%s", len(missing), first.Log())
+		return fmt.Errorf("%d emails never arrived\n%s", len(missing), first.Log())
 	}
 	fmt.Printf("     6 sign-ups, each 1 s of work    answered in %s (median)\n", short(took[len(took)/2]))
-	fmt.Printf("     2 workers at once               all delivered after %s\n", short(time.Since(began)))
+	fmt.Printf("     2 workers                       all delivered after %s\n", short(time.Since(began)))
 
 	fmt.Printf("\n  2  What fails is tried again, later.%s\n\n", imitation)
 	if s.Backoff > 10*time.Second {
@@ -124,7 +124,7 @@ func tell(s System, at string) (err error) {
 			}
 		}
 		ids = append(ids, id)
-		fmt.Printf("     tried    at once, after %s, after %s\n", short(attempts[1].Sub(attempts[0])), short(attempts[2].Sub(attempts[0])))
+		fmt.Printf("     tried    immediately, after %s, after %s\n", short(attempts[1].Sub(attempts[0])), short(attempts[2].Sub(attempts[0])))
 		fmt.Printf("     done     at the third attempt\n")
 	}
 
@@ -151,7 +151,7 @@ func tell(s System, at string) (err error) {
 		fmt.Printf("     now it takes a while            up to %s\n", short(s.Lost))
 	}
 	if missing := mail.Wait([]string{id}, s.Lost); len(missing) > 0 {
-		return fmt.Errorf("nobody did the dead worker's task in %v\n%s", s.Lost, second.Log())
+		return fmt.Errorf("no worker did the dead worker's task in %v\n%s", s.Lost, second.Log())
 	}
 	fmt.Printf("     done by another worker          after %s\n", short(time.Since(killed)))
 	fmt.Printf("%s\n", wrap("What decides: "+s.Decides))
@@ -188,7 +188,7 @@ func tell(s System, at string) (err error) {
 	if lost > 0 || mail.Count() != len(ids) {
 		return errors.New("the sum does not hold")
 	}
-	fmt.Printf("\nProof:  go test -race -v -run 'Contract/all/%s' ./contract\n", s.Folder)
+	fmt.Printf("\nTest:  go test -race -v -run 'Contract/all/%s' ./contract\n", s.Folder)
 	return nil
 }
 

@@ -1,8 +1,8 @@
 // Command faktory is chapter 07's sign-up on Faktory, a server with workers in any language.
 //
-//	go run ./faktory                                    the story, with a server of its own
-//	go run ./faktory web    -faktory localhost:7419     takes sign-ups
-//	go run ./faktory worker -faktory localhost:7419     delivers the mails
+//	go run ./faktory                                    the demo, with a server of its own
+//	go run ./faktory web    -faktory localhost:7419     accepts sign-ups
+//	go run ./faktory worker -faktory localhost:7419     delivers the emails
 package main
 
 import (

@@ -1,8 +1,8 @@
 // Command rabbitmq is chapter 07's sign-up on RabbitMQ, a message broker.
 //
-//	go run ./rabbitmq                                                  the story, with a broker of its own
-//	go run ./rabbitmq web    -amqp amqp://guest:guest@localhost:5672   takes sign-ups
-//	go run ./rabbitmq worker -amqp amqp://guest:guest@localhost:5672   delivers the mails
+//	go run ./rabbitmq                                                  the demo, with a broker of its own
+//	go run ./rabbitmq web    -amqp amqp://guest:guest@localhost:5672   accepts sign-ups
+//	go run ./rabbitmq worker -amqp amqp://guest:guest@localhost:5672   delivers the emails
 package main
 
 import (
@@ -17,7 +17,7 @@ func main() {
 	var careless bool
 	role, f := signup.Role("rabbitmq", "The sign-up on RabbitMQ.", func(set *flag.FlagSet) {
 		set.StringVar(&url, "amqp", "", "the broker's `URL`")
-		set.BoolVar(&careless, "careless", false, "as one gets it by default, to measure what that is worth: no confirms, nothing durable")
+		set.BoolVar(&careless, "careless", false, "unsafe defaults, to measure them: no confirms, nothing durable (RabbitMQ 4.3 refuses such a queue)")
 	})
 	if role == "" {
 		contract.Tell(contract.RabbitMQ, url)
@@ -31,7 +31,7 @@ func main() {
 	var err error
 	switch role {
 	case "web":
-		err = signup.Serve(ctx, f.Addr, signup.Handler(NewTasks(url, careless)))
+		err = signup.Serve(ctx, f.Addr, signup.Handler(Tasks{NewPublisher(url, careless)}))
 	case "worker":
 		err = Work(ctx, url, careless, f)
 	}
