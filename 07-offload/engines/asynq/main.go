@@ -20,13 +20,13 @@ func main() {
 		set.StringVar(&redis, "redis", "", "the Redis at this `host:port`")
 	})
 	if role == "" {
-		contract.Tell(contract.Asynq, redis)
+		contract.Demo(contract.Asynq, redis)
 		return
 	}
 	if redis == "" {
-		signup.Wrong("asynq %s: needs -redis host:port", role)
+		signup.UsageError("asynq %s: needs -redis host:port", role)
 	}
-	ctx, stop := signup.UntilTold()
+	ctx, stop := signup.UntilSignal()
 	defer stop()
 	at := asynq.RedisClientOpt{Addr: redis}
 	var err error

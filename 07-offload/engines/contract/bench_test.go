@@ -20,20 +20,20 @@ import (
 func BenchmarkSystems(b *testing.B) {
 	rows := make(map[string][]string)
 	for _, s := range Systems {
-		for _, careless := range []bool{false, true} {
-			if careless && s.Careless == "" {
+		for _, defaults := range []bool{false, true} {
+			if defaults && s.Default == "" {
 				continue
 			}
 			setting := "durable"
-			if careless {
+			if defaults {
 				setting = "default"
 			}
 			b.Run(s.String()+"/"+setting, func(b *testing.B) {
 				program := build(b, s)
-				server := private(b, s, program, careless)
+				server := private(b, s, program, defaults)
 				var flags []string
-				if careless {
-					flags = s.careless
+				if defaults {
+					flags = s.defaultFlags
 				}
 				web, err := s.StartWeb(program, server.At, flags...)
 				if err != nil {

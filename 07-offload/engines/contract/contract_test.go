@@ -43,10 +43,10 @@ var promises = []struct {
 	16: {"Web process killed between the user's row and the task (7.12): both or neither", together},
 }
 
-// careless is the row below the eighth: the same with the system's default setting.
-const careless = "The same with the default setting"
+// withDefaults is the row below the eighth: the same with the system's default setting.
+const withDefaults = "The same with the default setting"
 
-// A trial is one system, with its server, its web, and a mailbox.
+// A trial is one system, with its server, its web process, and a mailbox.
 type trial struct {
 	*testing.T
 	System
@@ -81,7 +81,7 @@ func (r *trial) worker(concurrency int, more ...string) *Process {
 	r.Helper()
 	p, err := r.StartWorker(r.program, r.server.At, r.mail, concurrency, append(more, r.flags...)...)
 	r.must(err)
-	r.Cleanup(func() { p.Stop(15 * time.Second) }) // not killed: what it leaves would disturb the next one
+	r.Cleanup(func() { p.Stop(15 * time.Second) }) // not killed: the tasks it holds would disturb the next one
 	return p
 }
 
@@ -95,11 +95,11 @@ func (r *trial) signup(email string) (id string) {
 	return id
 }
 
-// delivered waits for the mails.
-func (r *trial) delivered(patience time.Duration, ids ...string) {
+// delivered waits for the emails.
+func (r *trial) delivered(timeout time.Duration, ids ...string) {
 	r.Helper()
-	if missing := r.mail.Wait(ids, patience); len(missing) > 0 {
-		r.Fatalf("%d of %d emails did not arrive within %v, such as %s", len(missing), len(ids), patience, missing[0])
+	if missing := r.mail.Wait(ids, timeout); len(missing) > 0 {
+		r.Fatalf("%d of %d emails did not arrive within %v, such as %s", len(missing), len(ids), timeout, missing[0])
 	}
 }
 
@@ -121,8 +121,8 @@ func quickAnswer(r *trial) string {
 	return short(median)
 }
 
-// concurrency looks when the mails were written: each was at work for the second
-// before, so that mails whose seconds overlap were at work at the same time.
+// concurrency reads when the emails were written: each task ran for the second before,
+// so tasks whose seconds overlap ran at the same time.
 func concurrency(r *trial) string {
 	var ids []string
 	for range 12 {
@@ -156,17 +156,17 @@ func retries(r *trial) string {
 	id := r.signup("ada@flaky.test")
 	first, err := w.Begun(id, 1, 30*time.Second)
 	r.must(err)
-	third, err := w.Begun(id, 3, r.Patience)
+	third, err := w.Begun(id, 3, r.Retried)
 	r.must(err)
 	r.delivered(10*time.Second, id)
 	after := third.Sub(first)
 	if after < r.Backoff-5*time.Millisecond { // the log has milliseconds
-		r.Errorf("the third attempt came %v after the first, and the waits between are at least %v", after, r.Backoff)
+		r.Errorf("the third attempt began %v after the first, want at least %v", after, r.Backoff)
 	}
 	return "after " + short(after)
 }
 
-// deadLetters puts a file in the place of the mailbox, so that no mail can be delivered.
+// deadLetters puts a file in the place of the mailbox, so that no email can be delivered.
 func deadLetters(r *trial) string {
 	if r.Attempts {
 		r.restartWeb("-attempts", "2")
@@ -179,20 +179,20 @@ func deadLetters(r *trial) string {
 	before, err := r.dead(r.web)
 	r.must(err)
 	id := r.signup("ada@example.com")
-	for limit := time.Now().Add(r.Patience); ; {
+	for limit := time.Now().Add(r.Retried); ; {
 		n, err := r.dead(r.web)
 		r.must(err)
 		if n == before+1 {
 			break
 		}
 		if time.Now().After(limit) {
-			r.Fatalf("a task that always fails is not with the dead after %v: there are %d", r.Patience, n)
+			r.Fatalf("a task that always fails is not dead-lettered after %v: %d dead letters", r.Retried, n)
 		}
 		<-time.After(50 * time.Millisecond)
 	}
 	r.must(os.Remove(string(r.mail)))
 	r.must(r.requeue(r.web))
-	r.delivered(r.Patience, id)
+	r.delivered(r.Retried, id)
 	return "yes"
 }
 
@@ -204,7 +204,7 @@ func killedWorker(r *trial) string {
 	w.Kill()
 	killed := time.Now()
 	if _, ok := r.mail.Has(id); ok {
-		r.Fatal("the mail is there, and its worker was killed in the middle of the task")
+		r.Fatal("the email is there, but its worker was killed during the task")
 	}
 	next := r.worker(1)
 	m, err := next.Says(regexp.MustCompile(`msg=begun job=`+id+` (?:.* )?attempt=(\d+)`), r.Lost)
@@ -231,7 +231,7 @@ func drained(r *trial) string {
 	r.must(err)
 	status, took := w.Stop(10 * time.Second)
 	if status != 0 {
-		r.Errorf("told to stop, the worker ended with status %d after %v\n%s", status, took, w.Log())
+		r.Errorf("after SIGTERM the worker ended with status %d after %v\n%s", status, took, w.Log())
 	}
 	r.worker(1)
 	r.delivered(r.Lost, ids...)
@@ -264,7 +264,7 @@ func serverAway(r *trial) string {
 			break
 		}
 		if time.Since(back) > 30*time.Second {
-			r.Fatalf("the server is back, and a sign-up is answered with %d, %v\n%s", status, err, r.web.Log())
+			r.Fatalf("the server is available again, but a sign-up is answered with %d, %v\n%s", status, err, r.web.Log())
 		}
 	}
 	r.delivered(r.Lost+30*time.Second, ids...)
@@ -284,7 +284,7 @@ func serverKilled(r *trial) string {
 }
 
 // underLoad kills the server while eight clients sign up, and starts it again. It
-// returns how many were accepted, and which mails never came.
+// returns how many were accepted, and which emails never arrived.
 func underLoad(r *trial) (accepted int, missing []string) {
 	r.worker(4)
 	var mu sync.Mutex
@@ -373,7 +373,7 @@ func twice(r *trial) string {
 	r.delivered(20*time.Second, first, last)
 	for range 20 { // it would come now, if it came twice
 		if n := r.mail.Count(); n != before+2 {
-			r.Fatalf("two tasks, one of them sent twice, made %d mails", n-before)
+			r.Fatalf("two tasks, one of them sent twice, made %d emails", n-before)
 		}
 		<-time.After(50 * time.Millisecond)
 	}
@@ -551,17 +551,17 @@ func TestContract(t *testing.T) {
 						}
 					})
 				}
-				if s.Careless == "" {
+				if s.Default == "" {
 					row[len(promises)] = "—"
 				} else {
-					t.Run("careless", func(t *testing.T) {
+					t.Run("default", func(t *testing.T) {
 						if s.Apart {
 							t.Parallel()
 						}
-						r := on(t, s, program, private(t, s, program, true), s.careless...)
-						r.Lost = max(r.Lost-30*time.Second, 10*time.Second) // so long after the restart, what has not come is lost
+						r := on(t, s, program, private(t, s, program, true), s.defaultFlags...)
+						r.Lost = max(r.Lost-30*time.Second, 10*time.Second) // after the restart; what has not arrived then is lost
 						accepted, missing := underLoad(r)
-						row[len(promises)] = fmt.Sprintf("lost %d of %d: %s", len(missing), accepted, s.Careless)
+						row[len(promises)] = fmt.Sprintf("lost %d of %d: %s", len(missing), accepted, s.Default)
 					})
 				}
 			})
@@ -573,14 +573,14 @@ func TestContract(t *testing.T) {
 }
 
 // private starts a server for a system, or skips the test if that is not installed.
-func private(t testing.TB, s System, program string, careless bool) *Server {
+func private(t testing.TB, s System, program string, defaults bool) *Server {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "engines") // short: the path of a socket may have 100 characters
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	server, err := s.NewServer(dir, program, careless)
+	server, err := s.NewServer(dir, program, defaults)
 	if missing := (*NotInstalledError)(nil); errors.As(err, &missing) && !*all {
 		t.Skip(err)
 	}
@@ -625,7 +625,7 @@ func tableOf(cells map[string][]string) string {
 		}
 		row(fmt.Sprint(i), p.Sentence, i)
 		if i == 8 {
-			row("", careless, len(promises))
+			row("", withDefaults, len(promises))
 		}
 	}
 	return b.String()

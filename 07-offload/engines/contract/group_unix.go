@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// ownGroup keeps a Ctrl-C in the terminal from ending the process beside us.
+// ownGroup keeps a Ctrl-C in the terminal from ending the process as well.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // killGroup kills a process and all that it has started.

@@ -83,7 +83,7 @@ func (w *Wire) Proxy(name, to string) (addr string, err error) {
 }
 
 // copy copies message by message: each side sends one in a write of its own, and waits
-// for the answer. What does not pass is dropped, and src is read until its end.
+// for the answer. What does not pass is dropped, and src is read until EOF.
 func (w *Wire) copy(dst, src net.Conn, what string) {
 	buffer := make([]byte, 64<<10)
 	for {

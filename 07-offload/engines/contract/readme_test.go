@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "write the tables into the README")
 // figures are what may differ from run to run.
 var figures = regexp.MustCompile(`[\d,]+(\.\d+)?( ?(ms|s|µs))?\b`)
 
-// holdReadme compares a table with the one that stands in the README behind the
+// holdReadme compares a table with the one that is in the README after the
 // comment with that name.
 func holdReadme(t testing.TB, name, table string) {
 	t.Helper()
@@ -47,7 +47,7 @@ func holdReadme(t testing.TB, name, table string) {
 				continue
 			}
 			if j >= len(w) || figures.ReplaceAllString(w[j], "#") != figures.ReplaceAllString(g[j], "#") {
-				t.Errorf("README.md does not say what it was:\n%s\n%s\ngo test ./contract -update writes it", want[i], got[i])
+				t.Errorf("README.md differs from this run:\n%s\n%s\ngo test ./contract -update writes it", want[i], got[i])
 				break
 			}
 		}

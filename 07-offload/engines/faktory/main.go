@@ -18,13 +18,13 @@ func main() {
 		set.StringVar(&server, "faktory", "", "the Faktory server at this `host:port`")
 	})
 	if role == "" {
-		contract.Tell(contract.Faktory, server)
+		contract.Demo(contract.Faktory, server)
 		return
 	}
 	if server == "" {
-		signup.Wrong("faktory %s: needs -faktory host:port", role)
+		signup.UsageError("faktory %s: needs -faktory host:port", role)
 	}
-	ctx, stop := signup.UntilTold()
+	ctx, stop := signup.UntilSignal()
 	defer stop()
 	var err error
 	switch role {

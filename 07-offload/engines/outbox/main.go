@@ -34,15 +34,15 @@ func main() {
 	})
 	switch {
 	case role == "" && (url != "" || redis != ""):
-		signup.Wrong("outbox: the demo starts servers of its own")
+		signup.UsageError("outbox: the demo starts servers of its own")
 	case role == "":
 		signup.Exit("outbox", "demo", demo())
 	case url == "" || redis == "":
-		signup.Wrong("outbox %s: needs -postgres URL and -redis host:port", role)
+		signup.UsageError("outbox %s: needs -postgres URL and -redis host:port", role)
 	case ways[way] == nil:
-		signup.Wrong("outbox %s: -way must be row-first, task-first or outbox, got %q", role, way)
+		signup.UsageError("outbox %s: -way must be row-first, task-first or outbox, got %q", role, way)
 	}
-	ctx, stop := signup.UntilTold()
+	ctx, stop := signup.UntilSignal()
 	defer stop()
 	db, err := open(ctx, url)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // time: two requests on a channel at the same time may take each other's answers.
 type Publisher struct {
 	url      string
-	careless bool
+	defaults bool
 	idle     chan *channel
 
 	mu    sync.Mutex
@@ -29,8 +29,8 @@ type channel struct {
 }
 
 // NewPublisher does not connect yet: the broker may start later, or restart.
-func NewPublisher(url string, careless bool) *Publisher {
-	return &Publisher{url: url, careless: careless, idle: make(chan *channel, 64)}
+func NewPublisher(url string, defaults bool) *Publisher {
+	return &Publisher{url: url, defaults: defaults, idle: make(chan *channel, 64)}
 }
 
 // do calls f with a channel. After an error the channel is closed, not used again: an
@@ -80,7 +80,7 @@ func (p *Publisher) open() (*channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.careless {
+	if !p.defaults {
 		if err := ch.Confirm(false); err != nil {
 			ch.Close()
 			return nil, err
@@ -98,7 +98,7 @@ func (p *Publisher) connect() error {
 	if p.why == nil {
 		var ch *amqp.Channel
 		if ch, p.why = p.conn.Channel(); p.why == nil {
-			p.why = declareAll(ch, p.careless)
+			p.why = declareAll(ch, p.defaults)
 			ch.Close()
 		}
 		if p.why != nil {

@@ -44,8 +44,8 @@ func waitQueue(d time.Duration) string { return fmt.Sprintf("%s.wait.%v", queue,
 
 // declareAll creates the queues if they are missing. The web process and the workers
 // both do, since either may start first.
-func declareAll(ch *amqp.Channel, careless bool) error {
-	if careless {
+func declareAll(ch *amqp.Channel, defaults bool) error {
+	if defaults {
 		// The default of QueueDeclare's arguments; RabbitMQ 4.3 refuses such a queue.
 		_, err := ch.QueueDeclare(queue, false, false, false, false, nil)
 		return err

@@ -27,11 +27,11 @@ type worker struct {
 
 // Work does tasks until ctx is done, and then drains. The client does not reconnect,
 // so this does.
-func Work(ctx context.Context, url string, careless bool, f signup.Flags) error {
+func Work(ctx context.Context, url string, defaults bool, f signup.Flags) error {
 	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	context.AfterFunc(ctx, func() { time.AfterFunc(f.Drain, cancel) })
-	w := &worker{f, NewPublisher(url, careless), tasks}
+	w := &worker{f, NewPublisher(url, defaults), tasks}
 	defer w.publisher.Close()
 	ready := sync.OnceFunc(signup.Ready)
 	for first := true; ; first = false {
@@ -61,7 +61,7 @@ func (w *worker) consume(ctx context.Context, conn *amqp.Connection, ready func(
 	if err != nil {
 		return err
 	}
-	if err := declareAll(ch, w.publisher.careless); err != nil {
+	if err := declareAll(ch, w.publisher.defaults); err != nil {
 		return err
 	}
 	// The number of unacknowledged messages is limited to what runs. By default there

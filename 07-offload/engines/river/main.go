@@ -18,13 +18,13 @@ func main() {
 		set.StringVar(&url, "postgres", "", "the database's `URL`; the password can be in PGPASSWORD or ~/.pgpass")
 	})
 	if role == "" {
-		contract.Tell(contract.River, url)
+		contract.Demo(contract.River, url)
 		return
 	}
 	if url == "" {
-		signup.Wrong("river %s: needs -postgres URL", role)
+		signup.UsageError("river %s: needs -postgres URL", role)
 	}
-	ctx, stop := signup.UntilTold()
+	ctx, stop := signup.UntilSignal()
 	defer stop()
 	pool, err := open(url)
 	if err == nil {

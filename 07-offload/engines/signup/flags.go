@@ -48,25 +48,25 @@ func Role(program, does string, define func(*flag.FlagSet)) (role string, f Flag
 		if role[0] == '-' { // flags for the demo
 			role, args = "", os.Args[1:]
 		} else {
-			Wrong("%s: no such role: %q; there are web and worker", program, role)
+			UsageError("%s: no such role: %q; there are web and worker", program, role)
 		}
 	}
 	set.Parse(args)
 	switch {
 	case set.NArg() > 0:
-		Wrong("%s takes no arguments, got %q", set.Name(), set.Args())
+		UsageError("%s takes no arguments, got %q", set.Name(), set.Args())
 	case f.Attempts < 1 || f.Attempts > 25:
-		Wrong("-attempts must be from 1 to 25, got %d", f.Attempts)
+		UsageError("-attempts must be from 1 to 25, got %d", f.Attempts)
 	case role == "worker" && (f.Concurrency < 1 || f.Concurrency > 1000):
-		Wrong("-concurrency must be from 1 to 1000, got %d", f.Concurrency)
+		UsageError("-concurrency must be from 1 to 1000, got %d", f.Concurrency)
 	case role == "worker" && f.Drain < 0:
-		Wrong("-drain must not be negative, got %v", f.Drain)
+		UsageError("-drain must not be negative, got %v", f.Drain)
 	}
 	return role, f
 }
 
-// Wrong prints what is wrong with the command line and exits with 2, as the flag package does.
-func Wrong(format string, args ...any) {
+// UsageError prints what is wrong with the command line and exits with 2, as the flag package does.
+func UsageError(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, format+"\n", args...)
 	os.Exit(2)
 }
@@ -80,8 +80,8 @@ func Exit(program, role string, err error) {
 	os.Exit(0)
 }
 
-// UntilTold returns a context that is canceled by Ctrl-C or SIGTERM.
-func UntilTold() (context.Context, context.CancelFunc) {
+// UntilSignal returns a context that is canceled by Ctrl-C or SIGTERM.
+func UntilSignal() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
