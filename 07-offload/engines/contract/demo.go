@@ -154,7 +154,7 @@ func demo(s System, at string) (err error) {
 		return fmt.Errorf("no worker did the dead worker's task in %v\n%s", s.Lost, second.Log())
 	}
 	fmt.Printf("     done by another worker          after %s\n", short(time.Since(killed)))
-	fmt.Printf("%s\n", wrap("What decides: "+s.Decides))
+	fmt.Printf("%s\n", wrap("What decides: "+s.Decides.String()))
 
 	fmt.Printf("\n  4  After SIGTERM, a worker finishes the tasks that it has begun.%s\n\n", imitation)
 	if id, _, err = web.Signup("edsger@slow.test", "", ""); err != nil {

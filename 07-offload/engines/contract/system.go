@@ -17,7 +17,7 @@ type System struct {
 	Backoff      time.Duration // at least between the first attempt and the third
 	Retried      time.Duration // for those two retries
 	Lost         time.Duration // at most until a dead worker's task is with another
-	Decides      string        // the setting behind Lost
+	Decides      Setting       // behind Lost
 	NoDelay      string        // why it can't hold a task until its time, with a link; "" if it can
 	Default      string        // what its default setting is, if that differs from what the program asks for
 	defaultFlags []string      // flags of its program for that
@@ -38,18 +38,28 @@ type System struct {
 	malformed  func(at, payload string) error // puts that into the queue, past the web process
 }
 
+// A Setting decides how long a dead worker's task waits.
+type Setting struct{ Name, Here, Default string }
+
+func (s Setting) String() string {
+	if s.Default == s.Here {
+		return fmt.Sprintf("%s: %s", s.Name, s.Here)
+	}
+	return fmt.Sprintf("%s: %s here, by default %s", s.Name, s.Here, s.Default)
+}
+
 var (
 	Asynq = System{
 		Name: "Asynq", Folder: "asynq", Flag: "-redis", NewServer: NewRedis,
 		Backoff: 750 * time.Millisecond, Retried: 20 * time.Second,
-		Lost: 120 * time.Second, Decides: "a lease of 30 s, and a search for expired ones once a minute; no setting changes either (0.26)",
+		Lost: 120 * time.Second, Decides: Setting{"a lease of 30 s, and once a minute a search for leases that expired 30 s ago", "up to 2 min; Asynq 0.26 has no setting", "up to 2 min; Asynq 0.26 has no setting"},
 		Long: 150 * time.Second, malformed: malformedAsynq, TwoCommits: twoCommits,
 		Default: "Redis keeps snapshots only", Apart: true, Attempts: true, dead: deadOf, requeue: requeueOf,
 	}
 	Faktory = System{
 		Name: "Faktory", Folder: "faktory", Flag: "-faktory", NewServer: NewFaktory,
 		Backoff: 31 * time.Second, Retried: 4 * time.Minute, // attempts⁴ + 15 s and a random part; the server decides
-		Lost: 150 * time.Second, Decides: "the job's `ReserveFor`: 60 s here, the minimum (by default 30 min); then it waits as after a failure",
+		Lost: 150 * time.Second, Decides: Setting{"the job's `ReserveFor`, in seconds; then it waits as after a failure", "60 s, the minimum", "30 min"},
 		Long: 90 * time.Second, NoLong: "no: the Go client does not renew a reservation. The worker cancels the task 5 s before `ReserveFor` ends",
 		Fetching:  "; a job that is being fetched at that moment can be lost: Faktory 1.9 pops it before it reserves it",
 		malformed: malformedFaktory, TwoCommits: twoCommits,
@@ -58,7 +68,7 @@ var (
 	RabbitMQ = System{
 		Name: "RabbitMQ", Folder: "rabbitmq", Flag: "-amqp", NewServer: NewRabbitMQ,
 		Backoff: 1500 * time.Millisecond, Retried: 20 * time.Second,
-		Lost: 30 * time.Second, Decides: "the end of the connection; if the machine vanishes, two heartbeats of 2 s (by default 10 s)",
+		Lost: 30 * time.Second, Decides: Setting{"the end of the connection; if the machine vanishes, two missed heartbeats", "2 s each", "10 s each"},
 		Long: 10 * time.Second, malformed: malformedRabbitMQ, TwoCommits: twoCommits,
 		Default: "a queue that is not durable, no confirms", defaultFlags: []string{"-unsafe-defaults"}, Attempts: true, dead: deadOf, requeue: requeueOf,
 	}
@@ -66,7 +76,7 @@ var (
 		Name: "Kafka", Folder: "kafka", Flag: "-brokers", NewServer: NewKafka,
 		Long: 20 * time.Second, malformed: malformedKafka, TwoCommits: twoCommits,
 		Backoff: 1500 * time.Millisecond, Retried: 30 * time.Second,
-		Lost: 60 * time.Second, Decides: "the connection's end; where the machine is gone without a word, the lock of its record: 15 s here, by default 30 s",
+		Lost: 60 * time.Second, Decides: Setting{"the end of the connection; if the machine vanishes, the lock of its record, `share.record.lock.duration.ms`", "15 s, the minimum", "30 s"},
 		NoDelay:   "a share group delivers a record immediately, and the program has topics for the delays of its backoff only",
 		Default:   "Kafka 4.4 syncs nothing by default: a kill loses nothing, a power loss loses what the kernel has not written yet",
 		Imitation: NewKfake, Imitated: "kfake, an imitation",
@@ -75,7 +85,7 @@ var (
 	River = System{
 		Name: "River", Folder: "river", Flag: "-postgres", NewServer: NewPostgres,
 		Backoff: 750 * time.Millisecond, Retried: 20 * time.Second,
-		Lost: 90 * time.Second, Decides: "`RescueStuckJobsAfter`: 15 s here, by default 1 h. The leader among the workers looks every 30 s; a dead leader is replaced within 15 s",
+		Lost: 90 * time.Second, Decides: Setting{"`RescueStuckJobsAfter`; the leader among the workers looks every 30 s, and a dead leader is replaced within 15 s", "15 s", "1 h"},
 		Long: 30 * time.Second, NoLong: "no: a worker renews nothing. River cancels the task at its `JobTimeout`, 10 s here, by default 1 min",
 		malformed: malformedRiver,
 		Apart:     true, Attempts: true, dead: deadOf, requeue: requeueOf,
@@ -83,7 +93,7 @@ var (
 	Chapter07 = System{
 		Name: "chapter 07", Folder: "..", Flag: "-broker", NewServer: NewBroker, Worker: []string{"-heartbeat", "1s"},
 		Backoff: 0, Retried: 20 * time.Second, // full jitter: a wait may be nothing
-		Lost: 30 * time.Second, Decides: "the broker's `-lease`: 3 s here, by default 10 s",
+		Lost: 30 * time.Second, Decides: Setting{"the broker's `-lease`", "3 s", "10 s"},
 		NoLong: "in the chapter's own tests (7.5)", Malformed: "in the chapter's own tests (7.3)", TwoCommits: twoCommits,
 		dead: func(web *Process) (int, error) {
 			var jobs []struct{ ID string }
