@@ -23,7 +23,7 @@ type Tasks struct {
 }
 
 // NewTasks does not connect yet: Redis may start later, or restart.
-func NewTasks(at asynq.RedisClientOpt, attempts int) *Tasks {
+func NewTasks(at asynq.RedisConnOpt, attempts int) *Tasks {
 	return &Tasks{asynq.NewClient(at), asynq.NewInspector(at), attempts}
 }
 

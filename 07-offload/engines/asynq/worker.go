@@ -13,7 +13,7 @@ import (
 
 // Work does tasks until ctx is done, and then drains. A live worker renews its lease of
 // 30 s for each task; no setting changes it (Asynq 0.26).
-func Work(ctx context.Context, at asynq.RedisClientOpt, f signup.Flags) error {
+func Work(ctx context.Context, at asynq.RedisConnOpt, f signup.Flags) error {
 	server := asynq.NewServer(at, asynq.Config{
 		Concurrency:              f.Concurrency, // by default the number of CPUs
 		ShutdownTimeout:          f.Drain,       // then unfinished tasks return to the queue, and the attempt does not count

@@ -47,9 +47,9 @@ func countOvertaking(r *trial, quick int, worker *Process) (n int) {
 	return n
 }
 
-// TestClassicGroupDelaysTasksBehindSlowOne is the negative control of the row in the
-// contract: a commit is a position, so a classic group begins nothing before its batch
-// is done.
+// TestClassicGroupDelaysTasksBehindSlowOne has a worker for which row 11 does not hold
+// (negative control of 7.11): a commit is a position, so a classic group begins nothing
+// before its batch is done.
 func TestClassicGroupDelaysTasksBehindSlowOne(t *testing.T) {
 	program := build(t, Kafka)
 	r := on(t, Kafka, program, private(t, Kafka, program, false))
