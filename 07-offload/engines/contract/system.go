@@ -59,7 +59,7 @@ var (
 	Faktory = System{
 		Name: "Faktory", Folder: "faktory", Flag: "-faktory", NewServer: NewFaktory,
 		Backoff: 31 * time.Second, Retried: 4 * time.Minute, // attempts⁴ + 15 s and a random part; the server decides
-		Lost: 150 * time.Second, Decides: Setting{"the job's `ReserveFor`, in seconds; then it waits as after a failure", "60 s, the minimum", "30 min"},
+		Lost: 150 * time.Second, Decides: Setting{"the job's `ReserveFor`, at least 60 s; then it waits as after a failure", "60 s", "30 min"},
 		Long: 90 * time.Second, NoLong: "no: the Go client does not renew a reservation. The worker cancels the task 5 s before `ReserveFor` ends",
 		Fetching:  "; a job that is being fetched at that moment can be lost: Faktory 1.9 pops it before it reserves it",
 		malformed: malformedFaktory, TwoCommits: twoCommits,
@@ -76,7 +76,7 @@ var (
 		Name: "Kafka", Folder: "kafka", Flag: "-brokers", NewServer: NewKafka,
 		Long: 20 * time.Second, malformed: malformedKafka, TwoCommits: twoCommits,
 		Backoff: 1500 * time.Millisecond, Retried: 30 * time.Second,
-		Lost: 60 * time.Second, Decides: Setting{"the end of the connection; if the machine vanishes, the lock of its record, `share.record.lock.duration.ms`", "15 s, the minimum", "30 s"},
+		Lost: 60 * time.Second, Decides: Setting{"the end of the connection; if the machine vanishes, the lock of its record, `share.record.lock.duration.ms`, at least 15 s", "15 s", "30 s"},
 		NoDelay:   "a share group delivers a record immediately, and the program has topics for the delays of its backoff only",
 		Default:   "Kafka 4.4 syncs nothing by default: a kill loses nothing, a power loss loses what the kernel has not written yet",
 		Imitation: NewKfake, Imitated: "kfake, an imitation",

@@ -69,9 +69,9 @@ func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 	})
 }
 
-// givenUp selects the jobs that River will not try again: discarded after the last
+// deadLetters selects the jobs that River does not retry: discarded after the last
 // attempt, or canceled by a permanent error.
-var givenUp = river.NewJobListParams().First(1000).States(rivertype.JobStateDiscarded, rivertype.JobStateCancelled)
+var deadLetters = river.NewJobListParams().First(1000).States(rivertype.JobStateDiscarded, rivertype.JobStateCancelled)
 
 // Dead counts them, up to 1,000. By default River deletes discarded jobs after 7 days,
 // and canceled ones after 24 hours.
@@ -79,19 +79,19 @@ func (q *Tasks) Dead(ctx context.Context) (int, error) {
 	if err := q.ready(ctx); err != nil {
 		return 0, err
 	}
-	list, err := q.client.JobList(ctx, givenUp)
+	list, err := q.client.JobList(ctx, deadLetters)
 	if err != nil {
 		return 0, err
 	}
 	return len(list.Jobs), nil
 }
 
-// Requeue has each of them tried once more.
+// Requeue has each of them retried once.
 func (q *Tasks) Requeue(ctx context.Context) error {
 	if err := q.ready(ctx); err != nil {
 		return err
 	}
-	list, err := q.client.JobList(ctx, givenUp)
+	list, err := q.client.JobList(ctx, deadLetters)
 	if err != nil {
 		return err
 	}
