@@ -28,6 +28,7 @@ import (
 func BenchmarkSystems(b *testing.B) {
 	rows := make(map[string][]string)
 	var order []string
+	ceiling := make(map[int]float64) // the rates without a system, by clients
 	measure := func(b *testing.B, name, setting string, web *Process, servers []int, idle string) {
 		for b.Loop() { // once: it takes longer than a benchmark has to
 			for _, clients := range []int{1, 64} {
@@ -39,7 +40,10 @@ func BenchmarkSystems(b *testing.B) {
 				if rows[key] == nil {
 					order = append(order, key)
 				}
-				rows[key] = []string{name, setting, fmt.Sprint(clients), figure(l.rate()), l.per(l.web), l.per(l.servers), l.per(l.client), l.limit(clients), idle}
+				rows[key] = []string{name, setting, fmt.Sprint(clients), figure(l.rate()), l.per(l.web), l.per(l.servers), l.per(l.client), l.limit(clients, ceiling[clients]), idle}
+				if servers == nil {
+					ceiling[clients] = l.rate()
+				}
 				idle = ""
 			}
 		}
@@ -63,13 +67,10 @@ func BenchmarkSystems(b *testing.B) {
 				continue
 			}
 			setting := "durable"
-			switch {
-			case defaults:
+			if defaults {
 				setting = "default"
-			case s.Default == "":
-				setting = "durable, the default"
 			}
-			b.Run(s.String()+"/"+strings.Fields(setting)[0], func(b *testing.B) {
+			b.Run(s.String()+"/"+setting, func(b *testing.B) {
 				program := build(b, s)
 				server := private(b, s, program, defaults)
 				var flags []string
@@ -92,6 +93,9 @@ func BenchmarkSystems(b *testing.B) {
 				var pids []int
 				for _, cmd := range server.running {
 					pids = append(pids, cmd.Process.Pid)
+				}
+				if s.Default == "" {
+					setting += ", the default"
 				}
 				measure(b, s.Name, setting, web, pids, short(idle))
 			})
@@ -168,16 +172,21 @@ func (s sample) per(cpu time.Duration) string {
 	return figure(float64(cpu.Microseconds())/float64(s.accepted)) + " µs"
 }
 
-// limit names what kept the rate from being higher: the largest user of the CPUs if
-// those were busy, otherwise a wait: for a disk, a lock or a timer.
-func (s sample) limit(clients int) string {
+// limit names what kept the rate from being higher: the client, if the rate is close to
+// that of a web process without a system; otherwise the largest user of the CPUs if
+// those were busy; otherwise a wait, for a disk, a lock or a timer.
+func (s sample) limit(clients int, ceiling float64) string {
 	switch {
+	case ceiling > 0 && s.rate() >= 0.8*ceiling:
+		return fmt.Sprintf("the client: %.0f %% of no system", 100*s.rate()/ceiling)
 	case clients == 1:
 		return "the wait for each answer"
 	case runtime.GOOS != "linux":
 		return "—"
 	case s.busy < 0.85:
 		return fmt.Sprintf("waiting: the CPUs were %.0f %% busy", 100*s.busy)
+	case s.others >= 0.5:
+		return fmt.Sprintf("other processes: %.0f %% of the CPUs", 100*s.others)
 	}
 	name, most := "CPU of the client", s.client
 	if s.web > most {

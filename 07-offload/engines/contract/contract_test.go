@@ -632,7 +632,11 @@ func settings(cells map[string][]string) string {
 		if c := cells[s.Folder]; c != nil {
 			measured = cmp.Or(c[5], notTried)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", s.Name, s.Decides.Name, s.Decides.Here, s.Decides.Default, measured)
+		byDefault := s.Decides.Default
+		if byDefault == s.Decides.Here {
+			byDefault = "the same"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", s.Name, s.Decides.Name, s.Decides.Here, byDefault, measured)
 	}
 	return b.String()
 }
