@@ -32,7 +32,7 @@ type Chapter struct {
 
 // A Test is a test, benchmark or fuzz target of a chapter.
 type Test struct {
-	File     string
+	File     string   // in the chapter's folder, with slashes
 	Claims   []string // that it tests: ids in its doc comment after "claim"
 	Controls []string // of which it is a negative control
 }
@@ -40,6 +40,7 @@ type Test struct {
 // A Claim is one row of a README's table.
 type Claim struct {
 	Sentence, Test, Control string // Test and Control are the table's cells
+	Elsewhere               bool   // its tests are in a nested module, and the program does not show it
 }
 
 // Dir returns the chapter's folder.
@@ -64,6 +65,9 @@ var (
 	claimsOf  = regexp.MustCompile(`\bclaims? ((?:\d+\.\d+(?:, | and )?)+)`)
 	controlOf = regexp.MustCompile(`\bnegative controls? of ((?:\d+\.\d+(?:, | and )?)+)`)
 	id        = regexp.MustCompile(`\d+\.\d+`)
+
+	// A link to a test in a nested module: in parentheses, the folder of its package.
+	nestedTest = regexp.MustCompile(`\]\((\w+/\w+)/\w+_test\.go\)`)
 )
 
 // chapters reads all chapters.
@@ -84,7 +88,17 @@ func chapters(t *testing.T) []Chapter {
 			Claims:     make(map[string]Claim),
 		}
 		for _, row := range claimRow.FindAllStringSubmatch(c.Readme, -1) {
-			c.Claims[row[1]] = Claim{strings.TrimSpace(row[2]), strings.TrimSpace(row[3]), strings.TrimSpace(row[4])}
+			claim := Claim{Sentence: strings.TrimSpace(row[2]), Test: strings.TrimSpace(row[3]), Control: strings.TrimSpace(row[4])}
+			for _, m := range nestedTest.FindAllStringSubmatch(row[3]+row[4], -1) {
+				claim.Elsewhere = true
+				for name, test := range tests(t, filepath.Join(dir, filepath.FromSlash(m[1]))) {
+					test.File = m[1] + "/" + test.File
+					if slices.Contains(append(test.Claims, test.Controls...), row[1]) {
+						c.Tests[name] = test
+					}
+				}
+			}
+			c.Claims[row[1]] = claim
 		}
 		all = append(all, c)
 	}

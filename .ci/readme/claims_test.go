@@ -37,7 +37,7 @@ func TestNamedTestsExist(t *testing.T) {
 // control), the table's cells name tests of that claim, and a dash means that
 // there is no negative control.
 func TestEveryClaimHasATest(t *testing.T) {
-	linked := regexp.MustCompile(`\]\((\w+_test\.go)\)`)
+	linked := regexp.MustCompile(`\]\(((?:\w+/)*\w+_test\.go)\)`)
 	for _, c := range chapters(t) {
 		if len(c.Claims) == 0 {
 			t.Errorf("%s/README.md has no table of claims", c.Name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,14 +19,30 @@ type Edit struct {
 	Where string            // the file and the heading
 	Hunks map[string][]Hunk // by file
 	Patch string            // instead of hunks: the path of a patch for git apply
-	Test  string            // the test that then fails, or "": the program still builds
+	Test  string            // the test that then fails, or one part of it (TestX/y), or "": the program still builds
 	Says  string            // what the test then says
+}
+
+// function returns the name of the test's function.
+func (e Edit) function() string {
+	name, _, _ := strings.Cut(e.Test, "/")
+	return name
+}
+
+// skipped reports whether the test was skipped, or the one of which it is a part.
+func (e Edit) skipped(out string) bool {
+	for _, m := range regexp.MustCompile(`--- SKIP: (\S+) `).FindAllStringSubmatch(out, -1) {
+		if m[1] == e.Test || strings.HasPrefix(e.Test, m[1]+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // A Hunk replaces Old, which is in its file exactly once, by New.
 type Hunk struct{ Old, New string }
 
-var failsWith = regexp.MustCompile("`(Test\\w+)` fails with \"([^\"]+)\"")
+var failsWith = regexp.MustCompile("`(Test[\\w/]+)` fails with \"([^\"]+)\"")
 
 // inline is an edit in one line of a list: in a file, replace or delete some text.
 var inline = regexp.MustCompile("[Ii]n \\[([\\w.]+)\\]\\([\\w.]+\\) (?:replace `([^`]+)` with `([^`]+)`|delete `([^`]+)`)\\.")
@@ -113,7 +130,7 @@ func TestEditsDoWhatTheySay(t *testing.T) {
 		all = append(all, Edit{Where: c.Name + "/INSTRUCTOR.md", Patch: filepath.Join(root, ".workshop", "edits", c.Name[:2]+".patch"), Test: live[1], Says: live[2]})
 		seen := make(map[string]bool)
 		for _, e := range all {
-			seen[e.Test] = true
+			seen[e.function()] = true
 			t.Run(c.Name+"/"+e.Test, func(t *testing.T) {
 				t.Parallel()
 				try(t, c, e)
@@ -198,13 +215,17 @@ func try(t *testing.T, c Chapter, e Edit) {
 	}
 	// Most tests fail without the race detector, too, and build in less time.
 	var out string
+	timeout := "-timeout=60s"
+	if module, rest, ok := strings.Cut(c.Tests[e.function()].File, "/"); ok { // a nested module, with servers to start
+		in, timeout, folder = filepath.Join(copied, module), "-timeout=4m", "./"+path.Dir(rest)
+	}
 	for _, race := range []string{"-race=false", "-race"} {
 		var err error
-		out, err = inCopy(t, in, "test", race, "-v", "-vet=off", "-ldflags=-w", "-timeout=60s", "-run", "^"+e.Test+"$", folder)
+		out, err = inCopy(t, in, "test", race, "-v", "-vet=off", "-ldflags=-w", timeout, "-run", "^"+e.Test+"$", folder)
 		if err != nil && strings.Contains(out, e.Says) && !strings.Contains(out, "[build failed]") {
 			return
 		}
-		if err == nil && race == "-race" && strings.Contains(out, "--- SKIP: "+e.Test+" ") {
+		if err == nil && race == "-race" && e.skipped(out) {
 			t.Skipf("cannot be tried here:\n%s", out)
 		}
 	}

@@ -163,8 +163,14 @@ func TestPredictAsksWhatTheProgramAsks(t *testing.T) {
 				t.Errorf("%s/README.md does not ask %q", c.Name, want)
 			}
 		}
-		if len(ids) != len(c.Claims) {
-			t.Errorf("%s has %d questions for %d claims", c.Name, len(ids), len(c.Claims))
+		shows := len(c.Claims)
+		for _, claim := range c.Claims {
+			if claim.Elsewhere {
+				shows--
+			}
+		}
+		if len(ids) != shows {
+			t.Errorf("%s has %d questions for the %d claims that its program shows", c.Name, len(ids), shows)
 		}
 	}
 }

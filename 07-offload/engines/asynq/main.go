@@ -1,8 +1,8 @@
 // Command asynq is chapter 07's sign-up on Asynq, which keeps its tasks in Redis.
 //
-//	go run ./asynq                                  the story, with a Redis of its own
-//	go run ./asynq web    -redis localhost:6379     takes sign-ups
-//	go run ./asynq worker -redis localhost:6379     delivers the mails
+//	go run ./asynq                                  the demo, with a Redis of its own
+//	go run ./asynq web    -redis localhost:6379     accepts sign-ups
+//	go run ./asynq worker -redis localhost:6379     delivers the emails
 package main
 
 import (
@@ -20,13 +20,13 @@ func main() {
 		set.StringVar(&redis, "redis", "", "the Redis at this `host:port`")
 	})
 	if role == "" {
-		contract.Tell(contract.Asynq, redis)
+		contract.Demo(contract.Asynq, redis)
 		return
 	}
 	if redis == "" {
-		signup.Wrong("asynq %s: needs -redis host:port", role)
+		signup.UsageError("asynq %s: needs -redis host:port", role)
 	}
-	ctx, stop := signup.UntilTold()
+	ctx, stop := signup.UntilSignal()
 	defer stop()
 	at := asynq.RedisClientOpt{Addr: redis}
 	var err error

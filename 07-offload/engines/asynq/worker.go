@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -12,14 +11,15 @@ import (
 	"github.com/hibiken/asynq"
 )
 
-// Work does tasks until ctx ends, and then drains.
-func Work(ctx context.Context, at asynq.RedisClientOpt, f signup.Flags) error {
+// Work does tasks until ctx is done, and then drains. A live worker renews its lease of
+// 30 s for each task; no setting changes it (Asynq 0.26).
+func Work(ctx context.Context, at asynq.RedisConnOpt, f signup.Flags) error {
 	server := asynq.NewServer(at, asynq.Config{
-		Concurrency:              f.Concurrency, // by default as many as there are processors
-		ShutdownTimeout:          f.Drain,       // what is not done then goes back, at no cost of an attempt
+		Concurrency:              f.Concurrency, // by default the number of CPUs
+		ShutdownTimeout:          f.Drain,       // then unfinished tasks return to the queue, and the attempt does not count
 		RetryDelayFunc:           backoff,
-		TaskCheckInterval:        200 * time.Millisecond, // an idle worker looks this often; by default once a second
-		DelayedTaskCheckInterval: time.Second,            // for those whose time has come; by default every 5 s
+		TaskCheckInterval:        200 * time.Millisecond, // an idle worker polls this often; by default once a second
+		DelayedTaskCheckInterval: time.Second,            // scheduled tasks are polled this often; by default every 5 s
 		LogLevel:                 asynq.WarnLevel,
 	})
 	if err := server.Ping(); err != nil {
@@ -27,14 +27,14 @@ func Work(ctx context.Context, at asynq.RedisClientOpt, f signup.Flags) error {
 	}
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(kind, func(ctx context.Context, t *asynq.Task) error {
-		var task signup.Task
-		if err := json.Unmarshal(t.Payload(), &task); err != nil {
-			return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // it will never be any better
+		task, err := signup.ParseTask(t.Payload())
+		if err != nil {
+			return fmt.Errorf("%w: %w", err, asynq.SkipRetry) // archived immediately
 		}
 		retried, _ := asynq.GetRetryCount(ctx)
 		return f.Mail.Welcome(ctx, task, retried+1)
 	})
-	// Not Run, which waits for signals by itself. A panic in the handler is recovered, and a failed attempt.
+	// Not Run, which handles the signals itself. Asynq recovers a panic and counts it as a failed attempt.
 	if err := server.Start(mux); err != nil {
 		return err
 	}
@@ -45,8 +45,8 @@ func Work(ctx context.Context, at asynq.RedisClientOpt, f signup.Flags) error {
 }
 
 // backoff returns how long to wait before a retry: half a second, doubled each
-// time, of which the second half is left to chance. By default it would be
-// minutes soon: about the fourth power of the attempt, in seconds.
+// time, half of it random. By default it is about the fourth power of the attempt, in
+// seconds.
 func backoff(retried int, _ error, _ *asynq.Task) time.Duration {
 	d := min(500*time.Millisecond<<min(retried, 10), time.Minute)
 	return d/2 + rand.N(d/2)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestBadInput needs no server: what is no good must be refused before one is asked.
+// TestBadInput needs no server: invalid input must be rejected before a request to one.
 func TestBadInput(t *testing.T) {
 	for _, s := range Systems {
 		t.Run(s.String(), func(t *testing.T) {
@@ -27,7 +27,7 @@ func TestBadInput(t *testing.T) {
 				{"/signups", "no JSON", 400},
 				{"/signups", `{"name":"Ada","email":"ada@example.com","admin":true}`, 400},
 				{"/signups", `{"name":1,"email":"ada@example.com"}`, 400},
-				{"/signups", `{"name":"Ada","email":"nobody"}`, 422},
+				{"/signups", `{"name":"Ada","email":"ada"}`, 422},
 				{"/signups", `{"name":" ","email":"ada@example.com"}`, 422},
 				{"/signups", `{"name":"Ada\r\nBcc: all@example.com","email":"ada@example.com"}`, 422},
 				{"/signups", `{"name":"` + strings.Repeat("a", 100<<10) + `","email":"ada@example.com"}`, 413},
@@ -46,8 +46,8 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestWrongServer gives each program an address where nobody is, one that accepts
-// and never answers, and one that is a web server.
+// TestWrongServer gives each program an address where no process listens, one that
+// accepts and never answers, and one that is a web server.
 func TestWrongServer(t *testing.T) {
 	mute, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -64,7 +64,7 @@ func TestWrongServer(t *testing.T) {
 	for _, s := range Systems {
 		program := build(t, s)
 		for what, at := range map[string]string{
-			"nobody": "127.0.0.1:1", "mute": mute.Addr().String(), "http": listener.Addr().String(),
+			"closed": "127.0.0.1:1", "mute": mute.Addr().String(), "http": listener.Addr().String(),
 		} {
 			at = strings.Replace(nowhere(s), "127.0.0.1:1", at, 1)
 			t.Run(s.String()+"/"+what, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestWrongServer(t *testing.T) {
 					t.Errorf("a sign-up was answered with %d after %v, %v", status, time.Since(began), err)
 				}
 				if s.Folder == ".." {
-					return // its workers wait for the broker, for ever
+					return // its workers wait for the broker indefinitely
 				}
 				worker, err := s.StartWorker(program, at, Mailbox(t.TempDir()), 1)
 				if err == nil {
@@ -99,6 +99,8 @@ func nowhere(s System) string {
 	switch s.Flag {
 	case "-amqp":
 		return "amqp://guest:guest@127.0.0.1:1"
+	case "-postgres":
+		return "postgres://postgres@127.0.0.1:1/postgres?sslmode=disable"
 	case "-broker":
 		return "http://127.0.0.1:1"
 	}
@@ -117,9 +119,9 @@ func build(t testing.TB, s System) (program string) {
 	return program
 }
 
-// TestNotInstalledIsSaid hides the servers from each program's story: one line that
-// says what to install, and status 1.
-func TestNotInstalledIsSaid(t *testing.T) {
+// TestDemoWithoutServerSaysWhatToInstall hides the servers from each program's demo: one
+// line that says what to install, and status 1.
+func TestDemoWithoutServerSaysWhatToInstall(t *testing.T) {
 	for _, s := range []System{Asynq, Faktory} {
 		cmd := exec.Command(build(t, s))
 		cmd.Env = []string{"PATH=", "TMPDIR=" + t.TempDir()}

@@ -1,39 +1,81 @@
 package contract
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"concurrency/07-offload/engines/signup"
 )
 
-// BenchmarkSystems measures all five on this machine, each with the setting that
-// loses nothing and with its default one: how many sign-ups are accepted in a
-// second, from one client and from 64, and how long it takes from the answer to the
-// mail when there is nothing else to do. -update writes the table into the README.
+// BenchmarkSystems measures all six on this machine, each with the setting that loses
+// nothing and with its default one: how many sign-ups are accepted in a second, from
+// one client and from 64; the CPU time that the web process, the servers and the client
+// take for each; what limits the rate; and the time from the answer to the email when
+// there is no other work. The first rows are a web process without a system: more than
+// that the client cannot measure. -update writes the table into the README.
 //
 //	go test -run '^$' -bench . ./contract
 func BenchmarkSystems(b *testing.B) {
 	rows := make(map[string][]string)
+	var order []string
+	ceiling := make(map[int]float64) // the rates without a system, by clients
+	measure := func(b *testing.B, name, setting string, web *Process, servers []int, idle string) {
+		for b.Loop() { // once: it takes longer than a benchmark has to
+			for _, clients := range []int{1, 64} {
+				load(b, web, clients, 300*time.Millisecond, nil) // warms up
+				l := load(b, web, clients, 2*time.Second, servers)
+				b.ReportMetric(l.rate(), fmt.Sprint("accepted/s-", clients))
+				b.Logf("%d clients: other processes took %.0f %% of the CPUs; %d sign-ups were refused", clients, 100*l.others, l.refused)
+				key := fmt.Sprint(name, setting, clients)
+				if rows[key] == nil {
+					order = append(order, key)
+				}
+				rows[key] = []string{name, setting, fmt.Sprint(clients), figure(l.rate()), l.per(l.web), l.per(l.servers), l.per(l.client), l.limit(clients, ceiling[clients]), idle}
+				if servers == nil {
+					ceiling[clients] = l.rate()
+				}
+				idle = ""
+			}
+		}
+		b.ReportMetric(0, "ns/op") // says nothing here
+	}
+	b.Run("none", func(b *testing.B) {
+		program, err := os.Executable()
+		if err != nil {
+			b.Fatal(err)
+		}
+		web, err := Start(program, webAlone)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer web.Kill()
+		measure(b, "no system", "", web, nil, "")
+	})
 	for _, s := range Systems {
-		for _, careless := range []bool{false, true} {
-			if careless && s.Careless == "" {
+		for _, defaults := range []bool{false, true} {
+			if defaults && s.Default == "" {
 				continue
 			}
 			setting := "durable"
-			if careless {
+			if defaults {
 				setting = "default"
 			}
 			b.Run(s.String()+"/"+setting, func(b *testing.B) {
 				program := build(b, s)
-				server := private(b, s, program, careless)
+				server := private(b, s, program, defaults)
 				var flags []string
-				if careless {
-					flags = s.careless
+				if defaults {
+					flags = s.defaultFlags
 				}
 				web, err := s.StartWeb(program, server.At, flags...)
 				if err != nil {
@@ -46,30 +88,23 @@ func BenchmarkSystems(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer worker.Kill()
-				var one, many float64
-				var idle time.Duration
-				for b.Loop() { // once: it takes longer than a benchmark has to
-					idle = latency(b, web, mail)
-					worker.Stop(20 * time.Second)
-					one = accepted(b, web, 1)
-					many = accepted(b, web, 64)
+				idle := latency(b, web, mail)
+				worker.Stop(20 * time.Second)
+				var pids []int
+				for _, cmd := range server.running {
+					pids = append(pids, cmd.Process.Pid)
 				}
-				b.ReportMetric(0, "ns/op") // says nothing here
-				b.ReportMetric(one, "accepted/s-1-client")
-				b.ReportMetric(many, "accepted/s-64-clients")
-				b.ReportMetric(float64(idle)/1e6, "ms-to-the-mail")
-				rows[s.Folder+setting] = []string{s.Name, setting, figure(one), figure(many), short(idle)}
+				if s.Default == "" {
+					setting += ", the default"
+				}
+				measure(b, s.Name, setting, web, pids, short(idle))
 			})
 		}
 	}
 	var table strings.Builder
-	table.WriteString("| system | setting | accepted/s, 1 client | 64 clients | to the mail, idle |\n|---|---|---:|---:|---:|\n")
-	for _, s := range Systems {
-		for _, setting := range []string{"durable", "default"} {
-			if row := rows[s.Folder+setting]; row != nil {
-				fmt.Fprintf(&table, "| %s |\n", strings.Join(row, " | "))
-			}
-		}
+	table.WriteString("| system | setting | clients | accepted/s | CPU, web | servers | client | limited by | to the email, idle |\n|---|---|---:|---:|---:|---:|---:|---|---:|\n")
+	for _, key := range order {
+		fmt.Fprintf(&table, "| %s |\n", strings.Join(rows[key], " | "))
 	}
 	b.Log("\n" + table.String())
 	if *update {
@@ -77,32 +112,93 @@ func BenchmarkSystems(b *testing.B) {
 	}
 }
 
-// accepted counts the 202s of so many clients in two seconds.
-func accepted(b *testing.B, web *Process, clients int) (perSecond float64) {
+// webAlone is an argument of the test's own program: it makes it a web process that
+// accepts sign-ups and drops them.
+const webAlone = "web-alone"
+
+type nowhereSystem struct{}
+
+func (nowhereSystem) Enqueue(context.Context, signup.Task) error { return nil }
+func (nowhereSystem) Dead(context.Context) (int, error)          { return 0, nil }
+func (nowhereSystem) Requeue(context.Context) error              { return nil }
+
+// A sample is what clients measured in some time.
+type sample struct {
+	took                 time.Duration
+	accepted, refused    int64
+	web, servers, client time.Duration // CPU time; negative if it cannot be measured here
+	busy, others         float64       // of all the CPUs of the machine: by any process, by other processes than these three
+}
+
+// load sends sign-ups for some time, each client one at a time.
+func load(b *testing.B, web *Process, clients int, lasts time.Duration, servers []int) sample {
+	var accepted, refused atomic.Int64
+	var s sample
+	processes := [][]int{{web.cmd.Process.Pid}, servers, {os.Getpid()}}
+	before, machine := cpuTimes(processes), readMachine()
 	began := time.Now()
-	counts := make([]int, clients)
 	var group sync.WaitGroup
-	for i := range clients {
+	for range clients {
 		group.Go(func() {
-			for time.Since(began) < 2*time.Second {
-				_, status, err := web.Signup("ada@example.com", "", "")
-				if err != nil || status != http.StatusAccepted {
+			for time.Since(began) < lasts {
+				switch _, status, err := web.Signup("ada@example.com", "", ""); {
+				case err == nil && status == http.StatusAccepted:
+					accepted.Add(1)
+				case status == http.StatusServiceUnavailable:
+					refused.Add(1)
+				default:
 					b.Errorf("a sign-up was answered with %d, %v", status, err)
 					return
 				}
-				counts[i]++
 			}
 		})
 	}
 	group.Wait()
-	sum := 0
-	for _, n := range counts {
-		sum += n
-	}
-	return float64(sum) / time.Since(began).Seconds()
+	s.took = time.Since(began)
+	after := cpuTimes(processes)
+	s.busy, s.others = machine.since(after[0] + after[1] + after[2] - before[0] - before[1] - before[2])
+	s.accepted, s.refused = accepted.Load(), refused.Load()
+	s.web, s.servers, s.client = after[0]-before[0], after[1]-before[1], after[2]-before[2]
+	return s
 }
 
-// latency returns the median time from the answer to the mail.
+func (s sample) rate() float64 { return float64(s.accepted) / s.took.Seconds() }
+
+// per returns the CPU time for each sign-up.
+func (s sample) per(cpu time.Duration) string {
+	if runtime.GOOS != "linux" || s.accepted == 0 {
+		return "—"
+	}
+	return figure(float64(cpu.Microseconds())/float64(s.accepted)) + " µs"
+}
+
+// limit names what kept the rate from being higher: the client, if the rate is close to
+// that of a web process without a system; otherwise the largest user of the CPUs if
+// those were busy; otherwise a wait, for a disk, a lock or a timer.
+func (s sample) limit(clients int, ceiling float64) string {
+	switch {
+	case ceiling > 0 && s.rate() >= 0.8*ceiling:
+		return fmt.Sprintf("the client: %.0f %% of no system", 100*s.rate()/ceiling)
+	case clients == 1:
+		return "the wait for each answer"
+	case runtime.GOOS != "linux":
+		return "—"
+	case s.busy < 0.85:
+		return fmt.Sprintf("waiting: the CPUs were %.0f %% busy", 100*s.busy)
+	case s.others >= 0.5:
+		return fmt.Sprintf("other processes: %.0f %% of the CPUs", 100*s.others)
+	}
+	name, most := "CPU of the client", s.client
+	if s.web > most {
+		name, most = "CPU of the web process", s.web
+	}
+	if s.servers > most {
+		name = "CPU of the servers"
+	}
+	return name
+}
+
+// latency returns the median time from the answer to the email.
 func latency(b *testing.B, web *Process, mail Mailbox) time.Duration {
 	var took []time.Duration
 	for i := range 12 {
@@ -116,14 +212,14 @@ func latency(b *testing.B, web *Process, mail Mailbox) time.Duration {
 				break
 			}
 			if time.Since(answered) > time.Minute {
-				b.Fatal("no mail within a minute")
+				b.Fatal("no email within a minute")
 			}
 			<-time.After(200 * time.Microsecond)
 		}
-		if i > 0 { // the first one finds everything cold
+		if i > 0 { // the first one opens connections
 			took = append(took, time.Since(answered))
 		}
-		<-time.After(300 * time.Millisecond) // idle again, and not in step with anybody's interval
+		<-time.After(300 * time.Millisecond) // idle again, and not in step with an interval of the system
 	}
 	slices.Sort(took)
 	return took[len(took)/2]

@@ -2,6 +2,8 @@ package contract
 
 import (
 	"cmp"
+	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -15,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"concurrency/07-offload/engines/signup"
 )
 
 var all = flag.Bool("all", false, "fail if a server is not installed, instead of saying so")
@@ -25,23 +29,28 @@ var promises = []struct {
 	Sentence string
 	try      func(*trial) string
 }{
-	1:  {"The answer does not wait: median of sign-ups whose mail takes 1 s", quickAnswer},
-	2:  {"No more at once than `-concurrency 4`, and so many", concurrency},
-	3:  {"Fails twice, done at the third attempt, not before its backoff", retries},
-	4:  {"Always fails: kept with the dead, and sent again from there", deadLetters},
-	5:  {"Worker killed in the middle of a task: another does it", killedWorker},
-	6:  {"SIGTERM: finished or handed back, exit 0", drained},
-	7:  {"Server away: 503 within 2 s, nothing lost, goes on by itself", serverAway},
-	8:  {"Server killed under load: what got a 202 is done", serverKilled},
+	1:  {"The answer does not wait for the work: median of sign-ups whose email takes 1 s", quickAnswer},
+	2:  {"`-concurrency 4`: 4 tasks at the same time, never more", concurrency},
+	3:  {"Fails twice, succeeds at the third attempt, not before its backoff", retries},
+	4:  {"Always fails: dead-lettered, then requeued by an operator", deadLetters},
+	5:  {"Worker killed during a task: another worker does it", killedWorker},
+	6:  {"SIGTERM: finished or returned to the queue, exit status 0", drained},
+	7:  {"Server down: 503 within 2 s, nothing lost, recovers by itself", serverAway},
+	8:  {"Server killed under load: every task that got a 202 is done", serverKilled},
 	9:  {"Not before its time", delayed},
-	10: {"The same task twice: one mail", twice},
+	10: {"The same task twice: one email", twice},
 	11: {"A slow task delays no other: quick ones done while it runs", overtaken},
+	12: {"SIGTERM while 100 tasks fail at the same time, 25 times: exit status 0 each time", failingDrained},
+	13: {"A malformed task: dead-lettered immediately, without a retry", malformed},
+	14: {"The attempt of the worker killed in row 5", nil}, // killedWorker knows
+	15: {"A task longer than the lease, two workers alive: it runs once", longTask},
+	16: {"Web process killed between the user's row and the task (7.12): both or neither", together},
 }
 
-// careless is the row below the eighth: the same with the system's default setting.
-const careless = "The same with the default setting"
+// withDefaults is the row below the eighth: the same with the system's default setting.
+const withDefaults = "The same with the default setting"
 
-// A trial is one system, with its server, its web, and a mailbox.
+// A trial is one system, with its server, its web process, and a mailbox.
 type trial struct {
 	*testing.T
 	System
@@ -49,7 +58,8 @@ type trial struct {
 	server  *Server
 	web     *Process
 	mail    Mailbox
-	flags   []string // of web and worker
+	flags   []string                   // of web and worker
+	also    func(row int, cell string) // sets the cell of another row
 }
 
 // must ends the test if there is an error.
@@ -75,25 +85,39 @@ func (r *trial) worker(concurrency int, more ...string) *Process {
 	r.Helper()
 	p, err := r.StartWorker(r.program, r.server.At, r.mail, concurrency, append(more, r.flags...)...)
 	r.must(err)
-	r.Cleanup(func() { p.Stop(15 * time.Second) }) // not killed: what it leaves would disturb the next one
+	r.Cleanup(func() { p.Stop(15 * time.Second) }) // not killed: the tasks it holds would disturb the next one
 	return p
 }
 
 // signup sends one that must be accepted.
 func (r *trial) signup(email string) (id string) {
 	r.Helper()
-	id, status, err := r.web.Signup(email, "", "")
-	if err != nil || status != http.StatusAccepted {
-		r.Fatalf("a sign-up was answered with %d, %v\n%s", status, err, r.web.Log())
+	id, status := r.ask(email, rand.Text(), "")
+	if status != http.StatusAccepted {
+		r.Fatalf("a sign-up was answered with %d\n%s", status, r.web.Log())
 	}
 	return id
 }
 
-// delivered waits for the mails.
-func (r *trial) delivered(patience time.Duration, ids ...string) {
+// ask sends a sign-up, and after a 503 the same one again, as Retry-After says: on a busy
+// machine a system may not answer within the timeout of the web process. The key makes
+// it one task.
+func (r *trial) ask(email, key, in string) (id string, status int) {
 	r.Helper()
-	if missing := r.mail.Wait(ids, patience); len(missing) > 0 {
-		r.Fatalf("%d of %d mails did not come within %v, %s for one", len(missing), len(ids), patience, missing[0])
+	for limit := time.Now().Add(time.Minute); ; <-time.After(time.Second) {
+		id, status, err := r.web.Signup(email, key, in)
+		r.must(err)
+		if status != http.StatusServiceUnavailable || time.Now().After(limit) {
+			return id, status
+		}
+	}
+}
+
+// delivered waits for the emails.
+func (r *trial) delivered(timeout time.Duration, ids ...string) {
+	r.Helper()
+	if missing := r.mail.Wait(ids, timeout); len(missing) > 0 {
+		r.Fatalf("%d of %d emails did not arrive within %v, such as %s", len(missing), len(ids), timeout, missing[0])
 	}
 }
 
@@ -115,8 +139,8 @@ func quickAnswer(r *trial) string {
 	return short(median)
 }
 
-// concurrency looks when the mails were written: each was at work for the second
-// before, so that mails whose seconds overlap were at work at the same time.
+// concurrency reads when the emails were written: each task ran for the second before,
+// so tasks whose seconds overlap ran at the same time.
 func concurrency(r *trial) string {
 	var ids []string
 	for range 12 {
@@ -140,9 +164,9 @@ func concurrency(r *trial) string {
 		most = max(most, n)
 	}
 	if most != 4 {
-		r.Errorf("%d tasks were at work at once, and the worker has concurrency 4", most)
+		r.Errorf("%d tasks ran at the same time, want 4, the worker's concurrency", most)
 	}
-	return fmt.Sprint(most, " at once")
+	return fmt.Sprint(most, " at the same time")
 }
 
 func retries(r *trial) string {
@@ -150,24 +174,20 @@ func retries(r *trial) string {
 	id := r.signup("ada@flaky.test")
 	first, err := w.Begun(id, 1, 30*time.Second)
 	r.must(err)
-	third, err := w.Begun(id, 3, r.Patience)
+	third, err := w.Begun(id, 3, r.Retried)
 	r.must(err)
 	r.delivered(10*time.Second, id)
 	after := third.Sub(first)
 	if after < r.Backoff-5*time.Millisecond { // the log has milliseconds
-		r.Errorf("the third attempt came %v after the first, and the waits between are at least %v", after, r.Backoff)
+		r.Errorf("the third attempt began %v after the first, want at least %v", after, r.Backoff)
 	}
 	return "after " + short(after)
 }
 
-// deadLetters puts a file in the place of the mailbox, so that no mail can be delivered.
+// deadLetters puts a file in the place of the mailbox, so that no email can be delivered.
 func deadLetters(r *trial) string {
 	if r.Attempts {
-		r.web.Kill()
-		web, err := r.StartWeb(r.program, r.server.At, "-attempts", "2")
-		r.must(err)
-		r.Cleanup(web.Kill)
-		r.web = web
+		r.restartWeb("-attempts", "2")
 		r.worker(2, "-attempts", "2")
 	} else {
 		r.worker(2)
@@ -177,20 +197,20 @@ func deadLetters(r *trial) string {
 	before, err := r.dead(r.web)
 	r.must(err)
 	id := r.signup("ada@example.com")
-	for limit := time.Now().Add(r.Patience); ; {
+	for limit := time.Now().Add(r.Retried); ; {
 		n, err := r.dead(r.web)
 		r.must(err)
 		if n == before+1 {
 			break
 		}
 		if time.Now().After(limit) {
-			r.Fatalf("a task that always fails is not with the dead after %v: there are %d", r.Patience, n)
+			r.Fatalf("a task that always fails is not dead-lettered after %v: %d dead letters", r.Retried, n)
 		}
 		<-time.After(50 * time.Millisecond)
 	}
 	r.must(os.Remove(string(r.mail)))
 	r.must(r.requeue(r.web))
-	r.delivered(r.Patience, id)
+	r.delivered(r.Retried, id)
 	return "yes"
 }
 
@@ -202,11 +222,19 @@ func killedWorker(r *trial) string {
 	w.Kill()
 	killed := time.Now()
 	if _, ok := r.mail.Has(id); ok {
-		r.Fatal("the mail is there, and its worker was killed in the middle of the task")
+		r.Fatal("the email is there, but its worker was killed during the task")
 	}
-	r.worker(1)
-	r.delivered(r.Lost, id)
-	return "after " + short(time.Since(killed))
+	next := r.worker(1)
+	m, err := next.Says(regexp.MustCompile(`msg=begun job=`+id+` (?:.* )?attempt=(\d+)`), r.Lost)
+	r.must(err)
+	after := time.Since(killed)
+	r.delivered(10*time.Second, id)
+	counts := "counts"
+	if m[1] == "1" {
+		counts = "does not count"
+	}
+	r.also(14, counts)
+	return "after " + short(after)
 }
 
 var begun = regexp.MustCompile("msg=begun")
@@ -221,7 +249,7 @@ func drained(r *trial) string {
 	r.must(err)
 	status, took := w.Stop(10 * time.Second)
 	if status != 0 {
-		r.Errorf("told to stop, the worker ended with status %d after %v\n%s", status, took, w.Log())
+		r.Errorf("after SIGTERM the worker ended with status %d after %v\n%s", status, took, w.Log())
 	}
 	r.worker(1)
 	r.delivered(r.Lost, ids...)
@@ -254,7 +282,7 @@ func serverAway(r *trial) string {
 			break
 		}
 		if time.Since(back) > 30*time.Second {
-			r.Fatalf("the server is back, and a sign-up is answered with %d, %v\n%s", status, err, r.web.Log())
+			r.Fatalf("the server is available again, but a sign-up is answered with %d, %v\n%s", status, err, r.web.Log())
 		}
 	}
 	r.delivered(r.Lost+30*time.Second, ids...)
@@ -263,14 +291,18 @@ func serverAway(r *trial) string {
 
 func serverKilled(r *trial) string {
 	accepted, missing := underLoad(r)
-	if len(missing) > 0 {
-		r.Errorf("%d of %d accepted tasks are lost", len(missing), accepted)
+	may := 0
+	if r.Fetching != "" {
+		may = 4 // underLoad's worker has four slots
 	}
-	return fmt.Sprintf("%d of %d", accepted-len(missing), accepted)
+	if len(missing) > may {
+		r.Errorf("%d of %d accepted tasks are lost, want at most %d", len(missing), accepted, may)
+	}
+	return fmt.Sprintf("%d of %d%s", accepted-len(missing), accepted, r.Fetching)
 }
 
 // underLoad kills the server while eight clients sign up, and starts it again. It
-// returns how many were accepted, and which mails never came.
+// returns how many were accepted, and which emails never arrived.
 func underLoad(r *trial) (accepted int, missing []string) {
 	r.worker(4)
 	var mu sync.Mutex
@@ -328,8 +360,7 @@ func underLoad(r *trial) (accepted int, missing []string) {
 func delayed(r *trial) string {
 	w := r.worker(1)
 	asked := time.Now()
-	id, status, err := r.web.Signup("ada@example.com", "", "2s")
-	r.must(err)
+	id, status := r.ask("ada@example.com", rand.Text(), "2s")
 	if r.NoDelay != "" {
 		if status != http.StatusNotImplemented {
 			r.Errorf("a system without delays answers with %d", status)
@@ -348,9 +379,8 @@ func delayed(r *trial) string {
 func twice(r *trial) string {
 	before := r.mail.Count()
 	key := fmt.Sprint("form ", time.Now().UnixNano())
-	first, status, err := r.web.Signup("ada@example.com", key, "")
-	again, status2, err2 := r.web.Signup("ada@example.com", key, "")
-	r.must(errors.Join(err, err2))
+	first, status := r.ask("ada@example.com", key, "")
+	again, status2 := r.ask("ada@example.com", key, "")
 	if status != 202 || status2 != 202 || first != again {
 		r.Errorf("the same key was answered with %d and %d, %s and %s", status, status2, first, again)
 	}
@@ -359,15 +389,149 @@ func twice(r *trial) string {
 	r.delivered(20*time.Second, first, last)
 	for range 20 { // it would come now, if it came twice
 		if n := r.mail.Count(); n != before+2 {
-			r.Fatalf("two tasks, one of them sent twice, made %d mails", n-before)
+			r.Fatalf("two tasks, one of them sent twice, made %d emails", n-before)
 		}
 		<-time.After(50 * time.Millisecond)
 	}
-	return "one mail"
+	return "one email"
+}
+
+// failingDrained stops a worker while a hundred tasks fail at the same time: each of
+// them needs the server for its retry, and so does the worker to stop consuming. The
+// signal arrives at a different moment each time.
+func failingDrained(r *trial) string {
+	if runtime.GOOS == "windows" {
+		return "not on Windows: no SIGTERM"
+	}
+	if r.Attempts {
+		r.restartWeb("-attempts", "2")
+	}
+	var slowest time.Duration
+	const rounds = 25
+	for round := range rounds {
+		var clients sync.WaitGroup
+		for range 10 {
+			clients.Go(func() {
+				for accepted, limit := 0, time.Now().Add(time.Minute); accepted < 10; {
+					_, status, err := r.web.Signup("ada@fails.test", "", "")
+					if status == http.StatusAccepted {
+						accepted++
+					} else if time.Now().After(limit) { // a 503 of a busy machine is no failure here
+						r.Errorf("%d of 10 sign-ups were accepted in a minute; the last one was answered with %d, %v", accepted, status, err)
+						return
+					}
+				}
+			})
+		}
+		clients.Wait()
+		args := []string{"-drain", "5s"}
+		if r.Attempts {
+			args = append(args, "-attempts", "2")
+		}
+		w := r.worker(100, args...)
+		r.must(w.SaysTimes(begun, 1+4*round, time.Minute))
+		status, took := w.Stop(30 * time.Second)
+		if status != 0 {
+			r.Fatalf("round %d of %d: the worker got SIGTERM while tasks failed, and ended with status %d after %v (-1: it was killed)\n%s", round+1, rounds, status, took, w.Log())
+		}
+		slowest = max(slowest, took)
+	}
+	return "yes, within " + short(slowest)
+}
+
+// restartWeb starts the web process again, with other flags.
+func (r *trial) restartWeb(flags ...string) {
+	r.Helper()
+	r.web.Kill()
+	web, err := r.StartWeb(r.program, r.server.At, flags...)
+	r.must(err)
+	r.Cleanup(web.Kill)
+	r.web = web
+}
+
+// malformed puts something into the queue that is no task. With 25 attempts the retries
+// would take minutes.
+func malformed(r *trial) string {
+	if r.malformed == nil {
+		return r.Malformed
+	}
+	r.restartWeb("-attempts", "25")
+	r.worker(2, "-attempts", "25")
+	for _, payload := range []string{`{"id":"../../escape","name":"Ada","email":"ada@example.com"}`, `"no task"`, `no JSON`} {
+		before, err := r.dead(r.web)
+		r.must(err)
+		if err := r.malformed(r.server.At, payload); errors.Is(err, errors.ErrUnsupported) {
+			continue // the system takes nothing but JSON
+		} else if err != nil {
+			r.Fatal(err)
+		}
+		for limit := time.Now().Add(30 * time.Second); ; {
+			n, err := r.dead(r.web)
+			r.must(err)
+			if n == before+1 {
+				break
+			}
+			if time.Now().After(limit) {
+				r.Fatalf("the malformed task %s is not dead-lettered after 30 s: %d dead letters, want %d", payload, n, before+1)
+			}
+			<-time.After(50 * time.Millisecond)
+		}
+	}
+	return "yes"
+}
+
+// longTask has two workers, and a task that takes longer than the lease of the one that
+// begins it.
+func longTask(r *trial) string {
+	if r.Long == 0 {
+		return r.NoLong
+	}
+	if r.Attempts {
+		r.restartWeb("-attempts", "1")
+	}
+	flags := []string{"-attempts", "1"}
+	if !r.Attempts {
+		flags = nil
+	}
+	workers := []*Process{r.worker(1, flags...), r.worker(1, flags...)}
+	before, err := r.dead(r.web)
+	r.must(err)
+	id := r.signup("ada@" + r.Long.String() + ".slow.test")
+	begun := func() (n int) {
+		for _, w := range workers {
+			n += strings.Count(w.Log(), "msg=begun job="+id)
+		}
+		return n
+	}
+	for limit := time.Now().Add(r.Long + time.Minute); ; {
+		_, over := r.mail.Has(id)
+		if r.NoLong != "" { // it is canceled, and has no further attempt
+			n, err := r.dead(r.web)
+			r.must(err)
+			over = n > before
+		}
+		if over {
+			break
+		}
+		if time.Now().After(limit) {
+			r.Fatalf("a task of %v is neither done nor dead-lettered after %v more", r.Long, time.Minute)
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	if n := begun(); n != 1 {
+		r.Errorf("a task of %v was begun %d times, and its worker was alive; want once", r.Long, n)
+	}
+	if r.NoLong != "" {
+		return r.NoLong
+	}
+	return "yes, " + r.Long.String()
 }
 
 // TestMain has all systems tried at the same time: most of it is waiting.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == webAlone { // a child of the benchmark
+		signup.Exit("contract", webAlone, signup.Serve(context.Background(), "127.0.0.1:0", signup.Handler(nowhereSystem{})))
+	}
 	flag.Parse()
 	flag.Set("test.parallel", "16")
 	os.Exit(m.Run())
@@ -386,31 +550,40 @@ func TestContract(t *testing.T) {
 				cells[s.Folder] = row
 				try := func(t *testing.T, i int, server *Server) {
 					row[i] = "broken"
-					row[i] = promises[i].try(on(t, s, program, server))
+					r := on(t, s, program, server)
+					r.also = func(i int, cell string) { row[i] = cell }
+					row[i] = promises[i].try(r)
 				}
 				// What is measured in milliseconds is measured while nothing else happens.
 				t.Run("1", func(t *testing.T) { try(t, 1, server) })
 				t.Parallel()
 				for i := 2; i < len(promises); i++ {
+					if promises[i].try == nil {
+						continue
+					}
 					t.Run(fmt.Sprint(i), func(t *testing.T) {
-						if s.Apart {
+						switch {
+						case s.Apart:
 							t.Parallel()
 							try(t, i, private(t, s, program, false))
-						} else {
+						case i == 12: // leaves thousands of tasks that fail
+							try(t, i, private(t, s, program, false))
+						default:
 							try(t, i, server)
 						}
 					})
 				}
-				row[len(promises)] = "—"
-				if s.Careless != "" {
-					t.Run("careless", func(t *testing.T) {
+				if s.Default == "" {
+					row[len(promises)] = "—"
+				} else {
+					t.Run("default", func(t *testing.T) {
 						if s.Apart {
 							t.Parallel()
 						}
-						r := on(t, s, program, private(t, s, program, true), s.careless...)
-						r.Lost = max(r.Lost-30*time.Second, 10*time.Second) // so long after the restart, what has not come is lost
+						r := on(t, s, program, private(t, s, program, true), s.defaultFlags...)
+						r.Lost = max(r.Lost-30*time.Second, 10*time.Second) // after the restart; what has not arrived then is lost
 						accepted, missing := underLoad(r)
-						row[len(promises)] = fmt.Sprintf("lost %d of %d: %s", len(missing), accepted, s.Careless)
+						row[len(promises)] = fmt.Sprintf("lost %d of %d: %s", len(missing), accepted, s.Default)
 					})
 				}
 			})
@@ -419,17 +592,18 @@ func TestContract(t *testing.T) {
 	table := tableOf(cells)
 	t.Logf("the contract:\n%s", table)
 	holdReadme(t, "contract", table)
+	holdReadme(t, "row 5", settings(cells))
 }
 
 // private starts a server for a system, or skips the test if that is not installed.
-func private(t testing.TB, s System, program string, careless bool) *Server {
+func private(t testing.TB, s System, program string, defaults bool) *Server {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "engines") // short: the path of a socket may have 100 characters
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	server, err := s.NewServer(dir, program, careless)
+	server, err := s.NewServer(dir, program, defaults)
 	if missing := (*NotInstalledError)(nil); errors.As(err, &missing) && !*all {
 		t.Skip(err)
 	}
@@ -448,6 +622,24 @@ const (
 	notInstalled = "not installed"
 	notTried     = "not tried" // -run has left it out
 )
+
+// settings makes the table of what decides row 5.
+func settings(cells map[string][]string) string {
+	var b strings.Builder
+	b.WriteString("| system | what decides | here | by default | measured |\n|---|---|---|---|---|\n")
+	for _, s := range Systems {
+		measured := notInstalled
+		if c := cells[s.Folder]; c != nil {
+			measured = cmp.Or(c[5], notTried)
+		}
+		byDefault := s.Decides.Default
+		if byDefault == s.Decides.Here {
+			byDefault = "the same"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", s.Name, s.Decides.Name, s.Decides.Here, byDefault, measured)
+	}
+	return b.String()
+}
 
 // tableOf makes the table: systems across, promises down.
 func tableOf(cells map[string][]string) string {
@@ -469,12 +661,12 @@ func tableOf(cells map[string][]string) string {
 		b.WriteString("\n")
 	}
 	for i, p := range promises {
-		if p.try == nil {
+		if p.Sentence == "" {
 			continue
 		}
 		row(fmt.Sprint(i), p.Sentence, i)
 		if i == 8 {
-			row("", careless, len(promises))
+			row("", withDefaults, len(promises))
 		}
 	}
 	return b.String()

@@ -23,9 +23,9 @@ import (
 )
 
 // NewKafka makes an Apache Kafka of a single node that is broker and controller
-// (KRaft). It syncs each batch of records to the disk before it answers; careless is
-// Kafka's default, which leaves that to the kernel.
-func NewKafka(dir, _ string, careless bool) (*Server, error) {
+// (KRaft). It syncs each batch of records to the disk before it answers; defaults are
+// those of Kafka, which leaves that to the kernel.
+func NewKafka(dir, _ string, defaults bool) (*Server, error) {
 	kafka, err := server.Find()
 	if err != nil {
 		return nil, &NotInstalledError{"Apache Kafka 4.4", err.Error() +
@@ -41,7 +41,7 @@ func NewKafka(dir, _ string, careless bool) (*Server, error) {
 	}
 	at := fmt.Sprint("127.0.0.1:", port)
 	config := fmt.Sprintf(kafkaConfig, at, controller, filepath.ToSlash(filepath.Join(dir, "data")))
-	if !careless {
+	if !defaults {
 		config += "log.flush.interval.messages=1\n"
 	}
 	file := filepath.Join(dir, "server.properties")
@@ -113,15 +113,15 @@ func kafkaReady(at string) func() error {
 }
 
 // NewKfake makes what is used where there is no Apache Kafka: a role of the program.
-func NewKfake(dir, program string, careless bool) (*Server, error) {
+func NewKfake(dir, program string, defaults bool) (*Server, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	at := fmt.Sprint("127.0.0.1:", port)
 	args := []string{program, "kfake", "-port", fmt.Sprint(port), "-data", filepath.Join(dir, "log.d")}
-	if careless {
-		args = append(args, "-careless")
+	if defaults {
+		args = append(args, "-unsafe-defaults")
 	}
 	return &Server{At: at, dir: dir, commands: []command{{args: args, ready: listens(at)}}}, nil
 }
@@ -161,7 +161,7 @@ func Chart(s System, more []string) error {
 		return err
 	}
 	fmt.Printf("%s%s: a task of 1 s, and eight quick ones that are enqueued while it runs.\n", s.Name, heading)
-	fmt.Print("The worker has -concurrency 4.    . it waits    # it runs\n")
+	fmt.Print("The worker has -concurrency 4.    . accepted    # running\n")
 	for i, flags := range [][]string{nil, more} {
 		web, err := s.StartWeb(program, server.At)
 		if err != nil {

@@ -47,9 +47,9 @@ func countOvertaking(r *trial, quick int, worker *Process) (n int) {
 	return n
 }
 
-// TestClassicGroupDelaysTasksBehindSlowOne is the negative control of the row in the
-// contract: a commit is a position, so a classic group begins nothing before its batch
-// is done.
+// TestClassicGroupDelaysTasksBehindSlowOne has a worker for which row 11 does not hold
+// (negative control of 7.11): a commit is a position, so a classic group begins nothing
+// before its batch is done.
 func TestClassicGroupDelaysTasksBehindSlowOne(t *testing.T) {
 	program := build(t, Kafka)
 	r := on(t, Kafka, program, private(t, Kafka, program, false))
@@ -89,9 +89,9 @@ func TestKafkaSyncsBeforeItAnswers(t *testing.T) {
 		t.Skip("needs strace, on Linux")
 	}
 	const delay, n = 200 * time.Millisecond, 5
-	for _, careless := range []bool{false, true} {
-		t.Run(map[bool]string{false: "durable", true: "default"}[careless], func(t *testing.T) {
-			server := private(t, Kafka, "", careless)
+	for _, defaults := range []bool{false, true} {
+		t.Run(map[bool]string{false: "durable", true: "default"}[defaults], func(t *testing.T) {
+			server := private(t, Kafka, "", defaults)
 			client, err := kgo.NewClient(kgo.SeedBrokers(server.At), kgo.ProducerLinger(0), kgo.DefaultProduceTopic("synced"))
 			if err != nil {
 				t.Fatal(err)
@@ -141,9 +141,9 @@ func TestKafkaSyncsBeforeItAnswers(t *testing.T) {
 			syncs := strings.Count(string(text), "/synced-0/") // of the topic's log
 			t.Logf("%d records: %d syncs, the fastest answer after %v", n, syncs, fastest)
 			switch {
-			case careless && syncs > 0:
+			case defaults && syncs > 0:
 				t.Errorf("%d records made Kafka sync the log %d times; want 0 by default", n, syncs)
-			case !careless && (syncs < n || fastest < delay):
+			case !defaults && (syncs < n || fastest < delay):
 				t.Errorf("%d records made Kafka sync the log %d times, each delayed by %v, and it answered after %v; want a sync before each answer", n, syncs, delay, fastest)
 			}
 		})

@@ -1,5 +1,5 @@
-// Package contract treats programs as black boxes: it starts their web and their
-// workers as processes, talks HTTP, sends signals, and looks into the mailbox.
+// Package contract treats programs as black boxes: it starts their web process and
+// their workers, talks HTTP, sends signals, and reads the mailbox.
 package contract
 
 import (
@@ -24,7 +24,7 @@ import (
 
 // A Process is one role of a program.
 type Process struct {
-	URL string // where a web listens
+	URL string // where a web process listens
 
 	cmd   *exec.Cmd
 	ended chan struct{}
@@ -34,7 +34,7 @@ type Process struct {
 	more  chan struct{} // guarded by mu; closed at the next line
 }
 
-// Start starts a role and returns when it says that it is ready.
+// Start starts a role and returns when it prints that it is ready.
 func Start(program string, args ...string) (*Process, error) {
 	p := &Process{cmd: exec.Command(program, args...), ended: make(chan struct{}), more: make(chan struct{})}
 	stderr, err := p.cmd.StderrPipe()
@@ -69,8 +69,8 @@ func Start(program string, args ...string) (*Process, error) {
 }
 
 // Says waits for a line on standard error, and returns its parts.
-func (p *Process) Says(what *regexp.Regexp, patience time.Duration) ([]string, error) {
-	limit := time.After(patience)
+func (p *Process) Says(what *regexp.Regexp, timeout time.Duration) ([]string, error) {
+	limit := time.After(timeout)
 	for seen := 0; ; {
 		p.mu.Lock()
 		lines, more := p.lines[seen:], p.more
@@ -91,21 +91,47 @@ func (p *Process) Says(what *regexp.Regexp, patience time.Duration) ([]string, e
 				return nil, fmt.Errorf("%s ended, and never said %q:\n%s", p, what, p.Log())
 			}
 		case <-limit:
-			return nil, fmt.Errorf("%s did not say %q for %v:\n%s", p, what, patience, p.Log())
+			return nil, fmt.Errorf("%s did not say %q for %v:\n%s", p, what, timeout, p.Log())
+		}
+	}
+}
+
+// SaysTimes waits for n lines on standard error that match.
+func (p *Process) SaysTimes(what *regexp.Regexp, n int, timeout time.Duration) error {
+	limit := time.After(timeout)
+	for {
+		p.mu.Lock()
+		lines, more := p.lines, p.more
+		p.mu.Unlock()
+		seen := 0
+		for _, line := range lines {
+			if what.MatchString(line) {
+				seen++
+			}
+		}
+		if seen >= n {
+			return nil
+		}
+		select {
+		case <-more:
+		case <-p.ended:
+			return fmt.Errorf("%s ended after %d of %d lines with %q:\n%s", p, seen, n, what, p.Log())
+		case <-limit:
+			return fmt.Errorf("%s printed %d of %d lines with %q in %v:\n%s", p, seen, n, what, timeout, p.Log())
 		}
 	}
 }
 
 // Begun waits until a worker says that it begins a task, and returns when that was.
-func (p *Process) Begun(id string, attempt int, patience time.Duration) (at time.Time, err error) {
-	m, err := p.Says(regexp.MustCompile(`^time=(\S+) .*msg=begun job=`+id+` (?:.* )?attempt=`+strconv.Itoa(attempt)+`\b`), patience)
+func (p *Process) Begun(id string, attempt int, timeout time.Duration) (at time.Time, err error) {
+	m, err := p.Says(regexp.MustCompile(`^time=(\S+) .*msg=begun job=`+id+` (?:.* )?attempt=`+strconv.Itoa(attempt)+`\b`), timeout)
 	if err != nil {
 		return at, err
 	}
 	return time.Parse(time.RFC3339Nano, m[1])
 }
 
-// Log returns what it has said so far.
+// Log returns what it has printed so far.
 func (p *Process) Log() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,7 +150,7 @@ func (p *Process) Kill() {
 
 // Stop asks it to end, and returns its exit status and how long it took; -1 if it
 // does not end in time.
-func (p *Process) Stop(patience time.Duration) (status int, took time.Duration) {
+func (p *Process) Stop(timeout time.Duration) (status int, took time.Duration) {
 	began := time.Now()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		p.cmd.Process.Kill() // Windows has no such signal
@@ -132,13 +158,13 @@ func (p *Process) Stop(patience time.Duration) (status int, took time.Duration) 
 	select {
 	case <-p.ended:
 		return p.cmd.ProcessState.ExitCode(), time.Since(began)
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		p.Kill()
 		return -1, time.Since(began)
 	}
 }
 
-// Signup sends a sign-up to a web, and returns the task's id.
+// Signup sends a sign-up to a web process, and returns the task's id.
 func (p *Process) Signup(email, key, in string) (id string, status int, err error) {
 	body, _ := json.Marshal(map[string]string{"name": "Ada", "email": email})
 	target := p.URL + "/signups"
@@ -173,7 +199,7 @@ func (p *Process) Signup(email, key, in string) (id string, status int, err erro
 
 var client = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 
-// call calls a web and decodes its answer into v, unless that is nil.
+// call calls a web process and decodes its answer into v, unless that is nil.
 func (p *Process) call(method, path string, v any) error {
 	r, err := http.NewRequest(method, p.URL+path, nil)
 	if err != nil {
@@ -196,7 +222,7 @@ func (p *Process) call(method, path string, v any) error {
 // A Mailbox is a Maildir, from outside.
 type Mailbox string
 
-// Has reports whether that mail is there, and since when.
+// Has reports whether that email is there, and since when.
 func (m Mailbox) Has(id string) (since time.Time, ok bool) {
 	info, err := os.Stat(filepath.Join(string(m), "new", id))
 	if err != nil {
@@ -205,7 +231,7 @@ func (m Mailbox) Has(id string) (since time.Time, ok bool) {
 	return info.ModTime(), true
 }
 
-// Missing returns which of the mails are not there.
+// Missing returns which of the emails are not there.
 func (m Mailbox) Missing(ids []string) (missing []string) {
 	for _, id := range ids {
 		if _, ok := m.Has(id); !ok {
@@ -215,10 +241,10 @@ func (m Mailbox) Missing(ids []string) (missing []string) {
 	return missing
 }
 
-// Wait waits until all mails are there, and returns those that never came.
-func (m Mailbox) Wait(ids []string, patience time.Duration) (missing []string) {
+// Wait waits until all emails are there, and returns those that never arrived.
+func (m Mailbox) Wait(ids []string, timeout time.Duration) (missing []string) {
 	missing = ids
-	for limit := time.Now().Add(patience); ; {
+	for limit := time.Now().Add(timeout); ; {
 		if missing = m.Missing(missing); len(missing) == 0 || time.Now().After(limit) {
 			return missing
 		}
@@ -226,7 +252,7 @@ func (m Mailbox) Wait(ids []string, patience time.Duration) (missing []string) {
 	}
 }
 
-// Count returns how many mails there are.
+// Count returns the number of emails.
 func (m Mailbox) Count() int {
 	entries, _ := os.ReadDir(filepath.Join(string(m), "new"))
 	return len(entries)

@@ -1,8 +1,8 @@
 // Command faktory is chapter 07's sign-up on Faktory, a server with workers in any language.
 //
-//	go run ./faktory                                    the story, with a server of its own
-//	go run ./faktory web    -faktory localhost:7419     takes sign-ups
-//	go run ./faktory worker -faktory localhost:7419     delivers the mails
+//	go run ./faktory                                    the demo, with a server of its own
+//	go run ./faktory web    -faktory localhost:7419     accepts sign-ups
+//	go run ./faktory worker -faktory localhost:7419     delivers the emails
 package main
 
 import (
@@ -18,13 +18,13 @@ func main() {
 		set.StringVar(&server, "faktory", "", "the Faktory server at this `host:port`")
 	})
 	if role == "" {
-		contract.Tell(contract.Faktory, server)
+		contract.Demo(contract.Faktory, server)
 		return
 	}
 	if server == "" {
-		signup.Wrong("faktory %s: needs -faktory host:port", role)
+		signup.UsageError("faktory %s: needs -faktory host:port", role)
 	}
-	ctx, stop := signup.UntilTold()
+	ctx, stop := signup.UntilSignal()
 	defer stop()
 	var err error
 	switch role {

@@ -13,13 +13,13 @@ import (
 // kind is the name under which web and worker know the task.
 const kind = "welcome-mail"
 
-// Tasks is what web asks of Faktory.
+// Tasks is what the web process asks of Faktory.
 type Tasks struct {
-	pool     *faktory.Pool // a client is one connection, and not for several goroutines
+	pool     *faktory.Pool // a client is one connection, for one goroutine at a time
 	attempts int
 }
 
-// NewTasks does not connect yet: the server may come later, or go and come back.
+// NewTasks does not connect yet: the server may start later, or restart.
 func NewTasks(addr string, attempts int) *Tasks {
 	pool, err := faktory.NewPoolWithClientConstructor(64, func() (*faktory.Client, error) { return dial(addr) })
 	if err != nil {
@@ -28,8 +28,8 @@ func NewTasks(addr string, attempts int) *Tasks {
 	return &Tasks{pool, attempts}
 }
 
-// dial connects, with a limit for each answer. The client has none of its own: it
-// would wait for ever for a server that hangs, or is something else.
+// dial connects, with a deadline for each answer. The client has none of its own: it
+// would block forever on a server that hangs, or is something else.
 func dial(addr string) (*faktory.Client, error) {
 	server := faktory.DefaultServer()
 	server.Address = addr
@@ -50,17 +50,17 @@ func (c limited) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// Enqueue has the task in the server's Redis when it returns nil. Whether it is
-// safe there is up to that Redis: the free server has it keep snapshots only, so
-// a crash loses what came since the last one. It must be told "appendonly yes" and
-// "appendfsync always", for instance in /tmp/redis.conf, which Faktory leaves as it finds it.
+// Enqueue has the task in the server's Redis when it returns nil. Whether it survives a
+// crash depends on that Redis: the free server (1.9) has it keep snapshots only, so
+// a crash loses what was written since the last one. It needs "appendonly yes" and
+// "appendfsync always", for instance in /tmp/redis.conf, which Faktory does not overwrite.
 func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 	job := faktory.NewJob(kind, t)
 	job.Jid = t.ID
-	job.ReserveFor = 60 // seconds until a dead worker's task goes to another; by default 1800, and not less than 60
+	job.ReserveFor = 60 // seconds until a dead worker's task is retried; by default 1800, at least 60
 	retries := q.attempts - 1
 	if retries == 0 {
-		retries = faktory.RetryPolicyDirectToMorgue // 0 would mean: forget it when it fails
+		retries = faktory.RetryPolicyDirectToMorgue // 0 would mean: dropped when it fails
 	}
 	job.Retry = &retries // by default 25
 	if !t.Due.IsZero() {
@@ -69,9 +69,9 @@ func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 	return q.again(ctx, func(c *faktory.Client) error { return c.Push(job) })
 }
 
-// again calls f with one connection after another: those from before a restart of
-// the server are dead, and are known to be so only when they are used. If only the
-// answer was lost the job is pushed twice, and its mail is still one: it has its name.
+// again calls f with another connection until one works: those from before a restart of
+// the server are broken, which shows only when they are used. If only the answer
+// was lost the job is pushed twice, and its email is still one: the task's ID is its name.
 func (q *Tasks) again(ctx context.Context, f func(*faktory.Client) error) error {
 	for {
 		err := q.pool.With(f)
@@ -98,7 +98,7 @@ func (q *Tasks) Dead(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// Requeue has them run again.
+// Requeue moves them back to the queue.
 func (q *Tasks) Requeue(ctx context.Context) error {
 	return q.again(ctx, func(c *faktory.Client) error { return c.Requeue(faktory.Dead, faktory.OfType(kind)) })
 }

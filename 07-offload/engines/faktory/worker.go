@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"concurrency/07-offload/engines/signup"
 
@@ -12,9 +13,9 @@ import (
 	worker "github.com/contribsys/faktory_worker_go"
 )
 
-// Work does tasks until ctx ends, and then drains.
+// Work does tasks until ctx is done, and then drains.
 func Work(ctx context.Context, addr string, f signup.Flags) error {
-	first, err := dial(addr) // the manager would go on trying for ever, and say nothing
+	first, err := dial(addr) // the manager would retry forever, silently
 	if err != nil {
 		return fmt.Errorf("no Faktory there: %w", err)
 	}
@@ -27,19 +28,19 @@ func Work(ctx context.Context, addr string, f signup.Flags) error {
 		return err
 	}
 	manager.Concurrency = f.Concurrency // by default 20
-	manager.ShutdownTimeout = f.Drain   // then the tasks' context ends; by default after 25 s
-	manager.Use(attemptOf, recovered)
+	manager.ShutdownTimeout = f.Drain   // then the tasks' context is canceled; by default after 25 s
+	manager.Use(attemptOf, inTime, recovered)
 	manager.Register(kind, func(ctx context.Context, args ...any) error {
-		var task signup.Task
-		if err := decode(args, &task); err != nil {
-			return err
+		task, err := decode(args)
+		if err != nil {
+			return dead(ctx, args, err)
 		}
 		return f.Mail.Welcome(ctx, task, ctx.Value(attempt{}).(int))
 	})
 	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	context.AfterFunc(ctx, func() {
-		// Not ctx itself: RunWithContext hands it to the tasks, which it would end at once.
+		// Not ctx itself: RunWithContext passes it to the tasks, which would be canceled immediately.
 		manager.Terminate(false)
 		cancel()
 	})
@@ -49,7 +50,7 @@ func Work(ctx context.Context, addr string, f signup.Flags) error {
 
 type attempt struct{}
 
-// attemptOf tells a task which attempt it is, counted from 1.
+// attemptOf adds the number of the attempt to the context, counted from 1.
 func attemptOf(ctx context.Context, job *faktory.Job, next func(context.Context) error) error {
 	n := 1
 	if job.Failure != nil {
@@ -58,7 +59,15 @@ func attemptOf(ctx context.Context, job *faktory.Job, next func(context.Context)
 	return next(context.WithValue(ctx, attempt{}, n))
 }
 
-// recovered makes an error of a panic: without it the process would end.
+// inTime cancels a task before its reservation ends: the server then gives it to another
+// worker, while this one still works on it. To renew it takes Faktory Enterprise.
+func inTime(ctx context.Context, job *faktory.Job, next func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(max(job.ReserveFor, 60))*time.Second-5*time.Second)
+	defer cancel()
+	return next(ctx)
+}
+
+// recovered turns a panic into an error: without it the process would exit.
 func recovered(ctx context.Context, _ *faktory.Job, next func(context.Context) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -68,14 +77,26 @@ func recovered(ctx context.Context, _ *faktory.Job, next func(context.Context) e
 	return next(ctx)
 }
 
-// decode turns the job's one argument, which has come as JSON, into a task.
-func decode(args []any, t *signup.Task) error {
+// decode turns the job's one argument, which was JSON, into a task.
+func decode(args []any) (t signup.Task, err error) {
 	if len(args) != 1 {
-		return fmt.Errorf("%d arguments, want 1", len(args))
+		return t, fmt.Errorf("%w: %d arguments, want 1", signup.ErrMalformed, len(args))
 	}
 	content, err := json.Marshal(args[0])
 	if err != nil {
+		return t, err
+	}
+	return signup.ParseTask(content)
+}
+
+// dead moves a job to the dead set. A Faktory worker cannot: the number of retries is in
+// the job, and an error uses one up. So it pushes a copy that has none, which fails with
+// the same error, and this one is done.
+func dead(ctx context.Context, args []any, err error) error {
+	if last, ok := worker.HelperFor(ctx).Custom("last"); ok && last == true {
 		return err
 	}
-	return json.Unmarshal(content, t)
+	job := faktory.NewJob(kind, args...).SetCustom("last", true)
+	job.Retry = &faktory.RetryPolicyDirectToMorgue
+	return worker.HelperFor(ctx).With(func(c *faktory.Client) error { return c.Push(job) })
 }

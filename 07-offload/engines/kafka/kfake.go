@@ -22,10 +22,10 @@ func fake(args []string) error {
 	set := flag.NewFlagSet("kafka kfake", flag.ExitOnError)
 	port := set.Int("port", 9092, "listen at this `port` of localhost")
 	data := set.String("data", "kfake", "keep the log in this `directory`")
-	careless := set.Bool("careless", false, "do not sync: as Kafka by default, which trusts its replicas instead")
+	defaults := set.Bool("unsafe-defaults", false, "unsafe defaults, to measure them: no fsync, as Kafka 4.4 by default, which relies on replicas")
 	set.Parse(args)
 	options := []kfake.Opt{kfake.NumBrokers(1), kfake.Ports(*port), kfake.DataDir(*data), deliveryLimit}
-	if !*careless {
+	if !*defaults {
 		options = append(options, kfake.SyncWrites())
 	}
 	cluster, err := kfake.NewCluster(options...)
@@ -34,7 +34,7 @@ func fake(args []string) error {
 	}
 	defer cluster.Close()
 	fmt.Fprintf(os.Stderr, "kfake: ready at %s\n", cluster.ListenAddrs()[0])
-	ctx, stop := signup.UntilTold()
+	ctx, stop := signup.UntilSignal()
 	defer stop()
 	<-ctx.Done()
 	return nil

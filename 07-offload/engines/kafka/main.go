@@ -1,4 +1,4 @@
-// Command kafka is chapter 07's sign-up on Kafka, a log that many can read.
+// Command kafka is chapter 07's sign-up on Kafka, a log with many readers.
 //
 //	go run ./kafka                                   the demo, with a broker of its own
 //	go run ./kafka chart                             a slow task in a share group and in a classic group
@@ -29,18 +29,18 @@ func main() {
 		set.BoolVar(&classic, "classic", false, "of worker: a classic consumer group instead of a share group")
 	})
 	if role == "" {
-		contract.Tell(contract.Kafka, brokers)
+		contract.Demo(contract.Kafka, brokers)
 		return
 	}
 	switch {
 	case classic && role != "worker":
-		signup.Wrong("kafka %s: -classic is a flag of worker", role)
+		signup.UsageError("kafka %s: -classic is a flag of worker", role)
 	case role == "worker" && f.Concurrency > 100:
-		signup.Wrong("kafka worker: -concurrency must be from 1 to 100, got %d: each task needs a member, and a share group has 200 at most", f.Concurrency)
+		signup.UsageError("kafka worker: -concurrency must be from 1 to 100, got %d: each task needs a member, and a share group has 200 at most", f.Concurrency)
 	case brokers == "":
-		signup.Wrong("kafka %s: needs -brokers host:port", role)
+		signup.UsageError("kafka %s: needs -brokers host:port", role)
 	}
-	ctx, stop := signup.UntilTold()
+	ctx, stop := signup.UntilSignal()
 	defer stop()
 	seeds := strings.Split(brokers, ",")
 	var err error

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -104,8 +103,7 @@ func hold(r *kgo.Record, every time.Duration, do func() kgo.AckStatus) {
 func work(ctx context.Context, producer *kgo.Client, r *kgo.Record, f signup.Flags) kgo.AckStatus {
 	attempt := tried(r) + 1
 	next := dead
-	var task signup.Task
-	err := json.Unmarshal(r.Value, &task) // malformed: to the dead letters immediately
+	task, err := signup.ParseTask(r.Value) // malformed: to the dead letters immediately
 	switch {
 	case err != nil:
 	case r.DeliveryCount() > deliveries/2: // before Kafka drops it

@@ -1,8 +1,8 @@
 // Command rabbitmq is chapter 07's sign-up on RabbitMQ, a message broker.
 //
-//	go run ./rabbitmq                                                  the story, with a broker of its own
-//	go run ./rabbitmq web    -amqp amqp://guest:guest@localhost:5672   takes sign-ups
-//	go run ./rabbitmq worker -amqp amqp://guest:guest@localhost:5672   delivers the mails
+//	go run ./rabbitmq                                                  the demo, with a broker of its own
+//	go run ./rabbitmq web    -amqp amqp://guest:guest@localhost:5672   accepts sign-ups
+//	go run ./rabbitmq worker -amqp amqp://guest:guest@localhost:5672   delivers the emails
 package main
 
 import (
@@ -14,26 +14,26 @@ import (
 
 func main() {
 	var url string
-	var careless bool
+	var defaults bool
 	role, f := signup.Role("rabbitmq", "The sign-up on RabbitMQ.", func(set *flag.FlagSet) {
 		set.StringVar(&url, "amqp", "", "the broker's `URL`")
-		set.BoolVar(&careless, "careless", false, "as one gets it by default, to measure what that is worth: no confirms, nothing durable")
+		set.BoolVar(&defaults, "unsafe-defaults", false, "unsafe defaults, to measure them: no confirms, nothing durable (RabbitMQ 4.3 refuses such a queue)")
 	})
 	if role == "" {
-		contract.Tell(contract.RabbitMQ, url)
+		contract.Demo(contract.RabbitMQ, url)
 		return
 	}
 	if url == "" {
-		signup.Wrong("rabbitmq %s: needs -amqp URL", role)
+		signup.UsageError("rabbitmq %s: needs -amqp URL", role)
 	}
-	ctx, stop := signup.UntilTold()
+	ctx, stop := signup.UntilSignal()
 	defer stop()
 	var err error
 	switch role {
 	case "web":
-		err = signup.Serve(ctx, f.Addr, signup.Handler(NewTasks(url, careless)))
+		err = signup.Serve(ctx, f.Addr, signup.Handler(Tasks{NewPublisher(url, defaults)}))
 	case "worker":
-		err = Work(ctx, url, careless, f)
+		err = Work(ctx, url, defaults, f)
 	}
 	signup.Exit("rabbitmq", role, err)
 }

@@ -10,50 +10,73 @@ import (
 
 // The queues. RabbitMQ itself moves messages along the arrows that say so:
 //
-//	web ─▶ signups ─▶ worker ─ failed ──▶ signups.wait.500ms ─ when its time is over ─▶ signups
+//	web ─▶ signups ─▶ worker ─ failed ──▶ signups.wait.500ms ─ when its TTL is over ─▶ signups
 //	                     └─ last attempt ─▶ signups.dead
 const (
 	queue = "signups"
 	dead  = "signups.dead"
 )
 
-// declare makes a queue if it is not there, safe: on disk, and on most nodes of a
-// cluster. What is rejected there, or too old, goes to another queue, if there is one named.
-func declare(ch *amqp.Channel, name, then string, more amqp.Table) error {
-	args := amqp.Table{"x-queue-type": "quorum"}
-	if then != "" {
-		args["x-dead-letter-exchange"] = ""
-		args["x-dead-letter-routing-key"] = then
-		args["x-dead-letter-strategy"] = "at-least-once" // by default it may be lost on its way
-		args["x-overflow"] = "reject-publish"            // which that needs
-	}
-	maps.Copy(args, more)
-	_, err := ch.QueueDeclare(name, true, false, false, false, args)
-	return err
+// waits are the delays that have a queue. A queue with a TTL is how RabbitMQ 3.x
+// delays a message: a TTL of the message's own would wait for those before it in the
+// queue. A queue for each delay that occurs would be unbounded, so a longer delay goes
+// through several of these (see wait). Quorum queues of RabbitMQ 4.3 can delay a retry
+// themselves. The delayed-message plugin keeps its messages on one node, needs Mnesia,
+// which 4.3 no longer has, and is no longer maintained.
+var waits = []time.Duration{
+	500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second,
+	32 * time.Second, 64 * time.Second, 10 * time.Minute, 2 * time.Hour, 24 * time.Hour,
 }
 
-// declareAll makes those that are always there. Web and workers both do: whoever comes first.
-func declareAll(ch *amqp.Channel, careless bool) error {
-	if careless {
+// wait returns the queue in which a message waits next if it is due after d: the
+// longest wait that is not longer, or the shortest one.
+func wait(d time.Duration) (queue string) {
+	next := waits[0]
+	for _, w := range waits {
+		if w <= d {
+			next = w
+		}
+	}
+	return waitQueue(next)
+}
+
+func waitQueue(d time.Duration) string { return fmt.Sprintf("%s.wait.%v", queue, d) }
+
+// declareAll creates the queues if they are missing. The web process and the workers
+// both do, since either may start first.
+func declareAll(ch *amqp.Channel, defaults bool) error {
+	if defaults {
+		// The default of QueueDeclare's arguments; RabbitMQ 4.3 refuses such a queue.
 		_, err := ch.QueueDeclare(queue, false, false, false, false, nil)
 		return err
 	}
 	if err := declare(ch, dead, "", nil); err != nil {
 		return err
 	}
-	// A message that ends its worker again and again must end somewhere, too. By
-	// default there is no limit here.
-	return declare(ch, queue, dead, amqp.Table{"x-delivery-limit": 20})
+	// A message whose worker dies each time must end, too: after 20 redeliveries it is
+	// dead-lettered. That is the default since RabbitMQ 4.0; in 3.x there is no limit.
+	if err := declare(ch, queue, dead, amqp.Table{"x-delivery-limit": 20}); err != nil {
+		return err
+	}
+	for _, d := range waits {
+		if err := declare(ch, waitQueue(d), queue, amqp.Table{"x-message-ttl": d.Milliseconds()}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// declareWait makes the queue in which messages wait for d. RabbitMQ has no delays;
-// it has queues in which messages grow too old after a time, and go elsewhere. All
-// in one queue must wait equally long: it looks at the first one only. So there is
-// one for each d, and those that nobody uses any more go away by themselves.
-func declareWait(ch *amqp.Channel, d time.Duration) (name string, err error) {
-	name = fmt.Sprintf("%s.wait.%v", queue, d)
-	return name, declare(ch, name, queue, amqp.Table{
-		"x-message-ttl": d.Milliseconds(),
-		"x-expires":     (d + 10*time.Minute).Milliseconds(),
-	})
+// declare creates a quorum queue: on disk, on most nodes of a cluster. What it rejects
+// and what expires in it goes to the queue then, if there is one.
+func declare(ch *amqp.Channel, name, then string, more amqp.Table) error {
+	args := amqp.Table{"x-queue-type": "quorum"}
+	if then != "" {
+		args["x-dead-letter-exchange"] = ""
+		args["x-dead-letter-routing-key"] = then
+		args["x-dead-letter-strategy"] = "at-least-once" // by default a message may be lost on its way
+		args["x-overflow"] = "reject-publish"            // which that needs
+	}
+	maps.Copy(args, more)
+	_, err := ch.QueueDeclare(name, true, false, false, false, args)
+	return err
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -14,148 +14,141 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// header counts the attempts. RabbitMQ counts deliveries too, but a message that
-// has waited in another queue begins anew.
+// header counts the attempts. RabbitMQ counts deliveries, too, but from zero again when
+// a message comes from another queue.
 const header = "attempt"
 
-// Work does tasks until ctx ends, and then drains. The client does not connect
-// again by itself, so this does.
-func Work(ctx context.Context, url string, careless bool, f signup.Flags) error {
-	conn, err := dial(url)
-	if err != nil {
-		return fmt.Errorf("no RabbitMQ there: %w", err)
-	}
-	for ready := false; ; ready = true {
+// A worker consumes on one connection and publishes retries on another.
+type worker struct {
+	signup.Flags
+	publisher *Publisher
+	tasks     context.Context // of the running tasks: outlives the signal
+}
+
+// Work does tasks until ctx is done, and then drains. The client does not reconnect,
+// so this does.
+func Work(ctx context.Context, url string, defaults bool, f signup.Flags) error {
+	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	context.AfterFunc(ctx, func() { time.AfterFunc(f.Drain, cancel) })
+	w := &worker{f, NewPublisher(url, defaults), tasks}
+	defer w.publisher.Close()
+	ready := sync.OnceFunc(signup.Ready)
+	for first := true; ; first = false {
+		conn, err := amqp.DialConfig(url, amqp.Config{Heartbeat: 2 * time.Second, Dial: amqp.DefaultDial(2 * time.Second)})
 		if err == nil {
-			err = consume(ctx, conn, careless, f, func() {
-				if !ready {
-					signup.Ready()
-				}
-			})
-			conn.Close()
+			err = w.consume(ctx, conn, ready)
+			conn.Close() // what is still unacknowledged returns to the queue
+		} else if first {
+			return fmt.Errorf("no RabbitMQ there: %w", err)
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		slog.Warn("no broker, again in 200 ms", "error", err)
+		slog.Warn("no broker, next attempt in 200 ms", "error", err)
 		select {
 		case <-time.After(200 * time.Millisecond):
 		case <-ctx.Done():
 			return nil
 		}
-		conn, err = dial(url)
 	}
 }
 
-func dial(url string) (*amqp.Connection, error) {
-	return amqp.DialConfig(url, amqp.Config{Heartbeat: 2 * time.Second, Dial: amqp.DefaultDial(2 * time.Second)})
-}
-
-// consume does tasks until the connection breaks, or ctx ends and those under way are done.
-func consume(ctx context.Context, conn *amqp.Connection, careless bool, f signup.Flags, ready func()) error {
+// consume does tasks until the connection breaks, or ctx is done and the running tasks
+// have ended.
+func (w *worker) consume(ctx context.Context, conn *amqp.Connection, ready func()) error {
 	ch, err := conn.Channel()
 	if err != nil {
 		return err
 	}
-	if err := declareAll(ch, careless); err != nil {
+	if err := declareAll(ch, w.publisher.defaults); err != nil {
 		return err
 	}
-	// As many unacknowledged at once as there are workers. By default there is no
-	// limit: one worker would be sent all there is, and the others nothing.
-	if err := ch.Qos(f.Concurrency, 0, false); err != nil {
+	// The number of unacknowledged messages is limited to what runs. By default there
+	// is no limit: one worker would be sent all messages, and the others none.
+	if err := ch.Qos(w.Concurrency, 0, false); err != nil {
 		return err
 	}
-	if err := ch.Confirm(false); err != nil { // for what is sent to wait
-		return err
-	}
-	const consumer = "worker"
-	deliveries, err := ch.Consume(queue, consumer, false, false, false, false, nil)
+	deliveries, err := ch.Consume(queue, "worker", false, false, false, false, nil)
 	if err != nil {
 		return err
 	}
 	ready()
-	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
-		ch.Cancel(consumer, false) // sends no more; deliveries is closed
-		time.AfterFunc(f.Drain, cancel)
+		// The only request on this channel from here on. It ends the deliveries; if it fails, the
+		// end of the connection does.
+		if err := ch.Cancel("worker", false); err != nil {
+			conn.Close()
+		}
 	})
 	defer stop()
-	var workers sync.WaitGroup
-	for range f.Concurrency { // a pool, as in chapter 05, whose queue is the broker's
-		workers.Go(func() {
+	var pool sync.WaitGroup
+	for range w.Concurrency { // a worker pool, as in chapter 05, whose queue is the broker's
+		pool.Go(func() {
 			for d := range deliveries {
 				if ctx.Err() != nil {
-					d.Nack(false, true) // it came when we were leaving: back it goes
+					d.Nack(false, true) // it arrived during shutdown: back to the queue
 					continue
 				}
-				work(tasks, ch, d, f)
+				w.work(d)
 			}
 		})
 	}
-	workers.Wait() // what is still unacknowledged when the connection closes goes back
+	pool.Wait()
 	return nil
 }
 
-// work does one task and acknowledges it, or has it tried again later. Each answer
-// is given only when what it says is safe: the acknowledgement is what makes RabbitMQ forget.
-func work(ctx context.Context, ch *amqp.Channel, d amqp.Delivery, f signup.Flags) {
-	attempt := 1
-	if n, ok := d.Headers[header].(int32); ok {
-		attempt = int(n) + 1
+// work does one task and then acknowledges it, retries it later or dead-letters it.
+// The broker forgets a message when it is acknowledged, so that is always the last step.
+func (w *worker) work(d amqp.Delivery) {
+	n, _ := d.Headers[header].(int32)
+	attempt := int(n) + 1
+	task, err := signup.ParseTask(d.Body)
+	if err == nil && time.Until(task.Due) > 0 {
+		w.later(d, int(n), time.Until(task.Due))
+		return
 	}
-	err := try(ctx, d, attempt, f)
+	if err == nil {
+		err = w.try(task, attempt)
+	}
 	switch {
 	case err == nil:
 		d.Ack(false)
-	case ctx.Err() != nil:
-		d.Nack(false, true) // not its fault: back to the queue
-	case attempt >= f.Attempts:
-		slog.Error("given up", "job", d.MessageId, "error", err)
-		d.Nack(false, false) // to the dead letters
+	case w.tasks.Err() != nil:
+		d.Nack(false, true) // canceled by the shutdown: back to the queue, the attempt does not count
+	case errors.Is(err, signup.ErrMalformed), attempt >= w.Attempts:
+		slog.Error("dead-lettered", "job", d.MessageId, "attempt", attempt, "error", err)
+		d.Nack(false, false)
 	default:
 		slog.Warn("failed", "job", d.MessageId, "attempt", attempt, "error", err)
-		if err := retry(ctx, ch, d, attempt); err != nil {
-			slog.Warn("back to the queue", "job", d.MessageId, "error", err)
-			d.Nack(false, true)
-			return
-		}
-		d.Ack(false) // if this is lost it comes twice, which must not matter
+		w.later(d, attempt, min(500*time.Millisecond<<min(attempt-1, 10), 64*time.Second))
 	}
 }
 
-// retry has the message wait: half a second, doubled each time. To nack with
-// requeue would be easier, and have it back at once: a storm.
-func retry(ctx context.Context, ch *amqp.Channel, d amqp.Delivery, attempt int) error {
-	wait := min(500*time.Millisecond<<min(attempt-1, 10), time.Minute)
-	to, err := declareWait(ch, wait)
-	if err != nil {
-		return err
-	}
-	confirm, err := ch.PublishWithDeferredConfirmWithContext(ctx, "", to, false, false, amqp.Publishing{
-		MessageId: d.MessageId, ContentType: d.ContentType, Body: d.Body,
-		DeliveryMode: amqp.Persistent, Headers: amqp.Table{header: int32(attempt)},
+// later has the message wait in another queue, and acknowledges it here. A nack with
+// requeue would redeliver it immediately: a retry storm.
+func (w *worker) later(d amqp.Delivery, attempts int, delay time.Duration) {
+	err := w.publisher.Publish(w.tasks, wait(delay), amqp.Publishing{
+		MessageId: d.MessageId, ContentType: d.ContentType, Body: d.Body, Headers: amqp.Table{header: int32(attempts)},
 	})
 	if err != nil {
-		return err
+		slog.Warn("back to the queue", "job", d.MessageId, "error", err)
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-w.tasks.Done():
+		}
+		d.Nack(false, true)
+		return
 	}
-	ack, err := confirm.WaitContext(ctx)
-	if err == nil && !ack {
-		err = fmt.Errorf("refused")
-	}
-	return err
+	d.Ack(false) // if this is lost the message is delivered twice
 }
 
 // try is one attempt; a panic is a failed one.
-func try(ctx context.Context, d amqp.Delivery, attempt int, f signup.Flags) (err error) {
+func (w *worker) try(t signup.Task, attempt int) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
-	var task signup.Task
-	if err := json.Unmarshal(d.Body, &task); err != nil {
-		return err
-	}
-	return f.Mail.Welcome(ctx, task, attempt)
+	return w.Mail.Welcome(w.tasks, t, attempt)
 }

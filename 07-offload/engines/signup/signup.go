@@ -1,5 +1,5 @@
-// Package signup is the application of chapter 07: somebody signs up, and gets a
-// welcome mail. It is the same for every system; what differs is in their folders.
+// Package signup is the application of chapter 07: a user signs up, and gets a
+// welcome email. It is the same for every system; what differs is in their folders.
 package signup
 
 import (
@@ -17,21 +17,42 @@ import (
 	"net/http"
 	"net/mail"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 )
 
-// A Task is the mail to be sent, as it is handed to a system.
+// A Task is the email to be sent, as a system stores it.
 type Task struct {
-	ID    string    `json:"id"` // names the mail; the same for the same Idempotency-Key
+	ID    string    `json:"id"` // names the email; the same for the same Idempotency-Key
 	Name  string    `json:"name"`
 	Email string    `json:"email"`
 	Due   time.Time `json:"due,omitzero"` // not before; zero means now
 }
 
+// ErrMalformed is the error of a task that no worker can ever do: a retry would fail as well.
+var ErrMalformed = errors.New("malformed task")
+
+// ParseTask reads a task as a system returns it: JSON, with a valid ID, name and email.
+func ParseTask(data []byte) (t Task, err error) {
+	if err = json.Unmarshal(data, &t); err == nil {
+		err = t.check()
+	}
+	if err != nil {
+		return Task{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return t, nil
+}
+
+// id is what rand.Text returns: the ID is the name of a file, so it has no other letters.
+var id = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+
 // check returns what is wrong with a sign-up, if anything is.
 func (t Task) check() error {
-	// A line break in a mail's header would let the client write headers of its own.
+	if !id.MatchString(t.ID) {
+		return errors.New("id must be 26 letters and digits")
+	}
+	// A line break in an email's header would let the client write headers of its own.
 	if strings.TrimSpace(t.Name) == "" || len(t.Name) > 200 || strings.ContainsAny(t.Name, "\r\n") {
 		return errors.New("name must be one line, and not empty")
 	}
@@ -41,30 +62,30 @@ func (t Task) check() error {
 	return nil
 }
 
-// A System takes tasks and has them done. Its methods may be called by any
-// number of goroutines at once, and must come back soon when ctx ends.
+// A System takes tasks and has its workers do them. Its methods may be called by any
+// number of goroutines concurrently, and must return soon after ctx is done.
 type System interface {
 	// Enqueue returns nil only when the system has the task safe.
 	Enqueue(ctx context.Context, t Task) error
-	// Dead returns how many tasks were given up.
+	// Dead returns the number of dead letters.
 	Dead(ctx context.Context) (int, error)
-	// Requeue has the dead ones tried again.
+	// Requeue moves the dead letters back to the queue.
 	Requeue(ctx context.Context) error
 }
 
-// ErrNoDelay is returned by a system that can't hold a task until its time.
-var ErrNoDelay = errors.New("this system knows no delay")
+// ErrNoDelay is returned by a system that cannot delay a task.
+var ErrNoDelay = errors.New("this system cannot delay a task")
 
-// patience is how long a client waits for a system that does not answer.
-const patience = 1500 * time.Millisecond
+// timeout is how long a client waits for a system that does not answer.
+const timeout = 1500 * time.Millisecond
 
 // Handler answers
 //
-//	POST /signups          {"name", "email"}: 202 with {"id"}, once the task is safe; ?in=2s for a later mail
-//	GET  /dead             how many tasks were given up
-//	POST /dead/requeue     tries them again
+//	POST /signups          {"name", "email"}: 202 with {"id"}, once the task is safe; ?in=2s for a later email
+//	GET  /dead             the number of dead letters
+//	POST /dead/requeue     moves them back to the queue
 //
-// and 503 with Retry-After when the system is away.
+// and 503 with Retry-After when the system is down.
 func Handler(system System) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /signups", func(w http.ResponseWriter, r *http.Request) {
@@ -73,7 +94,7 @@ func Handler(system System) http.Handler {
 			http.Error(w, err.Error(), status)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), patience)
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		answer(w, http.StatusAccepted, map[string]string{"id": t.ID}, system.Enqueue(ctx, t))
 	})
@@ -91,7 +112,7 @@ func Handler(system System) http.Handler {
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-// read makes a task of a request, or says what is wrong and with which status.
+// read returns the task that a request asks for, or what is wrong and its status.
 func read(w http.ResponseWriter, r *http.Request) (t Task, status int, err error) {
 	var in struct{ Name, Email string }
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
@@ -142,8 +163,8 @@ func answer(w http.ResponseWriter, status int, v any, err error) {
 	}
 }
 
-// Serve serves h until ctx ends, and then drains. When it is ready it says so on
-// standard error, and where.
+// Serve serves h until ctx is done, and then drains. When it is ready it prints its
+// address on standard error.
 func Serve(ctx context.Context, addr string, h http.Handler) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// Tell tells a program's story: a server of its own (unless there is one at at),
-// web and workers as processes, a worker killed in the middle of a task, and the
-// sum. It ends the process: with 0 if nothing was lost.
-func Tell(s System, at string) {
-	err := tell(s, at)
+// Demo runs a program's demo: a server of its own (unless there is one at at), a web
+// process and workers, a worker killed during a task, and the total. It ends the
+// process: with status 0 if nothing was lost.
+func Demo(s System, at string) {
+	err := demo(s, at)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", s.Folder, err)
 		os.Exit(1)
@@ -25,7 +25,7 @@ func Tell(s System, at string) {
 	os.Exit(0)
 }
 
-func tell(s System, at string) (err error) {
+func demo(s System, at string) (err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func tell(s System, at string) (err error) {
 	}
 	defer cleanup()
 	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE) // SIGPIPE: as in | head
 	go func() {
 		<-interrupted
 		cleanup()
@@ -104,14 +104,14 @@ func tell(s System, at string) (err error) {
 	}
 	slices.Sort(took)
 	if missing := mail.Wait(ids, 30*time.Second); len(missing) > 0 {
-		return fmt.Errorf("%d mails never came\n%s", len(missing), first.Log())
+		return fmt.Errorf("%d emails never arrived\n%s", len(missing), first.Log())
 	}
 	fmt.Printf("     6 sign-ups, each 1 s of work    answered in %s (median)\n", short(took[len(took)/2]))
-	fmt.Printf("     2 workers at once               all delivered after %s\n", short(time.Since(began)))
+	fmt.Printf("     2 workers                       all delivered after %s\n", short(time.Since(began)))
 
-	fmt.Printf("\n  2  What fails is tried again, later.%s\n\n", imitation)
+	fmt.Printf("\n  2  A task that fails is retried, with a delay.%s\n\n", imitation)
 	if s.Backoff > 10*time.Second {
-		fmt.Printf("     The first retry comes after at least 15 s here: not shown. The contract waits for it.\n")
+		fmt.Printf("     The first retry is after at least 15 s here: not shown. The contract waits for it.\n")
 	} else {
 		id, _, err := web.Signup("ada@flaky.test", "", "")
 		if err != nil {
@@ -119,16 +119,16 @@ func tell(s System, at string) (err error) {
 		}
 		var attempts [3]time.Time
 		for i := range attempts {
-			if attempts[i], err = first.Begun(id, i+1, s.Patience); err != nil {
+			if attempts[i], err = first.Begun(id, i+1, s.Retried); err != nil {
 				return err
 			}
 		}
 		ids = append(ids, id)
-		fmt.Printf("     tried    at once, after %s, after %s\n", short(attempts[1].Sub(attempts[0])), short(attempts[2].Sub(attempts[0])))
-		fmt.Printf("     done     at the third attempt\n")
+		fmt.Printf("     attempts    immediately, after %s, after %s\n", short(attempts[1].Sub(attempts[0])), short(attempts[2].Sub(attempts[0])))
+		fmt.Printf("     done        at the third attempt\n")
 	}
 
-	fmt.Printf("\n  3  A worker dies in the middle of a task. Another one does it.%s\n\n", imitation)
+	fmt.Printf("\n  3  A worker is killed during a task. Another worker does the task.%s\n\n", imitation)
 	id, _, err := web.Signup("grace@slow.test", "", "")
 	if err != nil {
 		return err
@@ -142,21 +142,21 @@ func tell(s System, at string) (err error) {
 		return errors.New("the task was done before its worker could be killed")
 	}
 	ids = append(ids, id)
-	fmt.Printf("     killed with SIGKILL             the mail is not there\n")
+	fmt.Printf("     killed with SIGKILL             no email was delivered\n")
 	second, err := start(s.StartWorker(program, at, mail, 2))
 	if err != nil {
 		return err
 	}
 	if s.Lost > 30*time.Second {
-		fmt.Printf("     now it takes a while            up to %s\n", short(s.Lost))
+		fmt.Printf("     this takes a while              up to %s\n", short(s.Lost))
 	}
 	if missing := mail.Wait([]string{id}, s.Lost); len(missing) > 0 {
-		return fmt.Errorf("nobody did the dead worker's task in %v\n%s", s.Lost, second.Log())
+		return fmt.Errorf("no worker did the dead worker's task in %v\n%s", s.Lost, second.Log())
 	}
 	fmt.Printf("     done by another worker          after %s\n", short(time.Since(killed)))
-	fmt.Printf("%s\n", wrap("What decides: "+s.Decides))
+	fmt.Printf("%s\n", wrap("What decides: "+s.Decides.String()))
 
-	fmt.Printf("\n  4  Told to stop, a worker ends what it has begun.%s\n\n", imitation)
+	fmt.Printf("\n  4  After SIGTERM, a worker finishes the tasks that it has begun.%s\n\n", imitation)
 	if id, _, err = web.Signup("edsger@slow.test", "", ""); err != nil {
 		return err
 	}
@@ -166,14 +166,14 @@ func tell(s System, at string) (err error) {
 	ids = append(ids, id)
 	status, drained := second.Stop(20 * time.Second)
 	if status != 0 && runtime.GOOS != "windows" {
-		return fmt.Errorf("told to stop, the worker ended with status %d\n%s", status, second.Log())
+		return fmt.Errorf("after SIGTERM, the worker ended with status %d\n%s", status, second.Log())
 	}
 	if runtime.GOOS == "windows" {
 		fmt.Printf("     Windows has no SIGTERM: the worker was killed\n")
 	} else {
-		fmt.Printf("     SIGTERM in the middle of a task    it ended with status 0 after %s\n", short(drained))
+		fmt.Printf("     SIGTERM during a task           ended with status 0 after %s\n", short(drained))
 	}
-	if len(mail.Missing([]string{id})) > 0 { // handed back
+	if len(mail.Missing([]string{id})) > 0 { // returned to the queue
 		third, err := start(s.StartWorker(program, at, mail, 2))
 		if err != nil {
 			return err
@@ -186,9 +186,9 @@ func tell(s System, at string) (err error) {
 	lost := len(mail.Missing(ids))
 	fmt.Printf("\n     accepted %d = delivered %d    lost %d    twice %d\n", len(ids), len(ids)-lost, lost, mail.Count()-(len(ids)-lost))
 	if lost > 0 || mail.Count() != len(ids) {
-		return errors.New("the sum does not hold")
+		return errors.New("the total is wrong: a task was lost or done twice")
 	}
-	fmt.Printf("\nProof:  go test -race -v -run 'Contract/all/%s' ./contract\n", s.Folder)
+	fmt.Printf("\nTest:  go test -race -v -run 'Contract/all/%s' ./contract\n", s.Folder)
 	return nil
 }
 

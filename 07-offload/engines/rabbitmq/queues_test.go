@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"concurrency/07-offload/engines/contract"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+var all = flag.Bool("all", false, "fail if RabbitMQ is not installed, instead of skipping")
+
+// TestEveryDelayUsesOneOfTheDeclaredQueues follows messages from queue to queue: however
+// many different delays occur, no other queue exists, and none ends early or much too late.
+func TestEveryDelayUsesOneOfTheDeclaredQueues(t *testing.T) {
+	ttl := make(map[string]time.Duration)
+	for _, d := range waits {
+		ttl[waitQueue(d)] = d
+	}
+	for delay := time.Millisecond; delay <= 1000*time.Hour; delay += delay/7 + 1 {
+		hops, waited := 0, time.Duration(0)
+		for waited < delay {
+			d, ok := ttl[wait(delay-waited)]
+			if !ok {
+				t.Fatalf("after %v of %v a message waits in %q, which is not declared", waited, delay, wait(delay-waited))
+			}
+			hops, waited = hops+1, waited+d
+		}
+		if late := waited - delay; late >= waits[0] || hops > 80 {
+			t.Errorf("a delay of %v took %d queues and was %v late; want at most 80 and less than %v", delay, hops, late, waits[0])
+		}
+	}
+}
+
+// TestFailedPublishLeaksNoChannel fails more often than a connection has channels (2,047).
+func TestFailedPublishLeaksNoChannel(t *testing.T) {
+	dir, err := os.MkdirTemp("", "engines")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	server, err := contract.NewRabbitMQ(dir, "", false)
+	if missing := (*contract.NotInstalledError)(nil); errors.As(err, &missing) && !*all {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := NewPublisher(server.At, false)
+	t.Cleanup(p.Close)
+	failed := errors.New("failed")
+	for i := range 2100 {
+		if err := p.do(func(*channel) error { return failed }); !errors.Is(err, failed) {
+			t.Fatalf("after %d failures there is no channel: %v", i, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := p.Publish(ctx, "nowhere", amqp.Publishing{}); err == nil {
+		t.Error("a message for a queue that does not exist was accepted")
+	}
+	if err := p.Publish(ctx, queue, amqp.Publishing{}); err != nil {
+		t.Errorf("after these failures a message was refused: %v", err)
+	}
+}
