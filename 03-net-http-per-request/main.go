@@ -236,7 +236,7 @@ func timeLimit(ctx context.Context) string {
 	after := drawLimited(ctx, wrong("ignored (wrong)"), inner, Ignoring)
 	drawLimited(ctx, wrong("WriteTimeout (wrong)"), func(srv *http.Server) { srv.WriteTimeout = limit }, Observing)
 	takeaway("█ work until the client has its answer; ░ useless work after that. On",
-		"HTTP/1.x WriteTimeout does not notify the handler, and the client gets EOF",
+		"HTTP/1.x WriteTimeout does not notify the handler; the client gets EOF",
 		"only when the handler returns. A limit made by hand is a data race:",
 		"go test -race -v -run TimeLimitByHand ./03-net-http-per-request")
 	return map[bool]string{true: "b", false: "a"}[after > 0]
