@@ -98,7 +98,8 @@ func TestWebhookReturnsWhenContextIsDone(t *testing.T) {
 				var canceled time.Time
 				err := Webhook(ctx, func(context.Context) error {
 					if sent++; sent == 9 {
-						time.AfterFunc(time.Nanosecond, func() { canceled = time.Now(); cancel(cause) })
+						canceled = time.Now().Add(time.Nanosecond)
+						time.AfterFunc(time.Nanosecond, func() { cancel(cause) })
 					}
 					return errDown
 				})
