@@ -161,7 +161,7 @@ func Chart(s System, more []string) error {
 		return err
 	}
 	fmt.Printf("%s%s: a task of 1 s, and eight quick ones that are enqueued while it runs.\n", s.Name, heading)
-	fmt.Print("The worker has -concurrency 4.    . accepted    # running\n")
+	fmt.Print("The worker has -concurrency 4.    · accepted    █ running\n")
 	for i, flags := range [][]string{nil, more} {
 		web, err := s.StartWeb(program, server.At)
 		if err != nil {
@@ -249,6 +249,6 @@ func overtake(web, worker *Process, mail Mailbox, n int) (spans []span, err erro
 func (s span) bar(zero time.Time) string {
 	column := func(t time.Time) int { return max(0, int(t.Sub(zero)/(30*time.Millisecond))) }
 	asked, begun, done := column(s.asked), column(s.begun), column(s.done)
-	text := strings.Repeat(" ", asked) + strings.Repeat(".", max(0, begun-asked)) + strings.Repeat("#", max(1, done-begun))
+	text := strings.Repeat(" ", asked) + strings.Repeat("·", max(0, begun-asked)) + strings.Repeat("█", max(1, done-begun))
 	return fmt.Sprintf("%-40s", text)
 }
