@@ -88,6 +88,33 @@ func TestPlanCommandsRun(t *testing.T) {
 	}
 }
 
+// TestBugClassesAreCoveredAsSaid looks for every section and exercise that the
+// workshop's tables of bug classes name.
+func TestBugClassesAreCoveredAsSaid(t *testing.T) {
+	byNumber := make(map[string]Chapter)
+	for _, c := range chapters(t) {
+		byNumber[c.Name[:2]] = c
+	}
+	text := section(read(t, filepath.Join(root, ".workshop", "README.md")), "### Which bugs the course covers")
+	rows := regexp.MustCompile(`(?m)^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$`).FindAllStringSubmatch(text, -1)
+	if len(rows) < 20 {
+		t.Fatalf("the tables have %d rows", len(rows))
+	}
+	for _, row := range rows {
+		for _, id := range regexp.MustCompile(`\b\d\.\d+\b`).FindAllString(row[2], -1) {
+			if c := byNumber["0"+id[:1]]; c.Claims[id].Sentence == "" && !strings.Contains(row[2], "Go "+id) {
+				t.Errorf("%q: there is no section %s", row[1], id)
+			}
+		}
+		for _, m := range regexp.MustCompile(`\b(0\d) (\w+)`).FindAllStringSubmatch(row[3], -1) {
+			fixes := read(t, filepath.Join(byNumber[m[1]].Dir(), "fixes", "README.md"))
+			if m[2] != "exercise" && !strings.Contains(fixes, "\n## "+m[2]+"\n") {
+				t.Errorf("%q: chapter %s has no exercise %s", row[1], m[1], m[2])
+			}
+		}
+	}
+}
+
 // TestPlansAddUp adds up the workshop's plans: each row from the minutes of its
 // chapter, the clock from the rows before, and the total from all rows.
 func TestPlansAddUp(t *testing.T) {
