@@ -178,7 +178,7 @@ func Chart(s System, more []string) error {
 		if err != nil || ctx.Err() != nil {
 			return cmp.Or(err, ctx.Err())
 		}
-		fmt.Printf("\n  worker %s\n", strings.Join(flags, " "))
+		fmt.Printf("\n  %s\n", strings.Join(append([]string{"worker"}, flags...), " "))
 		for i, s := range spans {
 			name := fmt.Sprint("quick ", i)
 			if i == 0 {
