@@ -1,11 +1,14 @@
 package readme
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,6 +127,74 @@ func TestPlanCommandsRun(t *testing.T) {
 	}
 	if commands != 7 {
 		t.Errorf("%d blocks ask questions; want one for each chapter", commands)
+	}
+}
+
+// TestPageBlockShowsWhatItSays types the command of the block "07 page", with a
+// port and folders of its own, and signs up the two people of chapter 07's
+// INSTRUCTOR.md: one job is done, and the other one is a dead letter.
+func TestPageBlockShowsWhatItSays(t *testing.T) {
+	const command = "go run ./07-offload all"
+	if b := blocks(t)["07 page"]; !strings.Contains(b.Projector, "`"+command+"`") {
+		t.Fatalf("the block shows %q, want %q", b.Projector, command)
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "offload.exe")
+	if out, err := goCommand(t.Context(), "build", "-o", program, "./07-offload").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := exec.CommandContext(t.Context(), program, "all", "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "jobs"), "-mail", filepath.Join(dir, "mail"))
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	base, lines := "", bufio.NewScanner(stderr)
+	for base == "" && lines.Scan() {
+		if _, url, ok := strings.Cut(lines.Text(), "ready at "); ok {
+			base = url
+		}
+	}
+	go io.Copy(io.Discard, stderr)
+	client := &http.Client{Timeout: time.Minute}
+	get := func(path string) string {
+		response, err := client.Get(base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	if page := get("/"); !strings.Contains(page, "<form") {
+		t.Errorf("the page has no form to sign up:\n%s", page)
+	}
+	for email, want := range map[string]string{"ada@slow.test": "done", "ada@fails.test": "dead"} {
+		if !strings.Contains(read(t, filepath.Join(root, "07-offload", "INSTRUCTOR.md")), email) {
+			t.Errorf("INSTRUCTOR.md does not say to sign up %s", email)
+		}
+		response, err := client.Post(base+"/signups", "application/json", strings.NewReader(`{"name":"Ada","email":"`+email+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		job := response.Header.Get("Location")
+		if response.StatusCode != http.StatusAccepted || job == "" {
+			t.Fatalf("the sign-up of %s was answered with %s", email, response.Status)
+		}
+		ended := regexp.MustCompile(`"state": ?"(done|dead|canceled)"`)
+		for !ended.MatchString(get(job)) {
+			time.Sleep(20 * time.Millisecond) // the job has attempts left
+		}
+		if got := ended.FindStringSubmatch(get(job))[1]; got != want {
+			t.Errorf("the job of %s is %s, want %s", email, got, want)
+		}
 	}
 }
 
