@@ -399,14 +399,22 @@ func TestPredictAsksWhatTheProgramAsks(t *testing.T) {
 	}
 }
 
-// TestEachChapterHelpsItsInstructor looks for what an instructor needs: questions
-// with the wrong answers, a live edit of one to three lines with the command that
+// TestEachChapterHelpsItsInstructor looks for what an instructor needs: the program's
+// questions with the wrong answers, a live edit of one to three lines with the command that
 // shows the failure and the one that undoes it, and the short version.
 func TestEachChapterHelpsItsInstructor(t *testing.T) {
 	for _, c := range chapters(t) {
 		for _, heading := range []string{"Questions", "Live edit", "Key takeaways", "Short version"} {
 			if section(c.Instructor, "## "+heading) == "" {
 				t.Errorf("%s/INSTRUCTOR.md has no %q", c.Name, heading)
+			}
+		}
+		ids, text := questions(t, c)
+		for i, id := range ids {
+			want := fmt.Sprintf("%d. **%s (%s)**", i+1, text[id], id)
+			numbered := strings.Contains(c.Instructor, "("+ids[0]+")**") // the questions name their sections
+			if numbered && !strings.Contains(strings.Join(strings.Fields(c.Instructor), " "), want) {
+				t.Errorf("%s/INSTRUCTOR.md does not have the question %q", c.Name, want)
 			}
 		}
 		if n := len(regexp.MustCompile(`(?m)^\d+\. \*\*.*\?`).FindAllString(section(c.Instructor, "## Questions"), -1)); n < 2 {
