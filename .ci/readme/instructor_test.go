@@ -440,8 +440,8 @@ func TestEachChapterHelpsItsInstructor(t *testing.T) {
 }
 
 // TestLiveEditFailsInThreeLines applies each chapter's patch to a copy, types the
-// command of INSTRUCTOR.md, and requires the failure that the text promises. The
-// screen then has at most three lines of 80 columns. Where the command has no
+// command of INSTRUCTOR.md, requires the failure that the text promises, and undoes
+// it. The screen has at most three lines of 80 columns. Where the command has no
 // filter, the lines by which go test says that it failed do not count.
 func TestLiveEditFailsInThreeLines(t *testing.T) {
 	if out, err := goCommand(t.Context(), "test", "-race", "-run", "^$", "./01-goroutines").CombinedOutput(); err != nil {
@@ -461,6 +461,17 @@ func TestLiveEditFailsInThreeLines(t *testing.T) {
 			out, err := inCopy(t, dir, strings.Fields(command[1])...)
 			if err == nil || !strings.Contains(out, fails[2]) || strings.Contains(out, "[build failed]") {
 				t.Fatalf("go %s should fail and say %q: %v\n%s", command[1], fails[2], err, out)
+			}
+			undo := exec.CommandContext(t.Context(), "git", "apply", "-R", "-")
+			undo.Dir, undo.Stdin = dir, strings.NewReader(read(t, e.Patch))
+			undo.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir)) // the copy is in no repository
+			if out, err := undo.CombinedOutput(); err != nil {
+				t.Errorf("git apply -R %s: %v\n%s", e.Patch, err, out)
+			}
+			for _, m := range regexp.MustCompile(`(?m)^\+\+\+ b/(.*)$`).FindAllStringSubmatch(read(t, e.Patch), -1) {
+				if read(t, filepath.Join(dir, m[1])) != read(t, filepath.Join(root, m[1])) {
+					t.Errorf("git apply -R %s leaves %s changed", e.Patch, m[1])
+				}
 			}
 			filter := command[2]
 			if _, pattern, ok := strings.Cut(filter, "grep "); ok {
@@ -486,7 +497,7 @@ func TestLiveEditFailsInThreeLines(t *testing.T) {
 				rows += (utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) + 79) / 80
 			}
 			if rows < 1 || rows > 3 {
-				t.Errorf("go %s takes %d lines on the screen, want 1 to 3:\n%s", command[0], rows, screen)
+				t.Errorf("%s takes %d lines on the screen, want 1 to 3:\n%s", command[0], rows, screen)
 			}
 		})
 	}
