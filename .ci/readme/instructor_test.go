@@ -1,22 +1,29 @@
 package readme
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 )
 
 var (
 	chapterMinutes  = regexp.MustCompile(`(?m)^\*\*Minutes:\*\* run (\d+), read (\d+), exercise (\d+)\.`)
-	shortMinutes    = regexp.MustCompile(`(?s)^\s*In (\d+) minutes: (.*?)\.\s+Skip`)
-	partMinutes     = regexp.MustCompile(`\((\d+)\)`)
 	exerciseMinutes = regexp.MustCompile(`(?m)^\*\*Minutes:\*\* (\d+)\.`)
+	blocksOf        = regexp.MustCompile(`(?s)^\s*Blocks (.*?), (\d+) minutes\.`)
 )
 
 // minutes returns, by a chapter's number, how many minutes each part takes.
@@ -33,20 +40,28 @@ func minutes(t *testing.T) map[string]map[string]int {
 		for i, part := range []string{"run", "read", "exercise"} {
 			parts[part], _ = strconv.Atoi(m[i+1])
 		}
-		if short := shortMinutes.FindStringSubmatch(section(c.Instructor, "## Short version")); short == nil {
-			t.Errorf("%s/INSTRUCTOR.md has no short version with its minutes", c.Name)
-		} else {
-			parts["short"], _ = strconv.Atoi(short[1])
-			total := 0
-			for _, part := range partMinutes.FindAllStringSubmatch(short[2], -1) {
-				n, _ := strconv.Atoi(part[1])
-				total += n
-			}
-			if total != parts["short"] {
-				t.Errorf("%s/INSTRUCTOR.md: the parts of the short version take %d minutes; it says %d", c.Name, total, parts["short"])
-			}
-		}
 		all[c.Name[:2]] = parts
+	}
+	return all
+}
+
+// A Block is a row of the workshop's table of blocks.
+type Block struct {
+	Name, Projector, Say string
+	Minutes              int
+}
+
+// blocks returns the workshop's blocks, by name.
+func blocks(t *testing.T) map[string]Block {
+	t.Helper()
+	all := make(map[string]Block)
+	text := section(read(t, filepath.Join(root, ".workshop", "README.md")), "## Blocks")
+	for _, m := range regexp.MustCompile(`(?m)^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| (?:[^|]* )?\| (\d+) \|$`).FindAllStringSubmatch(text, -1) {
+		n, _ := strconv.Atoi(m[4])
+		all[m[1]] = Block{m[1], m[2], m[3], n}
+	}
+	if len(all) < 20 {
+		t.Fatalf("there are %d blocks", len(all))
 	}
 	return all
 }
@@ -69,21 +84,116 @@ func TestMinutesAgree(t *testing.T) {
 	}
 }
 
-var askCommand = regexp.MustCompile("`go run \\./[\\w-]+ -ask ([\\d. ]+)`")
+var askCommand = regexp.MustCompile("`(go run \\./[\\w-]+ -ask ([\\d. ]+))`")
 
-// TestPlanCommandsRun types the commands of the workshop's plans. Each section asks
-// its question and answers it.
+// spoken returns how long it takes to read text aloud, at 130 words a minute.
+func spoken(text string) time.Duration {
+	return time.Duration(len(regexp.MustCompile(`[A-Za-z0-9]\S*`).FindAllString(text, -1))) * time.Minute / 130
+}
+
+// TestPlanCommandsRun types the commands of the workshop's blocks. Each section asks
+// its question and answers it, on one screen. The block has enough minutes to read
+// all of it aloud, and the sentence, with 20 s for each question.
 func TestPlanCommandsRun(t *testing.T) {
-	commands := askCommand.FindAllStringSubmatch(read(t, filepath.Join(root, ".workshop", "README.md")), -1)
-	if len(commands) == 0 {
-		t.Fatal("the plans name no command")
-	}
-	for _, m := range commands {
-		out := run(t, root, strings.Trim(m[0], "`"))
-		for id := range strings.FieldsSeq(m[1]) {
-			if !strings.Contains(out, "\n"+id+"  ") || !strings.Contains(out, "Answer ") {
-				t.Errorf("%s does not ask and answer %s:\n%s", m[0], id, out)
+	commands := 0
+	for _, b := range blocks(t) {
+		m := askCommand.FindStringSubmatch(b.Projector)
+		if m == nil {
+			continue
+		}
+		commands++
+		t.Run(b.Name, func(t *testing.T) {
+			out := run(t, root, m[1])
+			ids := strings.Fields(m[2])
+			for i, id := range ids {
+				_, text, asked := strings.Cut(out, "\n"+id+"  ")
+				question, text, answered := strings.Cut(text, "\n"+id+"  ")
+				text, _, right := strings.Cut(text, "\n     Answer ")
+				if !asked || !answered || !right {
+					t.Errorf("%s does not ask and answer %s:\n%s", m[1], id, out)
+				}
+				if i+1 < len(ids) && strings.Contains(question+text, "\n"+ids[i+1]+"  ") {
+					t.Errorf("%s shows %s before %s is answered", m[1], ids[i+1], id)
+				}
+				if n := strings.Count(text, "\n") + 3; n > 34 {
+					t.Errorf("section %s takes %d rows with its answer; the projector has 34", id, n)
+				}
 			}
+			takes := spoken(out+b.Say) + time.Duration(len(ids))*20*time.Second
+			if has := time.Duration(b.Minutes) * time.Minute; takes > has || takes < has-2*time.Minute {
+				t.Errorf("%q takes %v to read aloud; it has %v", b.Name, takes.Round(time.Second), has)
+			}
+		})
+	}
+	if commands != 7 {
+		t.Errorf("%d blocks ask questions; want one for each chapter", commands)
+	}
+}
+
+// TestPageBlockShowsWhatItSays types the command of the block "07 page", with a
+// port and folders of its own, and signs up the two people of chapter 07's
+// INSTRUCTOR.md: one job is done, and the other one is a dead letter.
+func TestPageBlockShowsWhatItSays(t *testing.T) {
+	const command = "go run ./07-offload all"
+	if b := blocks(t)["07 page"]; !strings.Contains(b.Projector, "`"+command+"`") {
+		t.Fatalf("the block shows %q, want %q", b.Projector, command)
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "offload.exe")
+	if out, err := goCommand(t.Context(), "build", "-o", program, "./07-offload").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := exec.CommandContext(t.Context(), program, "all", "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "jobs"), "-mail", filepath.Join(dir, "mail"))
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	base, lines := "", bufio.NewScanner(stderr)
+	for base == "" && lines.Scan() {
+		if _, url, ok := strings.Cut(lines.Text(), "ready at "); ok {
+			base = url
+		}
+	}
+	go io.Copy(io.Discard, stderr)
+	client := &http.Client{Timeout: time.Minute}
+	get := func(path string) string {
+		response, err := client.Get(base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	if page := get("/"); !strings.Contains(page, "<form") {
+		t.Errorf("the page has no form to sign up:\n%s", page)
+	}
+	for email, want := range map[string]string{"ada@slow.test": "done", "ada@fails.test": "dead"} {
+		if !strings.Contains(read(t, filepath.Join(root, "07-offload", "INSTRUCTOR.md")), email) {
+			t.Errorf("INSTRUCTOR.md does not say to sign up %s", email)
+		}
+		response, err := client.Post(base+"/signups", "application/json", strings.NewReader(`{"name":"Ada","email":"`+email+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		job := response.Header.Get("Location")
+		if response.StatusCode != http.StatusAccepted || job == "" {
+			t.Fatalf("the sign-up of %s was answered with %s", email, response.Status)
+		}
+		ended := regexp.MustCompile(`"state": ?"(done|dead|canceled)"`)
+		for !ended.MatchString(get(job)) {
+			time.Sleep(20 * time.Millisecond) // the job has attempts left
+		}
+		if got := ended.FindStringSubmatch(get(job))[1]; got != want {
+			t.Errorf("the job of %s is %s, want %s", email, got, want)
 		}
 	}
 }
@@ -96,9 +206,22 @@ func TestBugClassesAreCoveredAsSaid(t *testing.T) {
 		byNumber[c.Name[:2]] = c
 	}
 	text := section(read(t, filepath.Join(root, ".workshop", "README.md")), "### Which bugs the course covers")
-	rows := regexp.MustCompile(`(?m)^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$`).FindAllStringSubmatch(text, -1)
-	if len(rows) < 20 {
+	rows := regexp.MustCompile(`(?m)^\| ([^|]+)(?: \| \d+)? \| ([^|]+) \| ([^|]+) \|$`).FindAllStringSubmatch(text, -1)
+	if len(rows) != 16+1+10 { // with a heading
 		t.Fatalf("the tables have %d rows", len(rows))
+	}
+	programs, covered := 0, 0
+	for _, m := range regexp.MustCompile(`(?m)^\| [^|]+ \| (\d+) \| (.*) \|$`).FindAllStringSubmatch(text, -1) {
+		n, _ := strconv.Atoi(m[1])
+		if programs += n; m[2] != "not covered | not covered" {
+			covered += n
+		}
+	}
+	if programs != 103 {
+		t.Errorf("the classes of GoKer have %d programs, want 103", programs)
+	}
+	if want := fmt.Sprintf("covers the classes of %d programs", covered); !strings.Contains(text, want) {
+		t.Errorf("the text does not say that the course %s", want)
 	}
 	for _, row := range rows {
 		for _, id := range regexp.MustCompile(`\b\d\.\d+\b`).FindAllString(row[2], -1) {
@@ -116,10 +239,11 @@ func TestBugClassesAreCoveredAsSaid(t *testing.T) {
 }
 
 // TestPlansAddUp adds up the workshop's plans: each row from the minutes of its
-// chapter, the clock from the rows before, and the total from all rows.
+// blocks, the clock from the rows before, and the total from all rows. Each block
+// has something to show and to say, and is in a plan.
 func TestPlansAddUp(t *testing.T) {
 	text := read(t, filepath.Join(root, ".workshop", "README.md"))
-	all := minutes(t)
+	all, chapter, used := blocks(t), minutes(t), make(map[string]bool)
 	row := regexp.MustCompile(`(?m)^\| (\d+) \| (.+?) \| \**(\d+)\** \|$`)
 	for plan, want := range map[string]int{"90 minutes": 90, "Half a day": 240, "A full day": 480} {
 		total, said := 0, 0
@@ -133,24 +257,101 @@ func TestPlansAddUp(t *testing.T) {
 				continue
 			}
 			total += n
-			if command := askCommand.FindStringSubmatch(m[2]); command != nil && n != 3*len(strings.Fields(command[1])) {
-				t.Errorf("%s: %q is to take %d minutes; at three for each section it takes %d", plan, m[2], n, 3*len(strings.Fields(command[1])))
+			if strings.HasPrefix(m[2], "what the class asks") || m[2] == "break" || m[2] == "lunch" {
+				continue
 			}
-			if chapter, parts, ok := strings.Cut(m[2], " "); ok && all[chapter] != nil {
-				is := 0
-				for part := range strings.SplitSeq(parts, ", ") {
-					minutes, known := all[chapter][part]
-					if is += minutes; !known {
-						t.Errorf("%s: %q has no minutes for %q", plan, m[2], part)
-					}
+			prefix, is := "", 0
+			if first, _, ok := strings.Cut(m[2], " "); ok && chapter[first] != nil {
+				prefix = first + " "
+			}
+			for name := range strings.SplitSeq(strings.TrimPrefix(m[2], prefix), ", ") {
+				block, known := all[prefix+name]
+				if !known {
+					t.Errorf("%s: there is no block %q", plan, prefix+name)
 				}
-				if is != n {
-					t.Errorf("%s: %q takes %d minutes; the plan has %d", plan, m[2], is, n)
-				}
+				is += block.Minutes
+				used[block.Name] = true
+			}
+			if is != n {
+				t.Errorf("%s: %q takes %d minutes; the plan has %d", plan, m[2], is, n)
 			}
 		}
 		if total != said || total != want {
 			t.Errorf("%s: its rows take %d minutes, it says %d, want %d", plan, total, said, want)
+		}
+	}
+	for _, b := range all {
+		number, part, _ := strings.Cut(b.Name, " ")
+		switch {
+		case !used[b.Name]:
+			t.Errorf("no plan has the block %q", b.Name)
+		case part == "exercise" && b.Minutes != chapter[number]["exercise"]+5:
+			t.Errorf("the block %q has %d minutes; the exercise takes %d, and the solution 5", b.Name, b.Minutes, chapter[number]["exercise"])
+		case part == "read" && b.Minutes != chapter[number]["read"]:
+			t.Errorf("the block %q has %d minutes; the chapter says %d", b.Name, b.Minutes, chapter[number]["read"])
+		}
+	}
+	for _, c := range chapters(t) {
+		short := section(c.Instructor, "## Short version")
+		if m := blocksOf.FindStringSubmatch(short); m != nil {
+			is := 0
+			for _, name := range regexp.MustCompile(`\*([^*]+)\*`).FindAllStringSubmatch(m[1], -1) {
+				is += all[name[1]].Minutes
+			}
+			if strconv.Itoa(is) != m[2] {
+				t.Errorf("%s/INSTRUCTOR.md: its blocks take %d minutes; it says %s", c.Name, is, m[2])
+			}
+		}
+		files := regexp.MustCompile("`(\\w+\\.go)`")
+		for part, folder := range map[string]string{"read": c.Dir(), "exercise": filepath.Join(c.Dir(), "exercise")} {
+			for _, m := range files.FindAllStringSubmatch(all[c.Name[:2]+" "+part].Projector, -1) {
+				if _, err := os.Stat(filepath.Join(folder, m[1])); err != nil {
+					t.Errorf("the block %q shows a file that is not there: %v", c.Name[:2]+" "+part, err)
+				}
+			}
+		}
+	}
+}
+
+// TestExercisesOfTheCourse compares the workshop's table of levels with the exercises
+// that exist: each is there once, with its minutes, and the minutes add up. Each is
+// named with the bugs that it is about.
+func TestExercisesOfTheCourse(t *testing.T) {
+	text := read(t, filepath.Join(root, ".workshop", "README.md"))
+	levels, bugs := section(text, "### Exercises as a course"), section(text, "### Which bugs the course covers")
+	want := make(map[string]int) // minutes by name, such as "02 Quote" and "02 exercise"
+	chapter := minutes(t)
+	for _, c := range chapters(t) {
+		want[c.Name[:2]+" exercise"] = chapter[c.Name[:2]]["exercise"]
+		fixes := read(t, filepath.Join(c.Dir(), "fixes", "README.md"))
+		for _, m := range regexp.MustCompile(`(?m)^\| \[(\w+)\]\(#\w+\) \| .* \| (\d+) \|`).FindAllStringSubmatch(fixes, -1) {
+			want[c.Name[:2]+" "+m[1]], _ = strconv.Atoi(m[2])
+		}
+	}
+	seen := make(map[string]bool)
+	for _, level := range regexp.MustCompile(`(?m)^\| (\d: [^|]+) \| (.*) \| (\d+) \|$`).FindAllStringSubmatch(levels, -1) {
+		total := 0
+		for part := range strings.SplitSeq(level[2], " · ") {
+			number, list, _ := strings.Cut(part, ": ")
+			for _, m := range regexp.MustCompile(`\[(\w+)\]\([^)]*\) \((\d+)\)`).FindAllStringSubmatch(list, -1) {
+				name := number + " " + m[1]
+				n, _ := strconv.Atoi(m[2])
+				if total += n; n != want[name] || seen[name] {
+					t.Errorf("level %q has %s with %d minutes; it takes %d, and is in the table already: %t", level[1], name, n, want[name], seen[name])
+				}
+				seen[name] = true
+			}
+		}
+		if strconv.Itoa(total) != level[3] {
+			t.Errorf("level %q takes %d minutes; it says %s", level[1], total, level[3])
+		}
+	}
+	for name := range want {
+		if !seen[name] {
+			t.Errorf("%s has no level", name)
+		}
+		if !regexp.MustCompile(`\b` + strings.ReplaceAll(name, " ", `\s+`) + `\b`).MatchString(bugs) {
+			t.Errorf("%s has no bug", name)
 		}
 	}
 }
@@ -202,14 +403,22 @@ func TestPredictAsksWhatTheProgramAsks(t *testing.T) {
 	}
 }
 
-// TestEachChapterHelpsItsInstructor looks for what an instructor needs: questions
-// with the wrong answers, a live edit of one to three lines with the command that
+// TestEachChapterHelpsItsInstructor looks for what an instructor needs: the program's
+// questions with the wrong answers, a live edit of one to three lines with the command that
 // shows the failure and the one that undoes it, and the short version.
 func TestEachChapterHelpsItsInstructor(t *testing.T) {
 	for _, c := range chapters(t) {
 		for _, heading := range []string{"Questions", "Live edit", "Key takeaways", "Short version"} {
 			if section(c.Instructor, "## "+heading) == "" {
 				t.Errorf("%s/INSTRUCTOR.md has no %q", c.Name, heading)
+			}
+		}
+		ids, text := questions(t, c)
+		for i, id := range ids {
+			want := fmt.Sprintf("%d. **%s (%s)**", i+1, text[id], id)
+			numbered := strings.Contains(c.Instructor, "("+ids[0]+")**") // the questions name their sections
+			if numbered && !strings.Contains(strings.Join(strings.Fields(c.Instructor), " "), want) {
+				t.Errorf("%s/INSTRUCTOR.md does not have the question %q", c.Name, want)
 			}
 		}
 		if n := len(regexp.MustCompile(`(?m)^\d+\. \*\*.*\?`).FindAllString(section(c.Instructor, "## Questions"), -1)); n < 2 {
@@ -231,5 +440,69 @@ func TestEachChapterHelpsItsInstructor(t *testing.T) {
 				t.Errorf("%s/INSTRUCTOR.md lacks the command %q", c.Name, command)
 			}
 		}
+	}
+}
+
+// TestLiveEditFailsInThreeLines applies each chapter's patch to a copy, types the
+// command of INSTRUCTOR.md, requires the failure that the text promises, and undoes
+// it. The screen has at most three lines of 80 columns. Where the command has no
+// filter, the lines by which go test says that it failed do not count.
+func TestLiveEditFailsInThreeLines(t *testing.T) {
+	if out, err := goCommand(t.Context(), "test", "-race", "-run", "^$", "./01-goroutines").CombinedOutput(); err != nil {
+		t.Skipf("needs the race detector (on Linux and Windows with a C compiler): %s", out)
+	}
+	for _, c := range chapters(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			live := section(c.Instructor, "## Live edit")
+			command := regexp.MustCompile(`(?m)^go (test -race -run \S+ \S+)(?: \| (.*))?$`).FindStringSubmatch(live)
+			fails := failsWith.FindStringSubmatch(live)
+			if command == nil || fails == nil {
+				t.Fatal("INSTRUCTOR.md has no command that shows the failure, or does not say how the test fails")
+			}
+			e := Edit{Where: c.Name + "/INSTRUCTOR.md", Patch: filepath.Join(root, ".workshop", "edits", c.Name[:2]+".patch")}
+			dir := e.copied(t, c)
+			out, err := inCopy(t, dir, strings.Fields(command[1])...)
+			if err == nil || !strings.Contains(out, fails[2]) || strings.Contains(out, "[build failed]") {
+				t.Fatalf("go %s should fail and say %q: %v\n%s", command[1], fails[2], err, out)
+			}
+			undo := exec.CommandContext(t.Context(), "git", "apply", "-R", "-")
+			undo.Dir, undo.Stdin = dir, strings.NewReader(read(t, e.Patch))
+			undo.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir)) // the copy is in no repository
+			if out, err := undo.CombinedOutput(); err != nil {
+				t.Errorf("git apply -R %s: %v\n%s", e.Patch, err, out)
+			}
+			for _, m := range regexp.MustCompile(`(?m)^\+\+\+ b/(.*)$`).FindAllStringSubmatch(read(t, e.Patch), -1) {
+				if read(t, filepath.Join(dir, m[1])) != read(t, filepath.Join(root, m[1])) {
+					t.Errorf("git apply -R %s leaves %s changed", e.Patch, m[1])
+				}
+			}
+			filter := command[2]
+			if _, pattern, ok := strings.Cut(filter, "grep "); ok {
+				powershell := "\ngo " + command[1] + " | Select-String " + strings.TrimPrefix(pattern, "-m2 ") + "\n"
+				if !strings.Contains(live, powershell) {
+					t.Errorf("INSTRUCTOR.md has no command for PowerShell:%s", powershell)
+				}
+			}
+			if filter == "" {
+				filter = "grep -v FAIL"
+			}
+			sh := exec.CommandContext(t.Context(), "sh", "-c", filter)
+			if abs, err := filepath.Abs(dir); err == nil { // a folder of usual length
+				out = strings.ReplaceAll(out, abs, "/home/gopher/src/concurrency")
+			}
+			sh.Stdin = strings.NewReader(out)
+			screen, err := sh.CombinedOutput()
+			if errors.Is(err, exec.ErrNotFound) {
+				t.Skipf("needs a shell: %v", err)
+			}
+			rows := 0
+			for line := range strings.Lines(string(screen)) {
+				rows += (utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) + 79) / 80
+			}
+			if rows < 1 || rows > 3 {
+				t.Errorf("%s takes %d lines on the screen, want 1 to 3:\n%s", command[0], rows, screen)
+			}
+		})
 	}
 }

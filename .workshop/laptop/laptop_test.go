@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -26,21 +27,43 @@ func command(t *testing.T, env []string, args ...string) (out string, err error)
 	return string(b), err
 }
 
+// offline has the variables with which the go command uses no network.
+var offline = []string{"GOPROXY=off", "GOFLAGS="}
+
+// build runs the go command for each chapter, and says so before it does.
+func build(t *testing.T, what, hint string, args ...string) {
+	t.Helper()
+	chapters, err := filepath.Glob(filepath.Join(root, "[0-9][0-9]-*"))
+	if err != nil || len(chapters) == 0 {
+		t.Fatalf("no chapter is in %s: %v", root, err)
+	}
+	for i, chapter := range chapters {
+		note := ""
+		if i == 0 {
+			note = " (the first time this takes a minute or two: Go also builds its standard library)"
+		}
+		t.Logf("building %s of %s%s ...", what, filepath.Base(chapter), note)
+		if out, err := command(t, offline, append(args, "./"+filepath.Base(chapter)+"/...")...); err != nil {
+			t.Fatalf("%s of %s do not build%s:\n%s", what, filepath.Base(chapter), hint, out)
+		}
+	}
+}
+
 // Test1Compiler builds every program without a network.
 func Test1Compiler(t *testing.T) {
-	if out, err := command(t, []string{"GOPROXY=off", "GOFLAGS="}, "build", "./..."); err != nil {
-		t.Fatalf("the programs do not build:\n%s", out)
+	build(t, "the programs", "", "build")
+	version, err := command(t, nil, "version")
+	if err != nil {
+		t.Fatalf("go version: %v\n%s", err, version)
 	}
-	version, _ := command(t, nil, "version")
 	t.Log("every program builds with", strings.TrimSpace(version))
 }
 
 // Test2RaceDetector builds every test with the race detector, and requires that it finds a race.
 func Test2RaceDetector(t *testing.T) {
-	if out, err := command(t, []string{"GOPROXY=off", "GOFLAGS="}, "test", "-race", "-run", "^$", "./..."); err != nil {
-		t.Fatalf("the tests do not build with the race detector; on Linux and Windows it needs a C compiler, such as gcc:\n%s", out)
-	}
-	out, err := command(t, nil, "test", "-race", "-count=1", "-v", "-run", "PlainCounter", "./03-net-http-per-request")
+	build(t, "the tests", " with the race detector; on Linux and Windows it needs a C compiler, such as gcc", "test", "-race", "-run", "^$")
+	t.Log("looking for a data race that is there ...")
+	out, err := command(t, offline, "test", "-race", "-count=1", "-v", "-run", "PlainCounter", "./03-net-http-per-request")
 	if err != nil || !strings.Contains(out, "WARNING: DATA RACE") {
 		t.Fatalf("the race detector does not report a data race (%v):\n%s", err, out)
 	}
@@ -53,6 +76,7 @@ func Test3Memory(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		size *= 2 // goroutines take more memory there
 	}
+	t.Logf("using %d MB of memory ...", size>>20)
 	began := time.Now()
 	memory := make([]byte, size)
 	for i := 0; i < size; i += 4096 {
@@ -67,6 +91,7 @@ func Test3Memory(t *testing.T) {
 // Test4Ports calls a server on this computer, and checks whether the ports of the
 // READMEs are free.
 func Test4Ports(t *testing.T) {
+	t.Log("calling a server on this computer ...")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("a server cannot listen on this computer: %v", err)
@@ -84,7 +109,7 @@ func Test4Ports(t *testing.T) {
 	for _, addr := range []string{"localhost:8080", "localhost:8081"} {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
-			t.Logf("but %s is in use: choose another port with -addr where a README has this one", addr)
+			t.Logf("but %s is in use: end the program that uses it, or choose another port with -addr where a README has this one", addr)
 			continue
 		}
 		l.Close()
