@@ -85,6 +85,9 @@ func TestBlockedCountsEachGoroutineOnce(t *testing.T) {
 	if got, _, _ := Blocked("goroutine", "recurse+"); got != goroutines {
 		t.Errorf("%d goroutines have the function in their stacks, but Blocked found %d", goroutines, got)
 	}
+	if got, _, _ := Blocked("goroutine", "curse+"); got != 0 {
+		t.Errorf("no function has this prefix, but Blocked found %d", got)
+	}
 	close(leave)
 	wg.Wait()
 }

@@ -30,6 +30,7 @@ func TestInvalidSignupIsRefusedAndNothingIsSent(t *testing.T) {
 			{`{"name":"","email":"ada@example.com"}`, 422},
 			{`{"name":"Ada\r\nBcc: all@example.com","email":"a@example.com"}`, 422},
 			{`{"name":"Ada\rBcc: all@example.com","email":"a@example.com"}`, 422},
+			{`{"name":"Ada\nBcc: all@example.com","email":"a@example.com"}`, 422},
 			{`{"name":"Ada","email":"not an address"}`, 422},
 			{`{"name":"Ada","email":"Ada <ada@example.com>"}`, 422},
 		} {
