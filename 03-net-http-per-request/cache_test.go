@@ -101,6 +101,23 @@ func TestFetchWithTheLockHeldBlocksOtherKeys(t *testing.T) {
 	if _, _, other := stampede(t.Context(), 100, caches[1].make); other != "blocked" {
 		t.Errorf("a call for another key was %s during the fetch, want it blocked by the lock", other)
 	}
+	began, release := make(chan struct{}), make(chan struct{})
+	c := caches[1].make(func(context.Context, string) (string, error) { close(began); <-release; return "v", nil })
+	first := async(func() error { _, err := c.Get(t.Context(), "k"); return err })
+	<-began
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	second := async(func() error { _, err := c.Get(canceled, "k"); return err })
+	for len(second) == 0 && Blocked(".(*LockedFetch).Get")["sync.Mutex.Lock"] == 0 {
+		runtime.Gosched()
+	}
+	if len(second) > 0 {
+		t.Error("a call whose context is canceled returned during the fetch, want it blocked in Lock, which observes no context")
+	}
+	close(release)
+	if err := errors.Join(<-first, <-second); err != nil {
+		t.Errorf("got %v, want both calls to get the value", err)
+	}
 }
 
 // TestFetchWithTheFirstCallersContextFailsForAll when that caller leaves (negative

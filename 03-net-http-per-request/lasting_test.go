@@ -235,6 +235,31 @@ func TestEchoClosesItsConnection(t *testing.T) {
 	})
 }
 
+// TestDialEchoChecksTheEcho: another line, or no response, is an error.
+func TestDialEchoChecksTheEcho(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for answer, want := range map[string]bool{" hello \n": true, "hello\n": false, "": false} {
+			dial := func(context.Context, string, string) (net.Conn, error) {
+				client, server := net.Pipe()
+				go func() {
+					defer server.Close()
+					lines := bufio.NewReader(server)
+					if _, err := http.ReadRequest(lines); err != nil {
+						t.Error(err)
+					}
+					fmt.Fprint(server, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+					lines.ReadString('\n')
+					fmt.Fprint(server, answer)
+				}()
+				return client, nil
+			}
+			if _, _, err := dialEcho(t.Context(), dial, "here"); (err == nil) != want {
+				t.Errorf("the server answers %q: got the error %v", answer, err)
+			}
+		}
+	})
+}
+
 // hijackable is a response whose client has sent two lines and then closed its side.
 type hijackable struct {
 	*httptest.ResponseRecorder
