@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -52,6 +54,52 @@ func TestAtomicCounterGivesEachRequestItsNumber(t *testing.T) {
 func TestMutexCounterGivesEachRequestItsNumber(t *testing.T) {
 	if got := numbers(t, new(MutexCounter), 50); !slices.Equal(got, oneTo(50)) {
 		t.Errorf("50 concurrent requests got the numbers %v; want each of 1 to 50 once", got)
+	}
+}
+
+// TestAtomicCounterGivesEachNumberOnce: without a network, so that the calls overlap
+// often.
+func TestAtomicCounterGivesEachNumberOnce(t *testing.T) {
+	const goroutines, calls = 4, 5000
+	c := new(AtomicCounter)
+	var answers [goroutines]*httptest.ResponseRecorder
+	var all sync.WaitGroup
+	for i := range answers {
+		answers[i] = httptest.NewRecorder()
+		all.Go(func() {
+			for range calls {
+				c.ServeHTTP(answers[i], nil)
+			}
+		})
+	}
+	all.Wait()
+	given := make(map[string]int)
+	for _, rec := range answers {
+		for number := range strings.FieldsSeq(rec.Body.String()) {
+			given[number]++
+		}
+	}
+	if len(given) != goroutines*calls {
+		t.Errorf("%d requests got %d different numbers, want each its own", goroutines*calls, len(given))
+	}
+}
+
+// TestCountTwiceHasBothRequestsThere when it calls the handler, each on a connection
+// that stays open.
+func TestCountTwiceHasBothRequestsThere(t *testing.T) {
+	var asked atomic.Int64
+	countTwice(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		me, err := Self()
+		if together := func(call string) bool { return strings.HasSuffix(call, ".(*together).ServeHTTP") }; !slices.ContainsFunc(me.Calls, together) {
+			t.Errorf("the handler is called by %q, %v; want Together, so that both requests are there", me.Calls, err)
+		}
+		if r.Close {
+			t.Error("the client closes the connection after the response, want it open")
+		}
+	}))
+	if n := asked.Load(); n != 2 {
+		t.Errorf("%d requests were sent, want 2", n)
 	}
 }
 

@@ -14,19 +14,24 @@ import (
 func TestSlowSubscriberIsDroppedAndTheOthersGetAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := NewHub(2)
-		fast, stop := h.Subscribe()
-		defer stop()
+		var fast [5]<-chan string
+		for i := range fast {
+			events, stop := h.Subscribe()
+			defer stop()
+			fast[i] = events
+		}
 		slow, _ := h.Subscribe()
-		var want, got []string
+		var want []string
 		for i := range 10 {
 			want = append(want, fmt.Sprint(i))
 			h.Publish(want[i])
-			got = append(got, <-fast)
+			for _, events := range fast {
+				if got := <-events; got != want[i] {
+					t.Errorf("a fast subscriber got %q, want %q", got, want[i])
+				}
+			}
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("the fast subscriber got %v, want %v", got, want)
-		}
-		got = nil
+		var got []string
 		for event := range slow {
 			got = append(got, event)
 		}
