@@ -133,9 +133,9 @@ func TestMutexCounterWritesWithoutTheLock(t *testing.T) {
 // so all of them store 1 (negative control of 3.4).
 func TestSlowMotionCounterLosesUpdates(t *testing.T) {
 	c := NewSlowMotionCounter(50)
-	numbers(t, c, 50)
-	if n := c.n.Load(); n != 1 {
-		t.Errorf("50 requests load before the first one stores: the counter is %d, want 1", n)
+	got := numbers(t, c, 50)
+	if n := c.n.Load(); n != 1 || got[0] != 1 || got[49] != 1 {
+		t.Errorf("50 requests load before the first one stores: the counter is %d, and they got %v; want 1", n, got)
 	}
 }
 

@@ -69,6 +69,21 @@ func TestSubscribersComeAndGoDuringABroadcast(t *testing.T) {
 	}
 }
 
+// TestHubIsClosedDuringABroadcast without a data race.
+func TestHubIsClosedDuringABroadcast(t *testing.T) {
+	h := NewHub(1)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() { h.Publish("event") })
+		all.Go(func() { h.Subscribe() })
+		all.Go(h.Close)
+	}
+	all.Wait()
+	if h.subscribers != nil {
+		t.Errorf("the hub is closed, and has %d subscribers", len(h.subscribers))
+	}
+}
+
 // TestClosedHubHasNoSubscribers: Close ends the loops of the subscribers, and those
 // who come later get a closed channel (claim 3.14).
 func TestClosedHubHasNoSubscribers(t *testing.T) {

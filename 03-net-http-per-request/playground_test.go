@@ -9,6 +9,8 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"regexp"
@@ -138,6 +140,29 @@ func TestAddressInUseEndsTheProgram(t *testing.T) {
 	out, status, err := runRole("command line", "-addr "+ln.Addr().String())
 	if status != 1 || err != nil || !strings.HasPrefix(out, "03-net-http-per-request: listen tcp "+ln.Addr().String()) {
 		t.Errorf("got exit status %d, %v; want 1 and the error:\n%s", status, err, out)
+	}
+}
+
+// TestHelpShowsNoDefaultAddress, but the flag.
+func TestHelpShowsNoDefaultAddress(t *testing.T) {
+	out, _, err := runRole("command line", "-h")
+	_, addr, _ := strings.Cut(out, "-addr host:port")
+	if addr, _, ok := strings.Cut(addr, "\n  -all"); !ok || err != nil || strings.Contains(addr, "default") || strings.Contains(addr, unset) {
+		t.Errorf("got %v, want -addr without a default:\n%s", err, out)
+	}
+}
+
+// TestPanicIsTheEndOfAHandler in the log, too.
+func TestPanicIsTheEndOfAHandler(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
+	func() {
+		defer func() { recover() }() // as net/http does
+		announce(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a bug") })).ServeHTTP(nil, httptest.NewRequest("GET", "/share?among=0", nil))
+	}()
+	if !strings.Contains(logged.String(), "ends    HTTP/1.1 \"/share?among=0\"") {
+		t.Errorf("a handler panicked, and the log has no end of it:\n%s", &logged)
 	}
 }
 

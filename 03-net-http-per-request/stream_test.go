@@ -114,11 +114,13 @@ func TestStreamEndsWhenTheClientLeaves(t *testing.T) {
 
 // TestStreamHasTheFormOfServerSentEvents: a line with the data, then an empty line.
 func TestStreamHasTheFormOfServerSentEvents(t *testing.T) {
-	rec := httptest.NewRecorder()
-	Stream(2, 0).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
-	form := regexp.MustCompile(`^(data: \S+\n\n){2}$`)
-	if contentType := rec.Header().Get("Content-Type"); contentType != "text/event-stream" || !form.MatchString(rec.Body.String()) {
-		t.Errorf("got %s %q; want text/event-stream and two events", contentType, rec.Body)
+	for _, stream := range []http.Handler{Stream(2, 0), Unflushed(2, 0)} {
+		rec := httptest.NewRecorder()
+		stream.ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+		form := regexp.MustCompile(`^(data: \S+\n\n){2}$`)
+		if contentType := rec.Header().Get("Content-Type"); contentType != "text/event-stream" || !form.MatchString(rec.Body.String()) {
+			t.Errorf("got %s %q; want text/event-stream and two events", contentType, rec.Body)
+		}
 	}
 }
 
