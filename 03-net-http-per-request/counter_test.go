@@ -135,7 +135,7 @@ func TestSlowMotionCounterLosesUpdates(t *testing.T) {
 	c := NewSlowMotionCounter(50)
 	got := numbers(t, c, 50)
 	if n := c.n.Load(); n != 1 || got[0] != 1 || got[49] != 1 {
-		t.Errorf("50 requests load before the first one stores: the counter is %d, and they got %v; want 1", n, got)
+		t.Errorf("50 requests load before the first one stores: the counter is %d, want 1, as for each request: %v", n, got)
 	}
 }
 
