@@ -152,6 +152,7 @@ func TestSlowThenFastMeasuresEachRequest(t *testing.T) {
 	const slow, fast, pause, fasts, delay = 3 * time.Millisecond, time.Millisecond, 2 * time.Millisecond, 3, 20 * time.Millisecond
 	var protected atomic.Int64
 	var handler http.Handler
+	start := time.Now()
 	spans, err := SlowThenFast(t.Context(), slow, fast, pause, fasts, func(h http.Handler) http.Handler {
 		handler = h
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -163,7 +164,11 @@ func TestSlowThenFastMeasuresEachRequest(t *testing.T) {
 	if n := protected.Load(); err != nil || n != 1+fasts || len(spans) != 1+fasts {
 		t.Fatalf("got %d spans, %v; protect was around %d of %d requests", len(spans), err, n, 1+fasts)
 	}
+	took := time.Since(start)
 	for i, s := range spans {
+		if s.Sent < 0 || s.Answered > took {
+			t.Errorf("request %d is from %s to %s; want the time since the start of the first one, and all took %s", i, s.Sent, s.Answered, took)
+		}
 		takes := fast
 		if i == 0 {
 			takes = slow

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +31,35 @@ func TestSiteIsAnOutputForALogger(t *testing.T) {
 	}
 	if got, want := s.firstLog(), `level=ERROR msg="not sent" to=ada@example.com`; got != want {
 		t.Errorf("the first line without its time is %q, want %q", got, want)
+	}
+}
+
+// TestUntilEndsTheProgramAfterAMinute runs itself in a child process, in fake time.
+func TestUntilEndsTheProgramAfterAMinute(t *testing.T) {
+	const variable = "UNTIL_IN_A_CHILD"
+	if os.Getenv(variable) != "" {
+		synctest.Test(t, func(t *testing.T) {
+			began, last := time.Now(), 0
+			until(func() bool {
+				if s := int(time.Since(began).Seconds()); s != last {
+					last = s
+					fmt.Println(s)
+				}
+				return false
+			})
+		})
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), variable+"=yes")
+	out, err := child.CombinedOutput()
+	const want = "\n59\n60\n04-handler-goroutine-pitfall: waited a minute for something that takes milliseconds\n"
+	if child.ProcessState.ExitCode() != 1 || !strings.HasSuffix(string(out), want) {
+		t.Errorf("got %v and the output\n%swant status 1, and at the end%s", err, out, want)
 	}
 }
 
