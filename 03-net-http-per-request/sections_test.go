@@ -32,7 +32,7 @@ var sections = map[string]struct{ prints, answer string }{
      HTTP/2     1             concurrently   A B C D
      The go statement that started them, found in the handler's own stack:
      HTTP/1.1    net/http/server.go:«\d+»  «.*»
-«(?s:.*)»     HTTP/2      net/http/«\S+:\d+»  «(?s:.*)»
+«(?s:.*)»     HTTP/2      net/http/«\S+:\d+» «(?s:.*)»
 `, "a"},
 	"3.3": {`
      1,000 clients, a handler of 50.0 ms: sequentially that takes 50.0 s
