@@ -116,7 +116,7 @@ func TestPlaygroundServesUntilCtrlC(t *testing.T) {
 		}
 		text += line
 	}
-	shown := regexp.MustCompile(`^A mail server hangs at 127\.0\.0\.1:\d+\. .*
+	shown := regexp.MustCompile(`^A mail server hangs at (127\.0\.0\.1:\d+)\. .*
 
   .*(http://127\.0\.0\.1:\d+/leaky/signups).*
   .*(http://127\.0\.0\.1:\d+/fixed/signups).*
@@ -129,13 +129,25 @@ $`).FindStringSubmatch(text)
 	if shown == nil {
 		t.Fatalf("it must print where the mail server is and what to try, got\n%s", text)
 	}
-	resp, err := http.Post(shown[1], "application/json", strings.NewReader(ada))
+	resp, err := http.Post(shown[2], "application/json", strings.NewReader(ada))
 	if err != nil || resp.StatusCode != http.StatusAccepted {
 		t.Fatal(resp, err)
 	}
 	resp.Body.Close()
-	for page := ""; !strings.Contains(page, ".(*Leaky).sendWelcome"); page = profileAt(t, shown[3]) {
-		runtime.Gosched()
+	mail, err := net.Dial("tcp", shown[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mail.Close()
+	greeted := make(chan string, 1)
+	go func() { greeting, _ := bufio.NewReader(mail).ReadString('\n'); greeted <- greeting }()
+	for page := ""; !strings.Contains(page, ".(*Leaky).sendWelcome"); page = profileAt(t, shown[4]) {
+		select {
+		case greeting := <-greeted:
+			t.Fatalf("the mail server sends %q, want one that hangs", greeting)
+		default:
+			runtime.Gosched()
+		}
 	}
 	if runtime.GOOS == "windows" {
 		return // no process can send Ctrl-C to another
