@@ -152,17 +152,23 @@ func TestHelpShowsNoDefaultAddress(t *testing.T) {
 	}
 }
 
-// TestPanicIsTheEndOfAHandler in the log, too.
+// TestPanicIsTheEndOfAHandler in the log, too, which names the handler's goroutine.
 func TestPanicIsTheEndOfAHandler(t *testing.T) {
 	var logged bytes.Buffer
 	log.SetOutput(&logged)
 	defer log.SetOutput(os.Stderr)
+	me, err := Self()
+	if err != nil {
+		t.Fatal(err)
+	}
 	func() {
 		defer func() { recover() }() // as net/http does
 		announce(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a bug") })).ServeHTTP(nil, httptest.NewRequest("GET", "/share?among=0", nil))
 	}()
-	if !strings.Contains(logged.String(), "ends    HTTP/1.1 \"/share?among=0\"") {
-		t.Errorf("a handler panicked, and the log has no end of it:\n%s", &logged)
+	for _, want := range []string{"begins  ", "ends    "} {
+		if want += "HTTP/1.1 \"/share?among=0\" in goroutine " + me.Goroutine + "\n"; !strings.Contains(logged.String(), want) {
+			t.Errorf("a handler panicked, and the log does not have %q:\n%s", want, &logged)
+		}
 	}
 }
 
