@@ -88,6 +88,32 @@ func TestFailedFetchIsNotKept(t *testing.T) {
 	})
 }
 
+// TestErrorIsForgottenBeforeItIsReturned: a caller that has the error and calls again
+// must not find the call that failed. Here the lock delays its removal.
+func TestErrorIsForgottenBeforeItIsReturned(t *testing.T) {
+	release := make(chan struct{})
+	down := errors.New("the database is down")
+	c := NewSharedFetch(func(context.Context, string) (string, error) { <-release; return "", down }, time.Hour)
+	answered := async(func() error { _, err := c.Get(t.Context(), "k"); return err })
+	for Blocked(".(*SharedFetch).Get")["select"] == 0 {
+		runtime.Gosched()
+	}
+	c.mu.Lock()
+	close(release)
+	for Blocked(".(*SharedFetch).run")["sync.Mutex.Lock"] == 0 {
+		runtime.Gosched()
+	}
+	select {
+	case <-c.calls["k"].done:
+		t.Error("the callers get the error before the cache has forgotten the call")
+	default:
+	}
+	c.mu.Unlock()
+	if err := <-answered; err != down {
+		t.Errorf("got %v, want %v", err, down)
+	}
+}
+
 // TestLookThenFetchIsAStampede: each of a hundred callers fetches (negative control
 // of 3.13).
 func TestLookThenFetchIsAStampede(t *testing.T) {

@@ -60,7 +60,7 @@ func TestMutexCounterGivesEachRequestItsNumber(t *testing.T) {
 // TestAtomicCounterGivesEachNumberOnce: without a network, so that the calls overlap
 // often.
 func TestAtomicCounterGivesEachNumberOnce(t *testing.T) {
-	const goroutines, calls = 4, 5000
+	const goroutines, calls = 4, 20_000
 	c := new(AtomicCounter)
 	var answers [goroutines]*httptest.ResponseRecorder
 	var all sync.WaitGroup
