@@ -24,6 +24,7 @@ func TestInvalidSignupIsRefusedAndNothingIsSent(t *testing.T) {
 			{`{"name":7,"email":"ada@example.com"}`, 400},
 			{`{"name":"Ada","email":"ada@example.com","admin":true}`, 400},
 			{ada + ada, 400},
+			{ada + "]", 400},
 			{`{"name":"` + strings.Repeat("A", largestBody) + `"}`, 413},
 			{ada + strings.Repeat(" ", 4<<10-len(ada)+1), 413}, // a valid sign-up, and one byte too many
 			{ada + strings.Repeat(ada, largestBody), 413},
