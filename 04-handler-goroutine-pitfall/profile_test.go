@@ -33,6 +33,18 @@ func leaks(t *testing.T) string {
 	if status != 0 || err != nil {
 		t.Fatalf("status %d, %v\n%s", status, err, out)
 	}
+	rows := "goroutine goroutine"
+	if pprof.Lookup("goroutineleak") != nil {
+		rows += " goroutineleak goroutineleak"
+	}
+	var got []string
+	for line := range strings.Lines(out) {
+		profile, _, _ := strings.Cut(line, " ")
+		got = append(got, profile)
+	}
+	if strings.Join(got, " ") != rows {
+		t.Errorf("got rows of the profiles %q, want %q:\n%s", got, rows, out)
+	}
 	return out
 }
 
