@@ -88,6 +88,32 @@ func TestFailedFetchIsNotKept(t *testing.T) {
 	})
 }
 
+// TestErrorIsForgottenBeforeItIsReturned: a caller that has the error and calls again
+// must not find the call that failed. Here the lock delays its removal.
+func TestErrorIsForgottenBeforeItIsReturned(t *testing.T) {
+	release := make(chan struct{})
+	down := errors.New("the database is down")
+	c := NewSharedFetch(func(context.Context, string) (string, error) { <-release; return "", down }, time.Hour)
+	answered := async(func() error { _, err := c.Get(t.Context(), "k"); return err })
+	for Blocked(".(*SharedFetch).Get")["select"] == 0 {
+		runtime.Gosched()
+	}
+	c.mu.Lock()
+	close(release)
+	for Blocked(".(*SharedFetch).run")["sync.Mutex.Lock"] == 0 {
+		runtime.Gosched()
+	}
+	select {
+	case <-c.calls["k"].done:
+		t.Error("the callers get the error before the cache has forgotten the call")
+	default:
+	}
+	c.mu.Unlock()
+	if err := <-answered; err != down {
+		t.Errorf("got %v, want %v", err, down)
+	}
+}
+
 // TestLookThenFetchIsAStampede: each of a hundred callers fetches (negative control
 // of 3.13).
 func TestLookThenFetchIsAStampede(t *testing.T) {
@@ -101,6 +127,23 @@ func TestFetchWithTheLockHeldBlocksOtherKeys(t *testing.T) {
 	if _, _, other := stampede(t.Context(), 100, caches[1].make); other != "blocked" {
 		t.Errorf("a call for another key was %s during the fetch, want it blocked by the lock", other)
 	}
+	began, release := make(chan struct{}), make(chan struct{})
+	c := caches[1].make(func(context.Context, string) (string, error) { close(began); <-release; return "v", nil })
+	first := async(func() error { _, err := c.Get(t.Context(), "k"); return err })
+	<-began
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	second := async(func() error { _, err := c.Get(canceled, "k"); return err })
+	for len(second) == 0 && Blocked(".(*LockedFetch).Get")["sync.Mutex.Lock"] == 0 {
+		runtime.Gosched()
+	}
+	if len(second) > 0 {
+		t.Error("a call whose context is canceled returned during the fetch, want it blocked in Lock, which observes no context")
+	}
+	close(release)
+	if err := errors.Join(<-first, <-second); err != nil {
+		t.Errorf("got %v, want both calls to get the value", err)
+	}
 }
 
 // TestFetchWithTheFirstCallersContextFailsForAll when that caller leaves (negative
@@ -111,8 +154,12 @@ func TestFetchWithTheFirstCallersContextFailsForAll(t *testing.T) {
 	}
 }
 
-// TestEveryCacheKeepsItsValues: used sequentially, the wrong versions are right.
+// TestEveryCacheKeepsItsValues forever: used sequentially, the wrong versions are right.
 func TestEveryCacheKeepsItsValues(t *testing.T) {
+	synctest.Test(t, everyCacheKeepsItsValues)
+}
+
+func everyCacheKeepsItsValues(t *testing.T) {
 	for _, version := range caches {
 		fetched, failing := 0, true
 		c := version.make(func(_ context.Context, key string) (string, error) {
@@ -130,6 +177,7 @@ func TestEveryCacheKeepsItsValues(t *testing.T) {
 			if value, err := c.Get(t.Context(), "a"); value != "value of a" || err != nil {
 				t.Errorf("%s: got %q, %v", version.name.text, value, err)
 			}
+			time.Sleep(10 * 365 * 24 * time.Hour) // fake time
 		}
 		if fetched != 2 {
 			t.Errorf("%s: %d fetches, want 2: one that failed, and one whose value is kept", version.name.text, fetched)

@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -55,6 +57,52 @@ func TestMutexCounterGivesEachRequestItsNumber(t *testing.T) {
 	}
 }
 
+// TestAtomicCounterGivesEachNumberOnce: without a network, so that the calls overlap
+// often.
+func TestAtomicCounterGivesEachNumberOnce(t *testing.T) {
+	const goroutines, calls = 4, 20_000
+	c := new(AtomicCounter)
+	var answers [goroutines]*httptest.ResponseRecorder
+	var all sync.WaitGroup
+	for i := range answers {
+		answers[i] = httptest.NewRecorder()
+		all.Go(func() {
+			for range calls {
+				c.ServeHTTP(answers[i], nil)
+			}
+		})
+	}
+	all.Wait()
+	given := make(map[string]int)
+	for _, rec := range answers {
+		for number := range strings.FieldsSeq(rec.Body.String()) {
+			given[number]++
+		}
+	}
+	if len(given) != goroutines*calls {
+		t.Errorf("%d requests got %d different numbers, want each its own", goroutines*calls, len(given))
+	}
+}
+
+// TestCountTwiceHasBothRequestsThere when it calls the handler, each on a connection
+// that stays open.
+func TestCountTwiceHasBothRequestsThere(t *testing.T) {
+	var asked atomic.Int64
+	countTwice(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		me, err := Self()
+		if together := func(call string) bool { return strings.HasSuffix(call, ".(*together).ServeHTTP") }; !slices.ContainsFunc(me.Calls, together) {
+			t.Errorf("the handler is called by %q, %v; want Together, so that both requests are there", me.Calls, err)
+		}
+		if r.Close {
+			t.Error("the client closes the connection after the response, want it open")
+		}
+	}))
+	if n := asked.Load(); n != 2 {
+		t.Errorf("%d requests were sent, want 2", n)
+	}
+}
+
 // A slowReader is a ResponseWriter whose Write requires that a lock is free.
 type slowReader struct {
 	http.ResponseWriter
@@ -85,9 +133,9 @@ func TestMutexCounterWritesWithoutTheLock(t *testing.T) {
 // so all of them store 1 (negative control of 3.4).
 func TestSlowMotionCounterLosesUpdates(t *testing.T) {
 	c := NewSlowMotionCounter(50)
-	numbers(t, c, 50)
-	if n := c.n.Load(); n != 1 {
-		t.Errorf("50 requests load before the first one stores: the counter is %d, want 1", n)
+	got := numbers(t, c, 50)
+	if n := c.n.Load(); n != 1 || got[0] != 1 || got[49] != 1 {
+		t.Errorf("50 requests load before the first one stores: the counter is %d, want 1, as for each request: %v", n, got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -204,6 +205,27 @@ func TestWhoAmIAnswersAsJSON(t *testing.T) {
 	var o Origin
 	if err := json.NewDecoder(rec.Body).Decode(&o); err != nil || o.Conn != r.RemoteAddr || rec.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("got %q %+v, %v; want JSON from the connection of %s", rec.Header().Get("Content-Type"), o, err, r.RemoteAddr)
+	}
+}
+
+// TestAskReturnsTheErrorsOfItsRequests, and ends its server.
+func TestAskReturnsTheErrorsOfItsRequests(t *testing.T) {
+	var addr atomic.Value
+	for _, answer := range []string{"{}", "no JSON", ""} {
+		_, err := Ask(t.Context(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			addr.Store(r.Host)
+			if answer == "" {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+			io.WriteString(w, answer)
+		}), 1, 1, false, false)
+		if want := answer != "{}"; want != (err != nil) {
+			t.Errorf("the handler answers %q: got the error %v", answer, err)
+		}
+	}
+	if conn, err := net.Dial("tcp", addr.Load().(string)); err == nil {
+		conn.Close()
+		t.Error("the server accepts connections after Ask")
 	}
 }
 

@@ -177,7 +177,7 @@ func printCalls(o Origin) {
 			what = "the server reads the request"
 		case strings.HasSuffix(call, "(*Router).ServeHTTP"):
 			what = "the whole framework"
-		case strings.HasSuffix(call, "main.WhoAmI"):
+		case strings.HasSuffix(call, ".WhoAmI"):
 			what = "your handler"
 		}
 		if what != "" {

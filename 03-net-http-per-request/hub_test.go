@@ -14,19 +14,24 @@ import (
 func TestSlowSubscriberIsDroppedAndTheOthersGetAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := NewHub(2)
-		fast, stop := h.Subscribe()
-		defer stop()
+		var fast [5]<-chan string
+		for i := range fast {
+			events, stop := h.Subscribe()
+			defer stop()
+			fast[i] = events
+		}
 		slow, _ := h.Subscribe()
-		var want, got []string
+		var want []string
 		for i := range 10 {
 			want = append(want, fmt.Sprint(i))
 			h.Publish(want[i])
-			got = append(got, <-fast)
+			for _, events := range fast {
+				if got := <-events; got != want[i] {
+					t.Errorf("a fast subscriber got %q, want %q", got, want[i])
+				}
+			}
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("the fast subscriber got %v, want %v", got, want)
-		}
-		got = nil
+		var got []string
 		for event := range slow {
 			got = append(got, event)
 		}
@@ -61,6 +66,21 @@ func TestSubscribersComeAndGoDuringABroadcast(t *testing.T) {
 	all.Wait()
 	if n := len(h.subscribers); n != 0 {
 		t.Errorf("all subscribers have left, and the hub has %d", n)
+	}
+}
+
+// TestHubIsClosedDuringABroadcast without a data race.
+func TestHubIsClosedDuringABroadcast(t *testing.T) {
+	h := NewHub(1)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() { h.Publish("event") })
+		all.Go(func() { h.Subscribe() })
+		all.Go(h.Close)
+	}
+	all.Wait()
+	if h.subscribers != nil {
+		t.Errorf("the hub is closed, and has %d subscribers", len(h.subscribers))
 	}
 }
 

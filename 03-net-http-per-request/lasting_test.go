@@ -163,6 +163,34 @@ func TestEveryContextIsCanceledAfterTheDeadline(t *testing.T) {
 	})
 }
 
+// TestDrainReturnsTheErrorOfItsDeadline, and also then waits for the handler of a
+// hijacked connection, here one that ignores its context for two minutes.
+func TestDrainReturnsTheErrorOfItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mux := http.NewServeMux()
+		srv, pipes := NewServer(mux), newPipes()
+		l := AddLasting(srv)
+		mux.HandleFunc("/stuck", func(http.ResponseWriter, *http.Request) { time.Sleep(time.Hour) })
+		mux.Handle("/echo", l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			Echo(w, r)
+			time.Sleep(2 * time.Minute) // fake time
+		})))
+		go srv.Serve(pipes)
+		conn, _, err := dialEcho(t.Context(), pipes.Dial, "pipe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		go Get(t.Context(), Crowd(pipes.Dial), "http://pipe/stuck")
+		synctest.Wait()
+		start := time.Now()
+		if err := l.Drain(srv, time.Minute); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Minute {
+			t.Errorf("Drain returned %v after %s, want %v after 2m0s", err, time.Since(start), context.DeadlineExceeded)
+		}
+		time.Sleep(time.Hour) // fake time
+	})
+}
+
 // TestEchoOutlivesTheServersDeadlines: they do not apply to a hijacked connection.
 // Echo needs HTTP/1.1 (claim 3.15).
 func TestEchoOutlivesTheServersDeadlines(t *testing.T) {
@@ -231,6 +259,31 @@ func TestEchoClosesItsConnection(t *testing.T) {
 		got, err := io.ReadAll(client)
 		if !strings.HasSuffix(string(got), "\r\n\r\none\ntwo\n") || err != nil {
 			t.Errorf("got %q, %v; want both lines, and then the end", got, err)
+		}
+	})
+}
+
+// TestDialEchoChecksTheEcho: another line, or no response, is an error.
+func TestDialEchoChecksTheEcho(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for answer, want := range map[string]bool{" hello \n": true, "hello\n": false, "": false} {
+			dial := func(context.Context, string, string) (net.Conn, error) {
+				client, server := net.Pipe()
+				go func() {
+					defer server.Close()
+					lines := bufio.NewReader(server)
+					if _, err := http.ReadRequest(lines); err != nil {
+						t.Error(err)
+					}
+					fmt.Fprint(server, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+					lines.ReadString('\n')
+					fmt.Fprint(server, answer)
+				}()
+				return client, nil
+			}
+			if _, _, err := dialEcho(t.Context(), dial, "here"); (err == nil) != want {
+				t.Errorf("the server answers %q: got the error %v", answer, err)
+			}
 		}
 	})
 }

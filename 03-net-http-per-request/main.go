@@ -91,7 +91,6 @@ func whoseGoroutine(ctx context.Context) string {
 	fmt.Println("     protocol   connections   4 requests     their goroutines")
 	whoAmI := http.HandlerFunc(WhoAmI)
 	one := drawOrigins(ctx, "sequentially", whoAmI, 1, requests, false)
-	// Together: no handler returns before all of them run.
 	many := drawOrigins(ctx, "concurrently", Together(requests, whoAmI), requests, requests, false)
 	h2 := drawOrigins(ctx, "concurrently", Together(requests, whoAmI), 1, requests, true)
 	fmt.Println("     The go statement that started them, found in the handler's own stack:")

@@ -82,7 +82,7 @@ func TestWorkReturnsWhenTheClientLeaves(t *testing.T) {
 func TestMeetingIsCompleteWhenAllAreThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMeeting(2)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("a cause"))
 		defer cancel()
 		if err := m.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("alone in a meeting of 2: got %v, want the context's error", err)
@@ -152,6 +152,7 @@ func TestSlowThenFastMeasuresEachRequest(t *testing.T) {
 	const slow, fast, pause, fasts, delay = 3 * time.Millisecond, time.Millisecond, 2 * time.Millisecond, 3, 20 * time.Millisecond
 	var protected atomic.Int64
 	var handler http.Handler
+	start := time.Now()
 	spans, err := SlowThenFast(t.Context(), slow, fast, pause, fasts, func(h http.Handler) http.Handler {
 		handler = h
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -163,7 +164,11 @@ func TestSlowThenFastMeasuresEachRequest(t *testing.T) {
 	if n := protected.Load(); err != nil || n != 1+fasts || len(spans) != 1+fasts {
 		t.Fatalf("got %d spans, %v; protect was around %d of %d requests", len(spans), err, n, 1+fasts)
 	}
+	took := time.Since(start)
 	for i, s := range spans {
+		if s.Sent < 0 || s.Answered > took {
+			t.Errorf("request %d is from %s to %s; want the time since the start of the first one, and all took %s", i, s.Sent, s.Answered, took)
+		}
 		takes := fast
 		if i == 0 {
 			takes = slow
@@ -173,6 +178,17 @@ func TestSlowThenFastMeasuresEachRequest(t *testing.T) {
 		if s.Began < s.Sent+delay || s.Ended < s.Began+takes || s.Answered < s.Ended {
 			t.Errorf("request %d, delayed by %s, takes %s: got %+v", i, delay, takes, s)
 		}
+	}
+	if _, err := SlowThenFast(t.Context(), 0, 0, 0, 1, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("i") == "1" {
+				http.Error(w, "failed", http.StatusInternalServerError)
+				return
+			}
+			h.ServeHTTP(w, r)
+		})
+	}); err == nil {
+		t.Error("a fast request got status 500, and SlowThenFast returned no error")
 	}
 	for _, i := range []int{-1, 1 + fasts} {
 		rec := httptest.NewRecorder()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"flag"
@@ -8,7 +9,10 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"regexp"
 	"runtime"
 	"strings"
@@ -83,6 +87,88 @@ func TestCtrlCLetsTheRequestsInFlightEnd(t *testing.T) {
 $`)
 	if !want.MatchString(logged.String()) {
 		t.Errorf("got the log\n%swant\n%s", &logged, want)
+	}
+}
+
+// TestPlaygroundServesUntilCtrlC starts the program with -addr, and sends a request to the
+// address that it names.
+func TestPlaygroundServesUntilCtrlC(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), self)
+	child.Env = append(os.Environ(), roleVariable+"=command line=-addr 127.0.0.1:0")
+	stdout, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Process.Kill()
+	out := bufio.NewReader(stdout)
+	first, err := out.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`^Serving at (http://127\.0\.0\.1:\d+) until Ctrl-C\.`).FindStringSubmatch(first)
+	if named == nil {
+		t.Fatalf("its first line is %q, want the address at which it serves", first)
+	}
+	if body, err := Get(t.Context(), newClients(), named[1]+"/count"); body != "1\n" || err != nil {
+		t.Errorf("got %q, %v; want 1", body, err)
+	}
+	if runtime.GOOS == "windows" {
+		return // no process can send Ctrl-C to another
+	}
+	child.Process.Signal(os.Interrupt)
+	rest, err := io.ReadAll(out)
+	const end = "\nNo new requests. Waiting up to 15s for those in flight; Ctrl-C again ends the program.\nAll answered.\n"
+	if ended := child.Wait(); ended != nil || err != nil || !strings.HasSuffix(string(rest), end) {
+		t.Errorf("after Ctrl-C it ended with %v and printed, %v:\n%s\nwant at the end\n%s", ended, err, rest, end)
+	}
+}
+
+// TestAddressInUseEndsTheProgram with status 1 and the reason.
+func TestAddressInUseEndsTheProgram(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	out, status, err := runRole("command line", "-addr "+ln.Addr().String())
+	if status != 1 || err != nil || !strings.HasPrefix(out, "03-net-http-per-request: listen tcp "+ln.Addr().String()) {
+		t.Errorf("got exit status %d, %v; want 1 and the error:\n%s", status, err, out)
+	}
+}
+
+// TestHelpShowsNoDefaultAddress, but the flag.
+func TestHelpShowsNoDefaultAddress(t *testing.T) {
+	out, _, err := runRole("command line", "-h")
+	_, addr, _ := strings.Cut(out, "-addr host:port")
+	if addr, _, ok := strings.Cut(addr, "\n  -all"); !ok || err != nil || strings.Contains(addr, "default") || strings.Contains(addr, unset) {
+		t.Errorf("got %v, want -addr without a default:\n%s", err, out)
+	}
+}
+
+// TestPanicIsTheEndOfAHandler in the log, too, which names the handler's goroutine.
+func TestPanicIsTheEndOfAHandler(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
+	me, err := Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() { recover() }() // as net/http does
+		announce(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a bug") })).ServeHTTP(nil, httptest.NewRequest("GET", "/share?among=0", nil))
+	}()
+	for _, want := range []string{"begins  ", "ends    "} {
+		if want += "HTTP/1.1 \"/share?among=0\" in goroutine " + me.Goroutine + "\n"; !strings.Contains(logged.String(), want) {
+			t.Errorf("a handler panicked, and the log does not have %q:\n%s", want, &logged)
+		}
 	}
 }
 

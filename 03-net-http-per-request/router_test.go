@@ -57,8 +57,8 @@ func TestMiddlewareOrder(t *testing.T) {
 	}
 	var rt Router
 	rt.Use(mark("a"))
-	rt.Use(mark("b"))
 	rt.Handle("GET", "/", func(http.ResponseWriter, *http.Request) { order += "h " })
+	rt.Use(mark("b")) // every handler: also those that were registered before
 	for range 2 {
 		rt.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 	}

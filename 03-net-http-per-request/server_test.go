@@ -203,5 +203,8 @@ func TestServerSpeaksBothProtocols(t *testing.T) {
 			t.Errorf("got %q, %q, %v; want two responses in %s on one connection", first, second, err, want)
 		}
 		conn.Close()
+		if _, err := Get(t.Context(), client, url); err == nil {
+			t.Errorf("%s: the connection is closed, and a request got a response on another one", want)
+		}
 	}
 }

@@ -244,7 +244,9 @@ func stampede(ctx context.Context, n int, newCache func(Fetch) Cache) (fetches, 
 		case <-done:
 			other = "answered"
 		default:
-			if blockedInGet() == n+1 {
+			// The lock that a fetch holds blocks the n-1 callers and this one. A call
+			// that only waits for its own fetch is not in Lock.
+			if Blocked(").Get")["sync.Mutex.Lock"] == n {
 				other = "blocked"
 			}
 		}

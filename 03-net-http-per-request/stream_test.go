@@ -76,6 +76,22 @@ func TestWithoutFlushEventsArriveWhenTheHandlerReturns(t *testing.T) {
 	})
 }
 
+// TestWithoutFlushEventsArriveWhenTheBufferIsFull: many small events, in fake time.
+func TestWithoutFlushEventsArriveWhenTheBufferIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, pipes := serveInBubble(Unflushed(1000, time.Second))
+		defer srv.Close()
+		events, err := Follow(t.Context(), Crowd(pipes.Dial), "http://pipe")
+		if len(events) != 1000 || err != nil {
+			t.Fatalf("got %d events, %v; want 1000", len(events), err)
+		}
+		first := events[0]
+		if waited, all := first.Read.Sub(first.Written), events[999].Written.Sub(first.Written); waited < 10*time.Second || waited > all/2 {
+			t.Errorf("the first event was read after %s; want it when the buffer was full, long before the last one was written after %s", waited, all)
+		}
+	})
+}
+
 // TestFirstEventArrivesOnRealConnections: each of 20 clients reads its first event of
 // a handler that takes two hours (claim 3.8).
 func TestFirstEventArrivesOnRealConnections(t *testing.T) {
@@ -114,11 +130,13 @@ func TestStreamEndsWhenTheClientLeaves(t *testing.T) {
 
 // TestStreamHasTheFormOfServerSentEvents: a line with the data, then an empty line.
 func TestStreamHasTheFormOfServerSentEvents(t *testing.T) {
-	rec := httptest.NewRecorder()
-	Stream(2, 0).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
-	form := regexp.MustCompile(`^(data: \S+\n\n){2}$`)
-	if contentType := rec.Header().Get("Content-Type"); contentType != "text/event-stream" || !form.MatchString(rec.Body.String()) {
-		t.Errorf("got %s %q; want text/event-stream and two events", contentType, rec.Body)
+	for _, stream := range []http.Handler{Stream(2, 0), Unflushed(2, 0)} {
+		rec := httptest.NewRecorder()
+		stream.ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+		form := regexp.MustCompile(`^(data: \S+\n\n){2}$`)
+		if contentType := rec.Header().Get("Content-Type"); contentType != "text/event-stream" || !form.MatchString(rec.Body.String()) {
+			t.Errorf("got %s %q; want text/event-stream and two events", contentType, rec.Body)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -135,6 +136,18 @@ func TestWriteTimeoutOnHTTP2CancelsTheContext(t *testing.T) {
 	if err := within(t, ended, "the handler's context is done"); !errors.Is(err, context.Canceled) {
 		t.Errorf("the handler's context has the error %v, want %v", err, context.Canceled)
 	}
+}
+
+// TestTimeLimitByHandReturnsInTime with status 503, although its handler is running.
+func TestTimeLimitByHandReturnsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, end, rec := time.Now(), make(chan struct{}), httptest.NewRecorder()
+		defer close(end)
+		LimitTimeByHand(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-end }), time.Minute).ServeHTTP(rec, nil)
+		if took := time.Since(start); took != time.Minute || rec.Code != http.StatusServiceUnavailable {
+			t.Errorf("got status %d after %s, want 503 after 1m0s", rec.Code, took)
+		}
+	})
 }
 
 // TestTimeLimitByHandIsADataRace: the handler writes to a response that is finished

@@ -73,10 +73,24 @@ func TestCrowdDialsAtMost64AtTheSameTime(t *testing.T) {
 // TestGetRefusesOtherStatuses, and Send passes the method and the body on.
 func TestGetRefusesOtherStatuses(t *testing.T) {
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, r.Method, http.StatusTeapot)
+		content, _ := io.ReadAll(r.Body)
+		http.Error(w, r.Method+" "+string(content), http.StatusTeapot)
 	}))
-	if body, err := Send(t.Context(), newClients(), "PUT", url, nil); body != "PUT\n" || err == nil || !strings.Contains(err.Error(), "418") {
+	if body, err := Send(t.Context(), newClients(), "PUT", url, strings.NewReader("tea")); body != "PUT tea\n" || err == nil || !strings.Contains(err.Error(), "418") {
 		t.Errorf("got %q, %v; want the body, and the status as an error", body, err)
+	}
+}
+
+// TestVisitSaysHowManyFailed of its requests.
+func TestVisitSaysHowManyFailed(t *testing.T) {
+	var asked atomic.Int64
+	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) <= 2 {
+			http.Error(w, "full", http.StatusServiceUnavailable)
+		}
+	}))
+	if err := Visit(t.Context(), newClients(), url, 5); err == nil || !strings.HasPrefix(err.Error(), "2 of 5 requests failed, one with: 503 ") || asked.Load() != 5 {
+		t.Errorf("%d requests were sent, got %v; want that 2 of 5 failed with 503", asked.Load(), err)
 	}
 }
 

@@ -18,6 +18,7 @@ func TestCopyOfAMapBelongsToTheCaller(t *testing.T) {
 			Count(ws.Add).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(strings.Repeat("to be ", 100))))
 		})
 	}
+	ws.Copy() // while they send
 	clients.Wait()
 	copied := ws.Copy()
 	ws.Add("be")

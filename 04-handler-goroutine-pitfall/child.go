@@ -89,7 +89,7 @@ func killAfter(role string, n int, delivers bool) (responses string, delivered i
 	check(err)
 	site := &site{url: child.URL, answers: make(map[int]int)}
 	site.post(n)
-	mail.WaitFor(min(n, senders), 0) // so that emails are in flight
+	mail.WaitFor(min(n, senders), 0)
 	if delivers {
 		mail.Recover()
 		mail.WaitFor(0, n)

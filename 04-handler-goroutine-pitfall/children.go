@@ -63,8 +63,8 @@ func leakBothWays() {
 	}
 }
 
-// lateWriteRaces lets the goroutine write when the handler has returned. Nothing
-// orders that write and what the server does after the handler.
+// lateWriteRaces has the goroutine write to the response that the server finishes.
+// Nothing orders the two.
 func lateWriteRaces() {
 	for range 5 {
 		returned, written := make(chan struct{}), make(chan error, 1)

@@ -65,6 +65,32 @@ func TestFixedDrainsBeforeItStops(t *testing.T) {
 	})
 }
 
+// TestSignUpsDuringShutdown have an order with it, or none: each is accepted and sent,
+// or refused, without a data race.
+func TestSignUpsDuringShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := NewMailServer()
+		server.Hangs = true
+		fixed := NewFixed(Mailer{server.DialPipe}, 1, 100, time.Hour, slog.New(slog.DiscardHandler))
+		accepted(t, fixed, 1)
+		stopped := make(chan []string, 1)
+		go func() { stopped <- fixed.Shutdown(t.Context()) }()
+		statuses := map[int]int{http.StatusAccepted: 1}
+		for range 10 {
+			statuses[post(fixed, ada).StatusCode]++
+		}
+		synctest.Wait()
+		if got := post(fixed, ada).StatusCode; got != http.StatusServiceUnavailable || len(stopped) > 0 {
+			t.Errorf("Shutdown waits for an email: got status %d, and Shutdown has returned: %t; want 503, false", got, len(stopped) > 0)
+		}
+		server.Recover()
+		undone := <-stopped
+		if n := len(server.Delivered()); n != statuses[http.StatusAccepted] || len(undone) > 0 {
+			t.Errorf("%d emails were accepted, but %d were delivered and %d abandoned", statuses[http.StatusAccepted], n, len(undone))
+		}
+	})
+}
+
 // TestFixedReportsWhatItAbandons stops while the mail server hangs: some emails
 // are being sent, some are queued (claim 4.4).
 func TestFixedReportsWhatItAbandons(t *testing.T) {

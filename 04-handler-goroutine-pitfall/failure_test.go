@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,9 +19,15 @@ const blanks = `{"name":"   ","email":"blank@example.com"}` // welcome panics on
 // TestLeakyHidesFailures lets the mail server refuse the email and looks for a
 // trace of the error (negative control of 4.2).
 func TestLeakyHidesFailures(t *testing.T) {
-	var logged bytes.Buffer
-	log.SetOutput(&logged) // of log/slog, too
-	defer log.SetOutput(os.Stderr)
+	printed, err := os.Create(filepath.Join(t.TempDir(), "printed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer printed.Close()
+	log.SetOutput(printed) // of log/slog, too
+	stdout, stderr := os.Stdout, os.Stderr
+	os.Stdout, os.Stderr = printed, printed
+	defer func() { os.Stdout, os.Stderr = stdout, stderr; log.SetOutput(stderr) }()
 	synctest.Test(t, func(t *testing.T) {
 		server := NewMailServer()
 		server.Refuses = "RCPT"
@@ -30,8 +37,8 @@ func TestLeakyHidesFailures(t *testing.T) {
 			t.Errorf("%d emails were delivered by a server that refuses them", n)
 		}
 	})
-	if logged.Len() > 0 {
-		t.Errorf("the leaky handler must leave no trace of the refused email; it logged %q", &logged)
+	if trace, err := os.ReadFile(printed.Name()); len(trace) > 0 || err != nil {
+		t.Errorf("the leaky handler must leave no trace of the refused email; it printed %q, %v", trace, err)
 	}
 }
 
@@ -58,7 +65,8 @@ func TestFixedLogsAndCountsFailures(t *testing.T) {
 // TestLeakyPanicEndsTheServer lets welcome panic in the bare goroutine
 // (negative control of 4.2). In the handler's own goroutine it would cost one response.
 func TestLeakyPanicEndsTheServer(t *testing.T) {
-	t.Setenv("GOTRACEBACK", "none") // the child must print its stack all the same
+	t.Setenv("GOTRACEBACK", "none")    // the child must print its stack all the same
+	t.Setenv("GODEBUG", "inittrace=1") // and nothing before it
 	child, err := StartChild("leaky", "127.0.0.1:1")
 	if err != nil {
 		t.Fatal(err)
@@ -75,11 +83,32 @@ func TestLeakyPanicEndsTheServer(t *testing.T) {
 	}
 }
 
-// TestPanicInChildSeparatesTheLogFromThePanic has what 4.2 prints.
+// TestPanicInChildSeparatesTheLogFromThePanic has what 4.2 prints, and a child that
+// logs two lines.
 func TestPanicInChildSeparatesTheLogFromThePanic(t *testing.T) {
-	status, logged, panicked := panicInChild("leaky", "127.0.0.1:1", blanks)
-	if want := "runtime error: index out of range [0] with length 0"; status != 2 || logged != 0 || panicked != want {
-		t.Errorf("got status %d, %d lines logged before the panic, and %q; want 2, 0, %q", status, logged, panicked, want)
+	for _, c := range []struct {
+		role   string
+		logged int
+		panics string
+	}{
+		{"leaky", 0, "runtime error: index out of range [0] with length 0"},
+		{"logs two lines", 2, "after " + blanks},
+	} {
+		status, logged, panicked := panicInChild(c.role, "127.0.0.1:1", blanks)
+		if status != 2 || logged != c.logged || panicked != c.panics {
+			t.Errorf("%s: got status %d, %d lines logged before the panic, and %q; want 2, %d, %q", c.role, status, logged, panicked, c.logged, c.panics)
+		}
+	}
+}
+
+func init() {
+	roles["logs two lines"] = func(string) {
+		serveUntilKilled(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			log.Print("one")
+			log.Print("two")
+			go panic("after " + string(body))
+		}))
 	}
 }
 

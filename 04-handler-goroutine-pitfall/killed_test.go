@@ -39,8 +39,12 @@ func TestChildReportsHowItEnded(t *testing.T) {
 		}
 		return child
 	}
-	if status, stderr := start().Kill(); status != killedStatus || stderr != "" {
+	killed := start()
+	if status, stderr := killed.Kill(); status != killedStatus || stderr != "" {
 		t.Errorf("killed: got status %d and %q, want %d", status, stderr, killedStatus)
+	}
+	if how := killed.cmd.ProcessState.String(); how != "signal: killed" && runtime.GOOS != "windows" {
+		t.Errorf("killed: the child ended with %q, want SIGKILL, which no process can handle", how)
 	}
 	orphan := start()
 	orphan.stdin.Close()

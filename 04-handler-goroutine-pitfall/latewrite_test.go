@@ -26,6 +26,11 @@ func TestLateWriteIsADataRace(t *testing.T) {
 	if status != 66 || !strings.Contains(out, "WARNING: DATA RACE") || !strings.Contains(out, "(*LateWrite).answer") {
 		t.Errorf("the race detector must report the late write, got status %d", status)
 	}
+	for report := range strings.SplitSeq(out, "WARNING: DATA RACE") {
+		if accesses, _, _ := strings.Cut(report, "\nGoroutine "); strings.Contains(accesses, "(*LateWrite).ServeHTTP()") {
+			t.Error("the report has a write of the handler; want only what the server does after it")
+		}
+	}
 }
 
 // TestLateWritePanicsOverHTTP2 does the same over HTTP/2: as in 4.2, the panic

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -43,6 +44,55 @@ func TestSendReturnsTheCauseOfItsContext(t *testing.T) {
 		}
 		server.Recover()
 	})
+}
+
+// TestSendIsNotHeldByAWrite uses a mail server that sends its greeting and reads nothing.
+func TestSendIsNotHeldByAWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		go io.WriteString(there, "220 mail server\r\n")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		err := Mailer{func(context.Context) (net.Conn, error) { return here, nil }}.Send(ctx, adaSignup)
+		if took := time.Since(began); took != time.Minute || err != context.DeadlineExceeded {
+			t.Errorf("Send returned %v after %v, want %v after 1m0s", err, took, context.DeadlineExceeded)
+		}
+		if _, err := io.Copy(io.Discard, there); err != nil { // a pipe that is open would block forever
+			t.Error(err)
+		}
+	})
+}
+
+// TestSendThatIsCanceledSaysNoQUIT: the context is done when the mail server has just
+// accepted the email, so the deadline of QUIT replaces the one in the past.
+func TestSendThatIsCanceledSaysNoQUIT(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, sent := NewMailServer(), new(strings.Builder)
+		ctx, cancel := context.WithCancel(t.Context())
+		err := Mailer{func(ctx context.Context) (net.Conn, error) {
+			conn, err := server.DialPipe(ctx)
+			return canceling{recorder{conn, sent}, cancel}, err
+		}}.Send(ctx, adaSignup)
+		if err != nil || len(server.Delivered()) != 1 || strings.Contains(sent.String(), "QUIT") {
+			t.Errorf("Send returned %v, delivered %q and sent %q; want one email and no QUIT", err, server.Delivered(), sent)
+		}
+	})
+}
+
+// canceling calls cancel before it sets a deadline that is not in the past, and sets
+// it when the one in the past has been set.
+type canceling struct {
+	net.Conn
+	cancel func()
+}
+
+func (c canceling) SetDeadline(d time.Time) error {
+	if d.After(time.Now()) {
+		c.cancel()
+		synctest.Wait()
+	}
+	return c.Conn.SetDeadline(d)
 }
 
 // TestMissingReplyToQuitDoesNotHoldTheSender uses a mail server that accepts the

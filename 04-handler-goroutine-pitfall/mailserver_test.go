@@ -123,13 +123,38 @@ func TestCloseWaitsForTheConnections(t *testing.T) {
 	})
 }
 
-// TestMailServerClosesTheConnectionAfterQUIT, once it has said so.
+// TestMailServerClosesTheConnectionAfterQUIT, once it has replied; without a reply to
+// QUIT that is when it recovers.
 func TestMailServerClosesTheConnectionAfterQUIT(t *testing.T) {
+	for _, silence := range []time.Duration{0, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			server, began := NewMailServer(), time.Now()
+			server.NoReplyToQuit = silence > 0
+			time.AfterFunc(silence, server.Recover)
+			conn, _ := server.DialPipe(t.Context())
+			go io.WriteString(conn, "QUIT\r\n")
+			if got, err := io.ReadAll(conn); err != nil || !strings.HasSuffix(string(got), "\r\n221 bye\r\n") || time.Since(began) != silence {
+				t.Errorf("got %q, %v after %v; want the reply to QUIT, and then the end, after %v", got, err, time.Since(began), silence)
+			}
+		})
+	}
+}
+
+// TestMailServerServesAClientUntilItDisconnects: one client sends two emails, and
+// commands that the server does not know.
+func TestMailServerServesAClientUntilItDisconnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		conn, _ := NewMailServer().DialPipe(t.Context())
-		go io.WriteString(conn, "QUIT\r\n")
-		if got, err := io.ReadAll(conn); err != nil || !strings.HasSuffix(string(got), "\r\n221 bye\r\n") {
-			t.Errorf("got %q, %v; want the reply to QUIT, and then the end", got, err)
+		server := NewMailServer()
+		conn, _ := server.DialPipe(t.Context())
+		go func() {
+			for _, address := range []string{"a@example.com", "b@example.com"} {
+				fmt.Fprintf(conn, "HELP\r\nMAIL FROM:<club@example.com>\r\nRCPT TO:<%s>\r\nDATA\r\nhello\r\n.\r\n", address)
+			}
+			io.WriteString(conn, "QUIT\r\n")
+		}()
+		io.Copy(io.Discard, conn)
+		if got, want := server.Delivered(), []string{"a@example.com", "b@example.com"}; !slices.Equal(got, want) {
+			t.Errorf("one client sent two emails, got %q, want %q", got, want)
 		}
 	})
 }

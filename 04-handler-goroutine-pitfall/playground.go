@@ -51,7 +51,7 @@ func Playground(addr string) error {
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	fixed := NewFixed(Mailer{DialTo(mailAddr)}, senders, capacity, 10*time.Second, logger)
-	local := ln.Addr().(*net.TCPAddr).IP.IsLoopback()
+	local := isLocal(ln.Addr())
 	if !local {
 		fmt.Fprintln(os.Stderr, "not a loopback address: without /debug/pprof")
 	}
@@ -92,6 +92,12 @@ func serveUntil(ctx context.Context, stop func(), ln net.Listener, web *http.Ser
 	fmt.Fprintf(out, "the fixed handler: %d sent, %d failed; abandoned at shutdown: %q\n", fixed.Sent.Load(), fixed.Failed.Load(), undone)
 	fmt.Fprintf(out, "the leaky handler: %d goroutines were still sending; they end with this process, unreported\n", Inside("(*Leaky).sendWelcome"))
 	return err
+}
+
+// isLocal reports whether only this machine can reach the address.
+func isLocal(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 // playgroundHandler routes to both handlers. Stacks and memory profiles reveal a

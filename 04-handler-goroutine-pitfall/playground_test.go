@@ -1,14 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -84,6 +89,116 @@ func TestPlaygroundDrainsAndReports(t *testing.T) {
 		}
 		mail.Recover()
 	})
+}
+
+// TestPlaygroundServesUntilCtrlC starts the program with -addr, sends a sign-up to the
+// leaky handler, and looks for its goroutine in the page that the program names.
+func TestPlaygroundServesUntilCtrlC(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), self)
+	child.Env = append(os.Environ(), roleVariable+"=command line=-addr 127.0.0.1:0")
+	stdout, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Process.Kill()
+	out, text := bufio.NewReader(stdout), ""
+	for !strings.Contains(text, "Ctrl-C shuts") {
+		line, err := out.ReadString('\n')
+		if err != nil {
+			t.Fatalf("got %v after the output\n%s", err, text)
+		}
+		text += line
+	}
+	shown := regexp.MustCompile(`^A mail server hangs at (127\.0\.0\.1:\d+)\. .*
+
+  .*(http://127\.0\.0\.1:\d+/leaky/signups).*
+  .*(http://127\.0\.0\.1:\d+/fixed/signups).*
+
+(?s:.*)
+  (http://127\.0\.0\.1:\d+/debug/pprof/goroutine\?debug=1)
+
+Ctrl-C shuts the server down, drains the fixed handler for up to 5 s and reports the rest.
+$`).FindStringSubmatch(text)
+	if shown == nil {
+		t.Fatalf("it must print where the mail server is and what to try, got\n%s", text)
+	}
+	resp, err := http.Post(shown[2], "application/json", strings.NewReader(ada))
+	if err != nil || resp.StatusCode != http.StatusAccepted {
+		t.Fatal(resp, err)
+	}
+	resp.Body.Close()
+	mail, err := net.Dial("tcp", shown[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mail.Close()
+	greeted := make(chan string, 1)
+	go func() { greeting, _ := bufio.NewReader(mail).ReadString('\n'); greeted <- greeting }()
+	for page := ""; !strings.Contains(page, ".(*Leaky).sendWelcome"); page = profileAt(t, shown[4]) {
+		select {
+		case greeting := <-greeted:
+			t.Fatalf("the mail server sends %q, want one that hangs", greeting)
+		default:
+			runtime.Gosched()
+		}
+	}
+	if runtime.GOOS == "windows" {
+		return // no process can send Ctrl-C to another
+	}
+	child.Process.Signal(os.Interrupt)
+	report, err := io.ReadAll(out)
+	const want = "the fixed handler: 0 sent, 0 failed; abandoned at shutdown: []\n" +
+		"the leaky handler: 1 goroutines were still sending; they end with this process, unreported\n"
+	if end := child.Wait(); err != nil || end != nil || string(report) != want {
+		t.Errorf("after Ctrl-C it ended with %v and printed %q, %v; want %q", end, report, err, want)
+	}
+}
+
+// profileAt returns the profile at url.
+func profileAt(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.Status, err)
+	}
+	return string(page)
+}
+
+// TestAddressInUseEndsTheProgram with status 1 and the reason.
+func TestAddressInUseEndsTheProgram(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	out, status, err := runRole("command line", "-addr "+ln.Addr().String())
+	if status != 1 || err != nil || !strings.HasPrefix(out, "04-handler-goroutine-pitfall: listen tcp "+ln.Addr().String()) {
+		t.Errorf("got exit status %d, %v; want 1 and the error:\n%s", status, err, out)
+	}
+}
+
+// TestOnlyLoopbackAddressesAreLocal: at the others other machines may reach a server.
+func TestOnlyLoopbackAddressesAreLocal(t *testing.T) {
+	for ip, want := range map[string]bool{"127.0.0.1": true, "::1": true, "0.0.0.0": false, "::": false, "192.0.2.7": false} {
+		if got := isLocal(&net.TCPAddr{IP: net.ParseIP(ip), Port: 8080}); got != want {
+			t.Errorf("%s is local: got %t, want %t", ip, got, want)
+		}
+	}
+	if isLocal(new(net.UnixAddr)) {
+		t.Error("an address without an IP is local")
+	}
 }
 
 // TestServerThatCannotGoOnIsAnError: its listener is closed.

@@ -33,6 +33,18 @@ func leaks(t *testing.T) string {
 	if status != 0 || err != nil {
 		t.Fatalf("status %d, %v\n%s", status, err, out)
 	}
+	rows := "goroutine goroutine"
+	if pprof.Lookup("goroutineleak") != nil {
+		rows += " goroutineleak goroutineleak"
+	}
+	var got []string
+	for line := range strings.Lines(out) {
+		profile, _, _ := strings.Cut(line, " ")
+		got = append(got, profile)
+	}
+	if strings.Join(got, " ") != rows {
+		t.Errorf("got rows of the profiles %q, want %q:\n%s", got, rows, out)
+	}
 	return out
 }
 
@@ -84,6 +96,9 @@ func TestBlockedCountsEachGoroutineOnce(t *testing.T) {
 	}
 	if got, _, _ := Blocked("goroutine", "recurse+"); got != goroutines {
 		t.Errorf("%d goroutines have the function in their stacks, but Blocked found %d", goroutines, got)
+	}
+	if got, _, _ := Blocked("goroutine", "curse+"); got != 0 {
+		t.Errorf("no function has this prefix, but Blocked found %d", got)
 	}
 	close(leave)
 	wg.Wait()

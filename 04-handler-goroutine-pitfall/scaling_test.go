@@ -65,19 +65,24 @@ func TestFixedAcceptsUpToItsCapacity(t *testing.T) {
 
 // TestFixedHasAtLeastOneSenderAndOneSlot makes handlers with numbers below one.
 func TestFixedHasAtLeastOneSenderAndOneSlot(t *testing.T) {
-	for _, c := range []struct{ senders, capacity int }{{0, 0}, {-1, -1}, {1, 0}, {0, 1}} {
+	for _, c := range []struct{ senders, capacity int }{{0, 0}, {-1, -1}, {1, 0}, {0, 1}, {0, 3}, {-1, 3}, {1, 3}} {
 		synctest.Test(t, func(t *testing.T) {
 			server := NewMailServer()
 			server.Hangs = true
 			fixed := NewFixed(Mailer{server.DialPipe}, c.senders, c.capacity, time.Hour, slog.New(slog.DiscardHandler))
-			accepted(t, fixed, 1)
+			slots := max(c.capacity, 1)
+			accepted(t, fixed, slots)
 			if got := post(fixed, ada).StatusCode; got != http.StatusServiceUnavailable {
-				t.Errorf("%+v: the second email was answered with %d, want 503: the capacity is one", c, got)
+				t.Errorf("%+v: after %d emails the next one was answered with %d, want 503", c, slots, got)
+			}
+			synctest.Wait()
+			if n := server.connected(); n != 1 {
+				t.Errorf("%+v: %d emails are being sent at the same time, want one", c, n)
 			}
 			server.Recover()
 			synctest.Wait()
-			if n := len(server.Delivered()); n != 1 {
-				t.Errorf("%+v: one email was accepted, but %d were delivered", c, n)
+			if n := len(server.Delivered()); n != slots {
+				t.Errorf("%+v: %d emails were accepted, but %d were delivered", c, slots, n)
 			}
 			fixed.Shutdown(t.Context())
 		})

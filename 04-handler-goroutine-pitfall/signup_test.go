@@ -24,12 +24,14 @@ func TestInvalidSignupIsRefusedAndNothingIsSent(t *testing.T) {
 			{`{"name":7,"email":"ada@example.com"}`, 400},
 			{`{"name":"Ada","email":"ada@example.com","admin":true}`, 400},
 			{ada + ada, 400},
+			{ada + "]", 400},
 			{`{"name":"` + strings.Repeat("A", largestBody) + `"}`, 413},
-			{ada + strings.Repeat(" ", largestBody), 413}, // a valid sign-up, and too many bytes
+			{ada + strings.Repeat(" ", 4<<10-len(ada)+1), 413}, // a valid sign-up, and one byte too many
 			{ada + strings.Repeat(ada, largestBody), 413},
 			{`{"name":"","email":"ada@example.com"}`, 422},
 			{`{"name":"Ada\r\nBcc: all@example.com","email":"a@example.com"}`, 422},
 			{`{"name":"Ada\rBcc: all@example.com","email":"a@example.com"}`, 422},
+			{`{"name":"Ada\nBcc: all@example.com","email":"a@example.com"}`, 422},
 			{`{"name":"Ada","email":"not an address"}`, 422},
 			{`{"name":"Ada","email":"Ada <ada@example.com>"}`, 422},
 		} {
