@@ -44,10 +44,11 @@ func printed(t *testing.T, f func()) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout := os.Stdout
-	os.Stdout = file
-	f()
-	os.Stdout = stdout
+	func() {
+		defer func(stdout *os.File, c bool) { os.Stdout, colored = stdout, c }(os.Stdout, colored)
+		os.Stdout, colored = file, false
+		f()
+	}()
 	file.Close()
 	text, err := os.ReadFile(path)
 	if err != nil {
