@@ -29,7 +29,13 @@ func TestLaneIsDrawnToScale(t *testing.T) {
 // TestSixteenLanesAreDrawnAndTheOthersCounted has one lane too many, and 16.
 func TestSixteenLanesAreDrawnAndTheOthersCounted(t *testing.T) {
 	for lanes, want := range map[int]string{16: "", 20: "     and 4 more\n"} {
-		text := printed(t, func() { drawLanes(make([][]Span, lanes), time.Now(), time.Second) })
+		began := time.Now()
+		spans := make([][]Span, lanes)
+		spans[1] = []Span{{began, began.Add(time.Second / 2)}}
+		text := printed(t, func() { drawLanes(spans, began, time.Second) })
+		if want := "\n      2  " + strings.Repeat("█", 31) + strings.Repeat("·", 29) + "\n      3  ·"; !strings.Contains(text, want) {
+			t.Errorf("the second lane was busy half of the time, want%s in\n%s", want, text)
+		}
 		if n := strings.Count(text, "·\n"); n != 16 || !strings.Contains(text, want+"         0"+strings.Repeat(" ", 53)+"1.00 s\n") || want == "" && strings.Contains(text, "more") {
 			t.Errorf("of %d lanes %d are drawn, want 16 and %q\n%s", lanes, n, want, text)
 		}
