@@ -170,6 +170,15 @@ func TestFailuresOfTheProgramEndAsItShows(t *testing.T) {
 				t.Errorf("%d workers fail: Run returned %v, want %v", workers, err, errFull)
 			}
 		}
+		var items, stages int
+		if err := through(t.Context(), 1, func(_ context.Context, n int) (int, error) {
+			if items++; items == 1 {
+				stages = StagesAlive()
+			}
+			return n, nil
+		}); err != nil || items != 1000 || stages != 3 {
+			t.Errorf("%d items went through %d stages (%v), want 1000, 3", items, stages, err)
+		}
 		if p, ok := errors.AsType[*PanicError](through(t.Context(), 1, panicAt100)); !ok || !strings.Contains(p.Error(), "index out of range [100]") {
 			t.Errorf("a stage panics: Run returned %v", p)
 		}

@@ -87,13 +87,22 @@ func TestSourceIsNotBusyWhileItIsBlocked(t *testing.T) {
 		source := WatchSource(&lane, func(_ context.Context, emit func(int) error) error {
 			for n := range 3 {
 				time.Sleep(time.Second)
-				emit(n)
+				if err := emit(n); err != context.Canceled {
+					t.Errorf("emit returned %v, want the error of the emit that it calls", err)
+				}
 			}
 			time.Sleep(time.Second)
 			return errBroken
 		})
 		received := 0
-		err := source(t.Context(), func(int) error { received++; time.Sleep(10 * time.Second); return nil })
+		err := source(t.Context(), func(n int) error {
+			if n != received {
+				t.Errorf("item %d was emitted as %d", received, n)
+			}
+			received++
+			time.Sleep(10 * time.Second)
+			return context.Canceled
+		})
 		if err != errBroken || received != 3 || lane.Busy() != 4*time.Second {
 			t.Errorf("the source returned %v after %d items and was busy for %v, want %v, 3, 4s", err, received, lane.Busy(), errBroken)
 		}

@@ -130,6 +130,29 @@ func TestDuplicatesAreGroupsOfSeveralFiles(t *testing.T) {
 	}
 }
 
+// TestGroupThatWastesMostIsFirst has three files of 60 bytes, and two of 100 (claim 6.6).
+func TestGroupThatWastesMostIsFirst(t *testing.T) {
+	r := NewReport()
+	for path, size := range map[string]int64{"b/1": 60, "b/2": 60, "b/3": 60, "a/1": 100, "a/2": 100} {
+		r.Add(File{Path: path, Size: size, Sum: [sha256.Size]byte{byte(size)}})
+	}
+	if groups, _ := r.Duplicates(); paths(groups) != "b/1 b/2 b/3 | a/1 a/2 | " {
+		t.Errorf("got %s: three files of 60 bytes waste 120, two of 100 waste 100", paths(groups))
+	}
+}
+
+// TestFindAddsInTheGoroutineOfItsCaller has add panic: only there the caller can
+// recover.
+func TestFindAddsInTheGoroutineOfItsCaller(t *testing.T) {
+	defer func() {
+		if v := recover(); v != "add" {
+			t.Errorf("add panicked, and Find's caller recovered %v", v)
+		}
+	}()
+	err := Find(t.Context(), fstest.MapFS{"file": {}}, 4, func(File) { panic("add") })
+	t.Errorf("add panicked, and Find returned %v", err)
+}
+
 // TestGroupsThatWasteTheSameAreInTheOrderOfTheirPaths has ten such groups (claim 6.6).
 func TestGroupsThatWasteTheSameAreInTheOrderOfTheirPaths(t *testing.T) {
 	r := NewReport()
@@ -194,7 +217,7 @@ func TestSequentialWalkIsCanceledLikeThePipeline(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		tree := opening{fstest.MapFS{"file": {Data: []byte("x")}}, func() { cancel(errBroken) }}
-		if err := search(ctx, tree, func(File) {}); err != errBroken {
+		if err := search(ctx, tree, func(f File) { t.Errorf("%s was canceled, but has added %s", name, f.Path) }); err != errBroken {
 			t.Errorf("%s was canceled during the read of its only file, and returned %v, want %v", name, err, errBroken)
 		}
 	}

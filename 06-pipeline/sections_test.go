@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -137,12 +138,12 @@ func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
 // TestSectionOfUncanceledStagesCountsThem runs section 6.4 in a child process, in
 // which goroutines may leak.
 func TestSectionOfUncanceledStagesCountsThem(t *testing.T) {
-	requirePrinted(t, "section 6.4", child(t, t.TempDir(), "6.4", 0), `
+	requirePrinted(t, "section 6.4", child(t, t.TempDir(), "6.4 -dir .", 0), `
 ###takes 1 item of 1,000,000 and returns      goroutines of stages left
      Run cancels the stages                     0 of 4
      they are not canceled (wrong)              4 of 4
      → Each of the four blocks forever in a send, ###`)
-	if answer := child(t, t.TempDir(), "6.4 -ask", 0); !strings.Contains(answer, "Answer c: they block for as long as the program lives.") {
+	if answer := child(t, t.TempDir(), "6.4 -ask -dir .", 0); !strings.Contains(answer, "Answer c: they block for as long as the program lives.") {
 		t.Errorf("the section supports another answer:\n%s", answer)
 	}
 }
@@ -160,7 +161,7 @@ func TestDirectoryThatIsGivenIsListed(t *testing.T) {
 	for i := range 10 {
 		fmt.Fprintf(&files, "       %q\n", fmt.Sprintf("many/%02d", i))
 	}
-	out := child(t, dir, "6.4 -workers 2", 0)
+	out := child(t, dir, "6.4 -workers 2 -dir .", 0)
 	requirePrinted(t, "the program", out, `###
      walk ───> hash ───> group       the files of "."
      36 files, 14.5 KB, in ###
@@ -180,9 +181,57 @@ func TestDirectoryThatIsGivenIsListed(t *testing.T) {
 
      and 3 more groups
 `)
-	if out := child(t, t.TempDir(), "6.4", 0); !strings.Contains(out, "     0 files, 0 B, in ") || !strings.HasSuffix(out, "\n     no equal files\n") {
+	if out := child(t, t.TempDir(), "6.4 -dir .", 0); !strings.Contains(out, "     0 files, 0 B, in ") || !strings.HasSuffix(out, "\n     no equal files\n") {
 		t.Errorf("an empty directory is listed as\n%s", out)
 	}
+}
+
+// TestDefaultDirectoryIsNotListed has no Go command, so the program reads the current
+// directory.
+func TestDefaultDirectoryIsNotListed(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a"), []byte("equal"))
+	write(t, filepath.Join(dir, "b"), []byte("equal"))
+	t.Setenv("PATH", t.TempDir())
+	requirePrinted(t, "the program", child(t, dir, "6.4", 0), `###
+     walk ───> hash ───> group       the files of the current directory
+     2 files, 10 B, in ###
+
+6.4  ###
+       a goroutine leak. Run cancels all stages when the consumer returns.
+`)
+}
+
+// TestComparisonsReadASampleOfALargeTree has five files of 256 MB, which are not
+// hashed, since they cannot be opened.
+func TestComparisonsReadASampleOfALargeTree(t *testing.T) {
+	for name, compare := range map[string]func(*search, context.Context) string{"6.1": (*search).overlap, "6.3": (*search).fanOut} {
+		tree := largeTree{new(atomic.Int64)}
+		s := &search{tree: tree, workers: 1, report: NewReport()}
+		searches := map[string]int64{"6.1": 1, "6.3": 3}[name]
+		printed(t, func() { compare(s, t.Context()) })
+		if n := tree.opened.Load(); n != 2*searches {
+			t.Errorf("section %s has opened %d files of 256 MB in each search, want 2: a sample of 512 MB", name, n/searches)
+		}
+	}
+}
+
+// largeTree is a tree of five files. It counts those that the program tries to open.
+type largeTree struct{ opened *atomic.Int64 }
+
+func (l largeTree) Open(path string) (fs.File, error) {
+	if path == "." {
+		return fstest.MapFS{}.Open(path)
+	}
+	l.opened.Add(1)
+	return nil, fs.ErrPermission
+}
+
+func (l largeTree) ReadDir(string) (entries []fs.DirEntry, err error) {
+	for name := range strings.SplitSeq("abcde", "") {
+		entries = append(entries, fs.FileInfoToDirEntry(fileInfo{size: 256 << 20, name: name}))
+	}
+	return entries, nil
 }
 
 // TestInterruptStopsTheProgram sends Ctrl-C's signal while the program hashes a file
@@ -196,13 +245,13 @@ func TestInterruptStopsTheProgram(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, "large"), 64<<30); err != nil {
 		t.Skipf("this file system has no files of 64 GB: %v", err)
 	}
-	out := child(t, dir, "6.4", 1)
+	out := child(t, dir, "6.4 -dir .", 1)
 	if want := "06-pipeline: interrupt signal received\n"; !strings.HasSuffix(out, want) {
 		t.Errorf("the program has printed\n%s\nwant %s", out, want)
 	}
 }
 
-// child runs the program with arguments in a child process, with a directory, and
+// child runs the program with arguments in a child process, in a directory, and
 // returns what it prints. If the status that it must exit with is not 0, child
 // interrupts it when it has begun to read.
 func child(t *testing.T, dir, args string, status int) string {
@@ -213,7 +262,7 @@ func child(t *testing.T, dir, args string, status int) string {
 	}
 	child := exec.CommandContext(t.Context(), self, "-test.run=^TestFlagOutOfRangeExitsWithStatus2$")
 	child.Dir = dir
-	child.Env = append(os.Environ(), "PIPELINE_ARGS="+args+" -dir .", "GORACE=atexit_sleep_ms=0")
+	child.Env = append(os.Environ(), "PIPELINE_ARGS="+args, "GORACE=atexit_sleep_ms=0")
 	pipe, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
