@@ -184,6 +184,7 @@ type oneFile struct {
 	mu      sync.Mutex
 	buffers []*byte // by read
 	info    func() fs.FileInfo
+	statErr func() error
 	opened  int
 	closed  int
 
@@ -204,6 +205,11 @@ type zeros struct {
 }
 
 func (z *zeros) Stat() (fs.FileInfo, error) {
+	if z.of.statErr != nil {
+		if err := z.of.statErr(); err != nil {
+			return nil, err
+		}
+	}
 	if z.of.info != nil {
 		return z.of.info(), nil
 	}

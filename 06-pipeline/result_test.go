@@ -352,6 +352,22 @@ type noInfo struct{ fs.DirEntry }
 
 func (noInfo) Info() (fs.FileInfo, error) { return nil, fs.ErrNotExist }
 
+// TestErrorOfStatIsTheReasonOfAFile has Stat fail before the read, and after it (claim 6.6).
+func TestErrorOfStatIsTheReasonOfAFile(t *testing.T) {
+	for fails := range 2 {
+		calls := 0
+		tree := &oneFile{size: 1, statErr: func() error {
+			if calls++; calls == fails+1 {
+				return errBroken
+			}
+			return nil
+		}}
+		if f, err := Hash(tree)(t.Context(), File{Path: "zeros", Size: 1}); err != nil || f.Err != errBroken || tree.closed != 1 {
+			t.Errorf("call %d of Stat fails: the reason is %v (%v), want %v; the file is closed %d times", fails+1, f.Err, err, errBroken, tree.closed)
+		}
+	}
+}
+
 // TestCancellationStopsReadingALargeFile cancels in the middle of a file of the
 // largest size that an int can count (claim 6.5), and closes it.
 func TestCancellationStopsReadingALargeFile(t *testing.T) {
