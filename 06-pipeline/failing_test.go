@@ -319,6 +319,29 @@ func TestSourceThatReturnsNilWhenCanceledIsCutShort(t *testing.T) {
 	})
 }
 
+// TestEmitThatBlocksReturnsAnErrorAtTheStop has a source fill the buffer, and body
+// return (claim 6.5): the item that the source holds has no receiver.
+func TestEmitThatBlocksReturnsAnErrorAtTheStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		emitted, stopped := 0, error(nil)
+		err := Run(t.Context(), func(p *Pipeline) error {
+			Source(p, func(_ context.Context, emit func(int) error) error {
+				for stopped == nil && emitted < 1000 {
+					if stopped = emit(emitted); stopped == nil {
+						emitted++
+					}
+				}
+				return stopped
+			})
+			time.Sleep(time.Second)
+			return nil
+		})
+		if err != nil || emitted != slack || stopped == nil {
+			t.Errorf("emit returned nil for %d items, want %d, those in the buffer, and then %v, want an error; Run returned %v", emitted, slack, stopped, err)
+		}
+	})
+}
+
 // TestCancellationAfterTheLastStageChangesNothing cancels when every stage has
 // ended, but Run has not returned (claim 6.5): all results are there.
 func TestCancellationAfterTheLastStageChangesNothing(t *testing.T) {

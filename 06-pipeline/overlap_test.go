@@ -79,6 +79,19 @@ func TestLaneRecordsSeveralWorkers(t *testing.T) {
 	})
 }
 
+// TestWatchedWorkReturnsTheSame has work that returns a result and an error (claim 6.1).
+func TestWatchedWorkReturnsTheSame(t *testing.T) {
+	work := func(ctx context.Context, n int) (int, error) { return n + 1, context.Cause(ctx) }
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errBroken)
+	if n, err := Watch(new(Lane), work)(ctx, 6); n != 7 || err != errBroken {
+		t.Errorf("work returns 7 and %v; watched it returns %d and %v", errBroken, n, err)
+	}
+	if n, err := watched(newChart("", "", ""), 2, work)(ctx, 6); n != 7 || err != errBroken {
+		t.Errorf("work returns 7 and %v; in a chart it returns %d and %v", errBroken, n, err)
+	}
+}
+
 // TestSourceIsNotBusyWhileItIsBlocked has a source take 1 s before each of three
 // items and 1 s after the last, and its receiver 10 s for each (claim 6.1).
 func TestSourceIsNotBusyWhileItIsBlocked(t *testing.T) {
