@@ -60,6 +60,7 @@ func TestUnknownSectionIsAnErrorWithTheList(t *testing.T) {
 func TestBadFlagIsAnError(t *testing.T) {
 	for arguments, message := range map[string]string{
 		"-n 99":                  "-n must be from 100 to 10000000, got 99\n",
+		"-n 10000001":            "-n must be from 100 to 10000000, got 10000001\n",
 		"-n many":                "invalid value",
 		"-nosuchflag":            "flag provided but not defined",
 		"-trace /no/such/folder": "-trace: open ",
