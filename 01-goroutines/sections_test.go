@@ -13,8 +13,8 @@ import (
 var sections = map[string]struct{ prints, answer string }{
 	"1.1": {`
      goroutines    memory each    all memory    time to start all
-            100         ### KB      ### KB   ###s
-     (the next row will take about ### MB)
+            100 ###s
+     (the next row will take about ###)
           1,000         ### KB        ### MB ###s
 `, "b"},
 	"1.2": {`

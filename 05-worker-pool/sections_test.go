@@ -36,8 +36,8 @@ var sections = []struct {
      TrySubmit              8 accepted, 12 refused, all in 0 s
      Submit                 blocked for 20.0 ms, until a slot was free
      unbounded (wrong)      all accepted; the backlog fills the memory:
-                               100 messages of 4 KB     ### KB
-                             1,000 messages of 4 KB        ### MB
+                               100 messages of 4 KB  ###
+                             1,000 messages of 4 KB  ###
                             10,000 messages of 4 KB       ### MB
 `, "d"},
 	{"5.4", stopOrCollect, `

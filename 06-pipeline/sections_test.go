@@ -71,9 +71,9 @@ var sections = []struct {
 `, "b"},
 	{"6.2", func(_ *search, ctx context.Context) string { return inFlight(ctx) }, `
      items of 4 KB    passed on one by one         collected on the way (wrong)
-               200       100 held   ### KB           200 held   ### KB
-             2,000       100 held   ### KB         2,000 held   ### MB
-            20,000       100 held   ### KB        20,000 held   ### MB
+               200       100 held ###        200 held ###
+             2,000       100 held ###      2,000 held ###
+            20,000       100 held ###     20,000 held ###B
      → The consumer keeps its first item until all buffers are full. ###
 `, "a"},
 	{"6.3", (*search).fanOut, `
