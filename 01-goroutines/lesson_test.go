@@ -60,6 +60,7 @@ func TestUnknownSectionIsAnErrorWithTheList(t *testing.T) {
 func TestBadFlagIsAnError(t *testing.T) {
 	for arguments, message := range map[string]string{
 		"-n 99":                  "-n must be from 100 to 10000000, got 99\n",
+		"-n 10000001":            "-n must be from 100 to 10000000, got 10000001\n",
 		"-n many":                "invalid value",
 		"-nosuchflag":            "flag provided but not defined",
 		"-trace /no/such/folder": "-trace: open ",
@@ -154,14 +155,75 @@ func printed(t *testing.T, f func()) string {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	defer func(before *os.File) { os.Stdout = before }(os.Stdout)
-	os.Stdout = file
+	defer func(before *os.File, c bool) { os.Stdout, colored = before, c }(os.Stdout, colored)
+	os.Stdout, colored = file, false
 	f()
 	text, err := os.ReadFile(file.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestLessonSaysWhatComesNext runs a core lesson, with a function before it and one
+// after it, and then all of its sections by their numbers.
+func TestLessonSaysWhatComesNext(t *testing.T) {
+	says := func(what string) func() { return func() { fmt.Println(what) } }
+	l := &lesson{folder: "99-all", title: "A title", next: "go run ./100", before: says("before"), after: says("after")}
+	l.sections = []section{{"9.1", "Core.", code{}, func(context.Context) string { takeaway("one", "two"); return "" }}}
+	l.further = []section{{"9.2", "More.", code{}, func(context.Context) string { return "" }}, {"9.3", "Most.", code{}, nil}}
+	got := printed(t, func() { l.teach(context.Background()) })
+	want := "A title\nbefore\n\n9.1  Core.\n\n     → one\n       two\nafter\n\nFurther: go run ./99-all 9.2 9.3\n" +
+		"Again:   go run ./99-all -ask (with questions)\nTests:   go test -race -v ./99-all\n" +
+		"Read:    99-all/README.md, then do the exercises\nNext:    go run ./100\n"
+	if got != want {
+		t.Errorf("the lesson prints\n%s\nwant\n%s", got, want)
+	}
+	l.chosen = []section{l.sections[0], l.further[0]}
+	got = printed(t, func() { l.teach(context.Background()) })
+	if want := "A title\nbefore\n\n9.1  Core.\n\n     → one\n       two\n\n9.2  More.\n\nafter\n"; got != want {
+		t.Errorf("two sections print\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestEnterAloneIsNoAnswer has the reader type just Enter.
+func TestEnterAloneIsNoAnswer(t *testing.T) {
+	printed(t, func() {
+		q := quiz{"What?", []string{"this", "that"}, ""}
+		if got := q.ask("9.1", bufio.NewScanner(strings.NewReader("\na\n"))); got != "" {
+			t.Errorf("the reader typed just Enter; ask returned %q", got)
+		}
+	})
+}
+
+func TestAllRunsTheFurtherSectionsToo(t *testing.T) {
+	defer func(args []string, flags *flag.FlagSet) { os.Args, flag.CommandLine = args, flags }(os.Args, flag.CommandLine)
+	l := &lesson{sections: []section{{id: "9.1"}}, further: []section{{id: "9.2"}}}
+	os.Args, flag.CommandLine = []string{"lesson", "-all"}, flag.NewFlagSet("lesson", flag.ContinueOnError)
+	if l.parse(); len(l.chosen) != 2 || l.chosen[1].id != "9.2" {
+		t.Errorf("-all chooses %d sections, want both", len(l.chosen))
+	}
+}
+
+func TestHelpSaysWhatTheProgramIsAbout(t *testing.T) {
+	out, status := run(t, "-h")
+	if want := "Usage: go run ./01-goroutines [flags] [section ...]\n\nMeasures what goroutines cost and shows what follows.\n\n"; status != 0 || !strings.HasPrefix(out, want) || !strings.Contains(out, "\n  -ask") {
+		t.Errorf("exit status %d, want 0 and %q, and the flags:\n%s", status, want, out)
+	}
+}
+
+// TestNullDeviceCountsAsATerminal compares it with a file.
+func TestNullDeviceCountsAsATerminal(t *testing.T) {
+	for path, want := range map[string]bool{os.DevNull: true, filepath.Join(t.TempDir(), "file"): false} {
+		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := terminal(file); got != want {
+			t.Errorf("terminal(%s) is %t, want %t", path, got, want)
+		}
+		file.Close()
+	}
 }
 
 func TestInconclusiveMeasurementCountsForNoAnswer(t *testing.T) {
@@ -239,6 +301,18 @@ func TestColumnStaysInTheChart(t *testing.T) {
 		if got := column(x.at, x.whole, x.width); got != x.want {
 			t.Errorf("%v of %v is column %d of %d, want %d", x.at, x.whole, got, x.width, x.want)
 		}
+	}
+}
+
+// TestRunRoleDoesNotPassOnWhatWouldChangeTheOutput sets variables of the runtime.
+func TestRunRoleDoesNotPassOnWhatWouldChangeTheOutput(t *testing.T) {
+	t.Setenv("GOTRACEBACK", "none")
+	t.Setenv("GODEBUG", "asyncpreemptoff=1")
+	if out, status, err := runRole("panic", ""); status != 2 || err != nil || !strings.Contains(out, "\ngoroutine ") {
+		t.Errorf("GOTRACEBACK is set, and the child prints no stack: exit status %d, %v\n%s", status, err, out)
+	}
+	if out, _, err := runRole("busy", "30000000000"); out != "true" || err != nil {
+		t.Errorf("GODEBUG is set, and the child has no preemption: %q, %v", out, err)
 	}
 }
 

@@ -84,7 +84,7 @@ func Share(pieces, goroutines int, work func()) time.Duration {
 	return time.Since(began)
 }
 
-// hash computes the checksum of a megabyte: a piece of work that only needs a CPU.
+// hash is a piece of work that only needs a CPU: it computes a checksum.
 func hash() { sha256.Sum256(megabyte[:]) }
 
 var megabyte [1 << 20]byte // read by all goroutines, written by none

@@ -74,6 +74,16 @@ func TestTurnsFollowOneAnother(t *testing.T) {
 	}
 }
 
+// TestLaneIsDrawnToScale draws three turns in ten columns; the second is very short.
+func TestLaneIsDrawnToScale(t *testing.T) {
+	turns := []Turn{{0, 0, 5 * time.Second}, {1, 5 * time.Second, 5*time.Second + 1}, {0, 5*time.Second + 1, 9 * time.Second}, {2, 9 * time.Second, 10 * time.Second}}
+	for who, want := range []string{"█████████·", "·····█····", "·········█", "··········"} {
+		if got := lane(turns, who, 10); got != want {
+			t.Errorf("goroutine %d: got %s, want %s", who, got, want)
+		}
+	}
+}
+
 // TestBlockedGoroutinesWaitTogether measures a thousand sleeps in fake time
 // (claim 1.6).
 func TestBlockedGoroutinesWaitTogether(t *testing.T) {

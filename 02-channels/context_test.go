@@ -95,8 +95,10 @@ func TestStopEndsTheStream(t *testing.T) {
 		}
 		stop() // again, and after cancel
 		stop()
-		if got := FirstPrice(t.Context(), &running); got != 100 {
-			t.Errorf("the first price is %d, want 100", got)
+		for range 100 {
+			if got := FirstPrice(t.Context(), &running); got != 100 || running.Load() != 0 {
+				t.Fatalf("the first price is %d, want 100; %d goroutines are left after stop", got, running.Load())
+			}
 		}
 	})
 }

@@ -253,8 +253,8 @@ func TestWorkerIsIdleAgainWhateverItsTaskDoes(t *testing.T) {
 	})
 }
 
-// TestUnboundedQueueKeepsTheTasksOfAllGoroutines has eight goroutines submit. Tasks
-// that get lost would make it look smaller than it is.
+// TestUnboundedQueueKeepsTheTasksOfAllGoroutines has eight goroutines submit, and take
+// half of the tasks. Tasks that get lost would make it look smaller than it is.
 func TestUnboundedQueueKeepsTheTasksOfAllGoroutines(t *testing.T) {
 	const submitters, each = 8, 1000
 	var queue Unbounded[int]
@@ -265,12 +265,19 @@ func TestUnboundedQueueKeepsTheTasksOfAllGoroutines(t *testing.T) {
 			all()
 			for task := range each {
 				queue.Submit(task)
+				if _, ok := queue.Next(); !ok || queue.Len() > submitters*each {
+					t.Error("there is a task for each goroutine, but Next returned none")
+				}
+				queue.Submit(task)
 			}
 		})
 	}
 	group.Wait()
 	if queue.Len() != submitters*each {
 		t.Errorf("%d of %d tasks are in the queue", queue.Len(), submitters*each)
+	}
+	if _, ok := new(Unbounded[int]).Next(); ok {
+		t.Error("Next returned a task of an empty queue")
 	}
 }
 

@@ -18,8 +18,9 @@ type Bucket struct {
 	next time.Time // when the next free token is due; guarded by mu
 }
 
-// Take waits for a token. It returns context.Cause(ctx) if ctx is done before, and
-// the token is then lost. The tokens are given out in the order of the calls.
+// Take waits for a token, and returns nil when it is due. The tokens are given out
+// in the order of the calls. If ctx is done, Take returns context.Cause(ctx): a call
+// that has begun to wait loses its token, a later one takes none.
 func (b *Bucket) Take(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -31,7 +32,7 @@ func TestTasksWithinOneTickOfTheClockAreTooQuick(t *testing.T) {
 }
 
 // TestCurveTakesTheBestOfItsRuns has three runs for each number of workers, with as
-// many tasks, whose tasks take 2 s, 1 s and 3 s.
+// many tasks, whose tasks take 2 s, 1 s and 3 s, and looks at the rows.
 func TestCurveTakesTheBestOfItsRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seconds time.Duration
@@ -39,12 +40,39 @@ func TestCurveTakesTheBestOfItsRuns(t *testing.T) {
 			seconds = map[time.Duration]time.Duration{0: 2, 2: 1, 1: 3, 3: 2}[seconds]
 			return workers
 		}
-		alone, each, err := drawCurve(t.Context(), 3, tasks, func(context.Context, struct{}) (struct{}, error) {
-			time.Sleep(seconds * time.Second)
-			return struct{}{}, nil
+		var alone, each time.Duration
+		var err error
+		rows := printed(t, func() {
+			alone, each, err = drawCurve(t.Context(), 3, tasks, func(context.Context, struct{}) (struct{}, error) {
+				time.Sleep(seconds * time.Second)
+				return struct{}{}, nil
+			})
 		})
 		if err != nil || alone != time.Second || each != time.Second/32 {
 			t.Errorf("a task took %v with one worker and %v with 32 (%v), want 1s and 31.25ms", alone, each, err)
+		}
+		if got, want := strings.Join(strings.Fields(rows), " "), "1 █ 1/s 1.0× 2 ██ 2/s 2.0× 4 ████ 4/s 4.0× 8 ████████ 8/s 8.0× "+
+			"16 ████████████████ 16/s 16.0× 32 ████████████████████████████████ 32/s 32.0×"; got != want {
+			t.Errorf("the rows are %s, want %s", got, want)
+		}
+		if seconds != 3 {
+			t.Errorf("the last run's tasks took %d s, want 3 s, those of the third run", seconds)
+		}
+	})
+}
+
+// TestCurveReturnsTheErrorOfATask has the first task fail: there is no row.
+func TestCurveReturnsTheErrorOfATask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rows := printed(t, func() {
+			one := func(int) int { return 1 }
+			alone, each, err := drawCurve(t.Context(), 1, one, func(context.Context, struct{}) (struct{}, error) { return struct{}{}, errFull })
+			if alone != 0 || each != 0 || !errors.Is(err, errFull) {
+				t.Errorf("a task failed, and drawCurve returned %v, %v, %v", alone, each, err)
+			}
+		})
+		if rows != "" {
+			t.Errorf("a task failed, but there is a row:\n%s", rows)
 		}
 	})
 }

@@ -29,8 +29,14 @@ func TestLaneIsDrawnToScale(t *testing.T) {
 // TestSixteenLanesAreDrawnAndTheOthersCounted has one lane too many, and 16.
 func TestSixteenLanesAreDrawnAndTheOthersCounted(t *testing.T) {
 	for lanes, want := range map[int]string{16: "", 20: "     and 4 more\n"} {
-		text := printed(t, func() { drawLanes(make([][]Span, lanes), time.Now(), time.Second) })
-		if n := strings.Count(text, "·\n"); n != 16 || !strings.Contains(text, want) || want == "" && strings.Contains(text, "more") {
+		began := time.Now()
+		spans := make([][]Span, lanes)
+		spans[1] = []Span{{began, began.Add(time.Second / 2)}}
+		text := printed(t, func() { drawLanes(spans, began, time.Second) })
+		if want := "\n      2  " + strings.Repeat("█", 31) + strings.Repeat("·", 29) + "\n      3  ·"; !strings.Contains(text, want) {
+			t.Errorf("the second lane was busy half of the time, want%s in\n%s", want, text)
+		}
+		if n := strings.Count(text, "·\n"); n != 16 || !strings.Contains(text, want+"         0"+strings.Repeat(" ", 53)+"1.00 s\n") || want == "" && strings.Contains(text, "more") {
 			t.Errorf("of %d lanes %d are drawn, want 16 and %q\n%s", lanes, n, want, text)
 		}
 	}
@@ -44,10 +50,11 @@ func printed(t *testing.T, f func()) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout := os.Stdout
-	os.Stdout = file
-	f()
-	os.Stdout = stdout
+	func() {
+		defer func(stdout *os.File, c bool) { os.Stdout, colored = stdout, c }(os.Stdout, colored)
+		os.Stdout, colored = file, false
+		f()
+	}()
 	file.Close()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -95,13 +102,22 @@ func TestDrawingsSayWhatHasEndedTheWork(t *testing.T) {
 	})
 }
 
-// TestBackwardsTaskBlocksUntilTheNextOneHasEnded runs the first of two tasks.
+// TestBackwardsTaskBlocksUntilTheNextOneHasEnded runs the first of two tasks, and then
+// the second one, twice: it does not block.
 func TestBackwardsTaskBlocksUntilTheNextOneHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, began := NewBackwards(2), time.Now()
 		time.AfterFunc(time.Second, func() { b.End(2) })
 		if task, err := b.Do(t.Context(), 1); task != 1 || err != nil || time.Since(began) != time.Second {
 			t.Errorf("Do returned %d, %v after %v, want task 1 after 1s", task, err, time.Since(began))
+		}
+		for range 2 {
+			if task, err := b.Do(t.Context(), 2); task != 2 || err != nil {
+				t.Errorf("Do returned %d, %v, want task 2", task, err)
+			}
+		}
+		if one, two := b.Runs[1].Load(), b.Runs[2].Load(); one != 1 || two != 2 {
+			t.Errorf("task 1 has run %d times and task 2 %d times, want 1 and 2", one, two)
 		}
 	})
 }

@@ -95,6 +95,9 @@ func TestKeepGoingCollectsEveryError(t *testing.T) {
 func TestPanicIsAnErrorWithItsStack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for from, err := range eachWay(t, func() { panicking(fmt.Errorf("saving: %w", errFull)) }) {
+			if failed, ok := errors.AsType[*TaskError](err); from != "AsDone" && (!ok || failed.Task != 1) {
+				t.Errorf("%s: task 1 panics, and the error is %q", from, err)
+			}
 			p, ok := errors.AsType[*PanicError](err)
 			if !ok || !strings.Contains(string(p.Stack), "panicking") || !strings.Contains(err.Error(), "panic: saving: disk full") {
 				t.Errorf("%s: the panic is the error %q, want a *PanicError with its stack", from, err)
@@ -341,6 +344,29 @@ func TestErrorThatFollowsFromTheCancellationIsNotRepeated(t *testing.T) {
 	}
 }
 
+// TestKeepGoingReturnsTheCauseOfWhatWasCutShort has the only task return the error of
+// its canceled context (claim 5.4): with KeepGoing this is one of the errors, and the
+// cause says why.
+func TestKeepGoingReturnsTheCauseOfWhatWasCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errLeft)
+		defer cancel()
+		p := NewPool(ctx, Config{KeepGoing: true}, func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() })
+		submitAll(t, p, 1)
+		if err, want := p.Close(), "task 0: context deadline exceeded\nthe client has left"; err == nil || err.Error() != want || !errors.Is(err, errLeft) {
+			t.Errorf("Close returned %q, want %q", err, want)
+		}
+	})
+}
+
+// TestNoCallEntersAPoolWhoseChannelIsClosed has no call left in the pool: the last
+// one has closed the channel, on which a send would panic.
+func TestNoCallEntersAPoolWhoseChannelIsClosed(t *testing.T) {
+	if new(Pool[int]).enter() {
+		t.Error("a call that may send has entered after the channel was closed")
+	}
+}
+
 // TestTaskErrorPrintsTheTaskWithItsStringMethod has a task that is 90 seconds
 // (claim 5.4): "90000000000" would not say which one.
 func TestTaskErrorPrintsTheTaskWithItsStringMethod(t *testing.T) {
@@ -510,6 +536,29 @@ func TestAsDoneYieldsEveryResultThatExists(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAsDoneCancelsTheTasksThatRun has the deadline pass while the first of two tasks
+// runs (claim 5.4). The task gets the values of the context, too.
+func TestAsDoneCancelsTheTasksThatRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		ctx, cancel := context.WithTimeoutCause(context.WithValue(t.Context(), key{}, 42), time.Second, errLeft)
+		defer cancel()
+		var results []Result[int]
+		for r := range AsDone(ctx, 1, []int{1, 2}, func(ctx context.Context, _ int) (int, error) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Hour):
+			}
+			return ctx.Value(key{}).(int), ctx.Err()
+		}) {
+			results = append(results, r)
+		}
+		if want := []Result[int]{{0, 42, context.DeadlineExceeded}, {1, 0, errLeft}}; !slices.Equal(results, want) {
+			t.Errorf("the results are %+v, want %+v", results, want)
+		}
+	})
 }
 
 // TestLeavingAsDoneCancelsAndLeaksNothing leaves its loop in every way: break, a

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,9 +89,47 @@ func TestBucketGivesABurstAndThenOneTokenPerInterval(t *testing.T) {
 	})
 }
 
+// TestBucketServesItsCallersInOrder has five callers wait at the same time (claim 5.7).
+func TestBucketServesItsCallersInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Bucket{Interval: time.Second, Burst: 1}
+		began := time.Now()
+		for caller := range 5 {
+			go func() {
+				if err := b.Take(t.Context()); err != nil || time.Since(began) != time.Duration(caller)*time.Second {
+					t.Errorf("caller %d got a token after %v (%v), want %d s", caller, time.Since(began), err, caller)
+				}
+			}()
+			synctest.Wait() // until it has its place
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// TestBucketGivesEachTokenToOneCaller has 50 callers at the same moment (claim 5.7):
+// the last of them waits for 49 s.
+func TestBucketGivesEachTokenToOneCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Bucket{Interval: time.Second, Burst: 1}
+		began := time.Now()
+		var callers sync.WaitGroup
+		for range 50 {
+			callers.Go(func() {
+				if err := b.Take(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		callers.Wait()
+		if took := time.Since(began); took != 49*time.Second {
+			t.Errorf("50 callers have got 50 tokens after %v, want 49s", took)
+		}
+	})
+}
+
 // TestBucketObservesCancellation waits for a token until its context is done, and
-// asks once more (claim 5.7). The token for which it waited is lost: the next call
-// gets the one after it.
+// asks again (claim 5.7). The token for which it waited is lost: the next call gets
+// the one after it. The later calls take none.
 func TestBucketObservesCancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &Bucket{Interval: time.Hour, Burst: 1}
@@ -111,6 +150,10 @@ func TestBucketObservesCancellation(t *testing.T) {
 			if err := b.Take(ctx); !errors.Is(err, errLeft) {
 				t.Fatalf("Take with a context that is done returned %v, want the cause", err)
 			}
+		}
+		began = time.Now()
+		if err := b.Take(t.Context()); err != nil || time.Since(began) != 0 {
+			t.Errorf("after calls with a context that is done, Take waited for %v (%v), want the token that was there", time.Since(began), err)
 		}
 	})
 }

@@ -19,13 +19,29 @@ func TestFollowUpTasksFromOutsideRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		var visited atomic.Int64
+		var visited, deepest atomic.Int64
 		began := time.Now()
-		if err := Crawl(ctx, 2, site(6), func(*Page) { visited.Add(1); time.Sleep(time.Second) }); err != nil || visited.Load() != 63 {
+		if err := Crawl(ctx, 2, site(6), func(page *Page) {
+			below := int64(0) // the levels below the page
+			for p := page; len(p.Links) > 0; p = p.Links[0] {
+				below++
+			}
+			if visited.Add(1) == 1 || below < deepest.Load() {
+				deepest.Store(below)
+			}
+			time.Sleep(time.Second)
+			if below != deepest.Load() {
+				t.Errorf("while Crawl visited a page with %d levels below it, it began one with %d", below, deepest.Load())
+			}
+		}); err != nil || visited.Load() != 63 {
 			t.Errorf("Crawl visited %d of 63 pages and returned %v", visited.Load(), err)
 		}
 		if took := time.Since(began); took != 32*time.Second {
 			t.Errorf("Crawl with 2 workers took %v, want 32s", took)
+		}
+		cancel()
+		if err := Crawl(ctx, 2, site(6), func(*Page) { visited.Add(1) }); !errors.Is(err, context.Canceled) || visited.Load() != 63 {
+			t.Errorf("the context is canceled, and Crawl returned %v and has visited %d pages", err, visited.Load()-63)
 		}
 	})
 }
@@ -97,6 +113,31 @@ func TestRowsThatBreakOffAreAnError(t *testing.T) {
 			t.Errorf("%s returned %q, %v; want %v", name, names, err, errBroken)
 		}
 	}
+}
+
+// TestConnectionIsFreeAfterAnError has the query for a name fail (claim 5.6): the rows
+// are closed and the transaction is rolled back, otherwise they would keep it.
+func TestConnectionIsFreeAfterAnError(t *testing.T) {
+	for name, f := range map[string]func(context.Context, *sql.DB) ([]string, error){
+		"Names": Names, "NamesInLoop": NamesInLoop, "Pay": Pay, "PayOutsideTx": PayOutsideTx,
+	} {
+		db := sql.OpenDB(nameless{})
+		if names, err := f(t.Context(), db); !errors.Is(err, errBroken) || db.Stats().InUse != 0 {
+			t.Errorf("%s returned %q, %v, and %d connections are in use; want %v and 0", name, names, err, db.Stats().InUse, errBroken)
+		}
+		db.Close()
+	}
+}
+
+// nameless is the shop, and fails to find a name.
+type nameless struct{ shop }
+
+func (n nameless) Connect(context.Context) (driver.Conn, error) { return n, nil }
+func (n nameless) Prepare(query string) (driver.Stmt, error) {
+	if query == "name of customer" {
+		return nil, errBroken
+	}
+	return n.shop.Prepare(query)
 }
 
 var errBroken = errors.New("connection lost")

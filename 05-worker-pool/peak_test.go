@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +82,49 @@ func TestGoroutinePerTaskRunsAllAtTheSameTime(t *testing.T) {
 			t.Errorf("up to %d tasks ran at the same time, want all %d: nothing limits them", lanes.Peak(), tasks)
 		}
 	})
+}
+
+// TestTaskTakesTheFirstLaneThatIsFree has six tasks, of which up to two run at the same
+// time (claim 5.1).
+func TestTaskTakesTheFirstLaneThatIsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		at := func(second int) time.Time { return began.Add(time.Duration(second) * time.Second) }
+		var lanes Lanes
+		sleepUntil := func(second int) { time.Sleep(time.Until(at(second))) }
+		one, two := lanes.Enter(), lanes.Enter()
+		sleepUntil(1)
+		one()
+		two()
+		sleepUntil(2)
+		three, four := lanes.Enter(), lanes.Enter()
+		sleepUntil(3)
+		four()
+		sleepUntil(4)
+		five := lanes.Enter()
+		if got, want := fmt.Sprint(lanes.Spans()), fmt.Sprint([][]Span{{{at(0), at(1)}}, {{at(0), at(1)}, {at(2), at(3)}}}); got != want {
+			t.Errorf("got %s, want %s: the tasks that have ended, by lane", got, want)
+		}
+		three()
+		five()
+		sleepUntil(5)
+		lanes.Enter()()
+		if got, want := fmt.Sprint(lanes.Spans()), fmt.Sprint([][]Span{{{at(0), at(1)}, {at(2), at(4)}, {at(5), at(5)}}, {{at(0), at(1)}, {at(2), at(3)}, {at(4), at(4)}}}); got != want || lanes.Peak() != 2 {
+			t.Errorf("got %d lanes, %s; want 2, %s", lanes.Peak(), got, want)
+		}
+	})
+}
+
+// TestMemoryDoesNotCountWhatASyncPoolKeeps puts 8 MB into a pool: a garbage collection
+// moves it to where the next one frees it.
+func TestMemoryDoesNotCountWhatASyncPoolKeeps(t *testing.T) {
+	var pool sync.Pool
+	before := memory()
+	pool.Put(new([8 << 20]byte))
+	if held := memory() - before; held > 4<<20 {
+		t.Errorf("8 MB in a sync.Pool count as %d KB in use, want none", held>>10)
+	}
+	runtime.KeepAlive(&pool)
 }
 
 // submitAll submits the tasks 0 to n-1.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime/trace"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,6 +33,19 @@ func TestChartIsDrawnToScale(t *testing.T) {
 	})
 	if got, want := shades([]float64{0, 0.2, 0.5, 0.8, 1}), "·░▒▓█"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestWorkOfAChartIsARegionOfTheTrace writes an execution trace and looks for the name.
+func TestWorkOfAChartIsARegionOfTheTrace(t *testing.T) {
+	var text strings.Builder
+	if err := trace.Start(&text); err != nil {
+		t.Skipf("there is a trace already: %v", err)
+	}
+	watched(newChart("", "region-of-a-stage", ""), 1, same)(t.Context(), 0)
+	trace.Stop()
+	if !strings.Contains(text.String(), "region-of-a-stage") {
+		t.Error("the work of a stage is no region of the execution trace")
 	}
 }
 

@@ -170,6 +170,15 @@ func TestFailuresOfTheProgramEndAsItShows(t *testing.T) {
 				t.Errorf("%d workers fail: Run returned %v, want %v", workers, err, errFull)
 			}
 		}
+		var items, stages int
+		if err := through(t.Context(), 1, func(_ context.Context, n int) (int, error) {
+			if items++; items == 1 {
+				stages = StagesAlive()
+			}
+			return n, nil
+		}); err != nil || items != 1000 || stages != 3 {
+			t.Errorf("%d items went through %d stages (%v), want 1000, 3", items, stages, err)
+		}
 		if p, ok := errors.AsType[*PanicError](through(t.Context(), 1, panicAt100)); !ok || !strings.Contains(p.Error(), "index out of range [100]") {
 			t.Errorf("a stage panics: Run returned %v", p)
 		}
@@ -306,6 +315,29 @@ func TestSourceThatReturnsNilWhenCanceledIsCutShort(t *testing.T) {
 		})
 		if err != context.DeadlineExceeded {
 			t.Errorf("Run returned %v, want %v: the source was cut short", err, context.DeadlineExceeded)
+		}
+	})
+}
+
+// TestEmitThatBlocksReturnsAnErrorAtTheStop has a source fill the buffer, and body
+// return (claim 6.5): the item that the source holds has no receiver.
+func TestEmitThatBlocksReturnsAnErrorAtTheStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		emitted, stopped := 0, error(nil)
+		err := Run(t.Context(), func(p *Pipeline) error {
+			Source(p, func(_ context.Context, emit func(int) error) error {
+				for stopped == nil && emitted < 1000 {
+					if stopped = emit(emitted); stopped == nil {
+						emitted++
+					}
+				}
+				return stopped
+			})
+			time.Sleep(time.Second)
+			return nil
+		})
+		if err != nil || emitted != slack || stopped == nil {
+			t.Errorf("emit returned nil for %d items, want %d, those in the buffer, and then %v, want an error; Run returned %v", emitted, slack, stopped, err)
 		}
 	})
 }

@@ -46,7 +46,7 @@ func panicAt100(_ context.Context, n int) (int, error) {
 	return n, nil
 }
 
-// canceled is a pipeline whose caller cancels it at item 100, and says why.
+// canceled is a pipeline whose caller cancels it, and says why.
 // context.WithCancelCause returns a cancel function that takes an error: the
 // cause. context.Cause returns it, while ctx.Err is context.Canceled.
 func canceled(ctx context.Context) error {

@@ -21,6 +21,7 @@ func TestFlagOutOfRangeExitsWithStatus2(t *testing.T) {
 		{"-workers 0 -dir . 6.2", "-workers must be from 1 to 1000, got 0"},
 		{"-workers 1001 -dir . 6.2", "-workers must be from 1 to 1000, got 1001"},
 		{"-dir no-such-directory 6.2", "-dir: "},
+		{"-dir= 6.2", `-dir: "": `},
 	} {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
 		child.Env = append(os.Environ(), role+"="+test.args, "GORACE=atexit_sleep_ms=0")

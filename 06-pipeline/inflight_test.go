@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -75,9 +76,38 @@ func TestFileIsReadInPieces(t *testing.T) {
 	if err != nil || f.Err != nil {
 		t.Fatal(err, f.Err)
 	}
-	if tree.largest > 256<<10 {
-		t.Errorf("one read asked for %d bytes: a large file would be held in memory", tree.largest)
+	if tree.largest != bufferSize || bufferSize != 64<<10 {
+		t.Errorf("one read asked for %d bytes, want 64 KB: a large file would be held in memory", tree.largest)
 	}
+}
+
+// TestEachWorkerReadsIntoABufferOfItsOwn has two workers read at the same time (claim 6.2).
+func TestEachWorkerReadsIntoABufferOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tree := &oneFile{size: 1}
+		tree.onRead = func() error { time.Sleep(time.Second); return nil } // all workers have their buffers
+		hash := Hash(tree)
+		for range 2 {
+			go hash(t.Context(), File{Path: "zeros", Size: 1})
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if a, b := tree.buffers[0], tree.buffers[1]; a == b {
+			t.Error("two workers have read into the same buffer")
+		}
+	})
+}
+
+// TestMemoryDoesNotCountWhatASyncPoolKeeps puts 8 MB into a pool: a garbage collection
+// moves it to where the next one frees it.
+func TestMemoryDoesNotCountWhatASyncPoolKeeps(t *testing.T) {
+	var pool sync.Pool
+	before := memory()
+	pool.Put(new([8 << 20]byte))
+	if held := memory() - before; held > 4<<20 {
+		t.Errorf("8 MB in a sync.Pool count as %d KB in use, want none", held>>10)
+	}
+	runtime.KeepAlive(&pool)
 }
 
 // TestDataThatComesWithTheEndIsHashed reads a file whose last read returns data and
@@ -151,7 +181,10 @@ type oneFile struct {
 	size    int64
 	largest int
 	onRead  func() error // called before each read, if not nil
+	mu      sync.Mutex
+	buffers []*byte // by read
 	info    func() fs.FileInfo
+	statErr func() error
 	opened  int
 	closed  int
 
@@ -159,6 +192,8 @@ type oneFile struct {
 }
 
 func (f *oneFile) Open(string) (fs.File, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.opened++
 	return &zeros{left: f.size, of: f}, nil
 }
@@ -170,13 +205,23 @@ type zeros struct {
 }
 
 func (z *zeros) Stat() (fs.FileInfo, error) {
+	if z.of.statErr != nil {
+		if err := z.of.statErr(); err != nil {
+			return nil, err
+		}
+	}
 	if z.of.info != nil {
 		return z.of.info(), nil
 	}
 	return fileInfo{size: z.of.size}, nil
 }
 
-func (z *zeros) Close() error { z.of.closed++; return nil }
+func (z *zeros) Close() error {
+	z.of.mu.Lock()
+	defer z.of.mu.Unlock()
+	z.of.closed++
+	return nil
+}
 
 func (z *zeros) Read(b []byte) (int, error) {
 	if z.of.onRead != nil {
@@ -184,7 +229,10 @@ func (z *zeros) Read(b []byte) (int, error) {
 			return 0, err
 		}
 	}
+	z.of.mu.Lock()
+	defer z.of.mu.Unlock()
 	z.of.largest = max(z.of.largest, len(b))
+	z.of.buffers = append(z.of.buffers, &b[0])
 	if z.left == 0 {
 		return 0, io.EOF
 	}
@@ -201,8 +249,11 @@ type fileInfo struct {
 	size     int64
 	modified time.Time
 	mode     fs.FileMode
+	name     string
 }
 
 func (i fileInfo) Size() int64        { return i.size }
 func (i fileInfo) ModTime() time.Time { return i.modified }
 func (i fileInfo) Mode() fs.FileMode  { return i.mode }
+func (i fileInfo) Name() string       { return i.name }
+func (i fileInfo) IsDir() bool        { return i.mode.IsDir() }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Lane records when a stage is busy. The stages do not depend on it.
+// A Lane records when a stage is busy.
 type Lane struct {
 	mu   sync.Mutex // a stage may have several workers
 	busy []Span

@@ -79,6 +79,19 @@ func TestLaneRecordsSeveralWorkers(t *testing.T) {
 	})
 }
 
+// TestWatchedWorkReturnsTheSame has work that returns a result and an error (claim 6.1).
+func TestWatchedWorkReturnsTheSame(t *testing.T) {
+	work := func(ctx context.Context, n int) (int, error) { return n + 1, context.Cause(ctx) }
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errBroken)
+	if n, err := Watch(new(Lane), work)(ctx, 6); n != 7 || err != errBroken {
+		t.Errorf("work returns 7 and %v; watched it returns %d and %v", errBroken, n, err)
+	}
+	if n, err := watched(newChart("", "", ""), 2, work)(ctx, 6); n != 7 || err != errBroken {
+		t.Errorf("work returns 7 and %v; in a chart it returns %d and %v", errBroken, n, err)
+	}
+}
+
 // TestSourceIsNotBusyWhileItIsBlocked has a source take 1 s before each of three
 // items and 1 s after the last, and its receiver 10 s for each (claim 6.1).
 func TestSourceIsNotBusyWhileItIsBlocked(t *testing.T) {
@@ -87,13 +100,22 @@ func TestSourceIsNotBusyWhileItIsBlocked(t *testing.T) {
 		source := WatchSource(&lane, func(_ context.Context, emit func(int) error) error {
 			for n := range 3 {
 				time.Sleep(time.Second)
-				emit(n)
+				if err := emit(n); err != context.Canceled {
+					t.Errorf("emit returned %v, want the error of the emit that it calls", err)
+				}
 			}
 			time.Sleep(time.Second)
 			return errBroken
 		})
 		received := 0
-		err := source(t.Context(), func(int) error { received++; time.Sleep(10 * time.Second); return nil })
+		err := source(t.Context(), func(n int) error {
+			if n != received {
+				t.Errorf("item %d was emitted as %d", received, n)
+			}
+			received++
+			time.Sleep(10 * time.Second)
+			return context.Canceled
+		})
 		if err != errBroken || received != 3 || lane.Busy() != 4*time.Second {
 			t.Errorf("the source returned %v after %d items and was busy for %v, want %v, 3, 4s", err, received, lane.Busy(), errBroken)
 		}

@@ -34,6 +34,25 @@ func TestProgressErasesItsLineBeforeStopReturns(t *testing.T) {
 	})
 }
 
+// TestProgressKeepsItsLineUpToDate counts a file every second, for a minute.
+func TestProgressKeepsItsLineUpToDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		var screen strings.Builder
+		stop := progress(&screen, &n)
+		for range 60 {
+			n.Add(1)
+			time.Sleep(time.Second)
+		}
+		stop()
+		for _, want := range []string{"\r     hashed so far: 1 file\r", "\r     hashed so far: 2 files\r", "\r     hashed so far: 60 files\r"} {
+			if !strings.Contains(screen.String(), want) {
+				t.Errorf("the line was never %q", want)
+			}
+		}
+	})
+}
+
 // TestProgressIsOnlyForATerminal has standard error go to a file.
 func TestProgressIsOnlyForATerminal(t *testing.T) {
 	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))

@@ -130,6 +130,29 @@ func TestDuplicatesAreGroupsOfSeveralFiles(t *testing.T) {
 	}
 }
 
+// TestGroupThatWastesMostIsFirst has three files of 60 bytes, and two of 100 (claim 6.6).
+func TestGroupThatWastesMostIsFirst(t *testing.T) {
+	r := NewReport()
+	for path, size := range map[string]int64{"b/1": 60, "b/2": 60, "b/3": 60, "a/1": 100, "a/2": 100} {
+		r.Add(File{Path: path, Size: size, Sum: [sha256.Size]byte{byte(size)}})
+	}
+	if groups, _ := r.Duplicates(); paths(groups) != "b/1 b/2 b/3 | a/1 a/2 | " {
+		t.Errorf("got %s: three files of 60 bytes waste 120, two of 100 waste 100", paths(groups))
+	}
+}
+
+// TestFindAddsInTheGoroutineOfItsCaller has add panic: only there the caller can
+// recover.
+func TestFindAddsInTheGoroutineOfItsCaller(t *testing.T) {
+	defer func() {
+		if v := recover(); v != "add" {
+			t.Errorf("add panicked, and Find's caller recovered %v", v)
+		}
+	}()
+	err := Find(t.Context(), fstest.MapFS{"file": {}}, 4, func(File) { panic("add") })
+	t.Errorf("add panicked, and Find returned %v", err)
+}
+
 // TestGroupsThatWasteTheSameAreInTheOrderOfTheirPaths has ten such groups (claim 6.6).
 func TestGroupsThatWasteTheSameAreInTheOrderOfTheirPaths(t *testing.T) {
 	r := NewReport()
@@ -194,7 +217,7 @@ func TestSequentialWalkIsCanceledLikeThePipeline(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		tree := opening{fstest.MapFS{"file": {Data: []byte("x")}}, func() { cancel(errBroken) }}
-		if err := search(ctx, tree, func(File) {}); err != errBroken {
+		if err := search(ctx, tree, func(f File) { t.Errorf("%s was canceled, but has added %s", name, f.Path) }); err != errBroken {
 			t.Errorf("%s was canceled during the read of its only file, and returned %v, want %v", name, err, errBroken)
 		}
 	}
@@ -328,6 +351,22 @@ func (u unwilling) ReadDir(path string) ([]fs.DirEntry, error) {
 type noInfo struct{ fs.DirEntry }
 
 func (noInfo) Info() (fs.FileInfo, error) { return nil, fs.ErrNotExist }
+
+// TestErrorOfStatIsTheReasonOfAFile has Stat fail before the read, and after it (claim 6.6).
+func TestErrorOfStatIsTheReasonOfAFile(t *testing.T) {
+	for fails := range 2 {
+		calls := 0
+		tree := &oneFile{size: 1, statErr: func() error {
+			if calls++; calls == fails+1 {
+				return errBroken
+			}
+			return nil
+		}}
+		if f, err := Hash(tree)(t.Context(), File{Path: "zeros", Size: 1}); err != nil || f.Err != errBroken || tree.closed != 1 {
+			t.Errorf("call %d of Stat fails: the reason is %v (%v), want %v; the file is closed %d times", fails+1, f.Err, err, errBroken, tree.closed)
+		}
+	}
+}
 
 // TestCancellationStopsReadingALargeFile cancels in the middle of a file of the
 // largest size that an int can count (claim 6.5), and closes it.

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// TestHardLinkIsNoDuplicate has a file with three names and one copy (claim 6.6).
-// Deleting a name would free nothing.
+// TestHardLinkIsNoDuplicate has a file with three names and one copy, of the same time,
+// and another one with two names (claim 6.6). Deleting a name would free nothing.
 func TestHardLinkIsNoDuplicate(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a"), []byte("equal"))
@@ -29,15 +29,23 @@ func TestHardLinkIsNoDuplicate(t *testing.T) {
 			t.Skipf("this file system has no hard links: %v", err)
 		}
 	}
+	if err := os.Link(filepath.Join(dir, "other"), filepath.Join(dir, "third")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "copy"} {
+		if err := os.Chtimes(filepath.Join(dir, name), time.Time{}, time.Unix(1e9, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r := reportOf(t, open(t, dir))
 	groups, hardLinks := r.Duplicates()
-	if got, want := paths(groups), "a copy | "; got != want || hardLinks != 2 {
-		t.Fatalf("got %q and %d hard links, want %q and 2", got, hardLinks, want)
+	if got, want := paths(groups), "a copy | "; got != want || hardLinks != 3 {
+		t.Fatalf("got %q and %d hard links, want %q and 3", got, hardLinks, want)
 	}
-	if wasted := Wasted(groups[0]); wasted != 5 || r.Files != 5 {
-		t.Errorf("%d files waste %d bytes, want 5 and 5", r.Files, wasted)
+	if wasted := Wasted(groups[0]); wasted != 5 || r.Files != 6 {
+		t.Errorf("%d files waste %d bytes, want 6 and 5", r.Files, wasted)
 	}
-	if text := skipped(r); !strings.Contains(text, "hard links           2 files: ") {
+	if text := skipped(r); !strings.Contains(text, "hard links           3 files: ") {
 		t.Errorf("the listing does not count the hard links:\n%s", text)
 	}
 }
@@ -81,6 +89,11 @@ func TestNoPathLeadsOutOfTheTree(t *testing.T) {
 		t.Error(err)
 	} else {
 		f.Close()
+	}
+	tree.Close()
+	if f, err := tree.Open("inside"); err == nil {
+		f.Close()
+		t.Error("Open opened a file of a tree that is closed")
 	}
 }
 

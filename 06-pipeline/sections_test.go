@@ -1,0 +1,319 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+)
+
+// slowTree is a tree of which each file takes a while to open: 4 s, 3 s, 2 s, 1 s.
+// Two of the four are equal, and a fifth is a link.
+type slowTree struct{ fstest.MapFS }
+
+func (s slowTree) Open(path string) (fs.File, error) {
+	time.Sleep(map[string]time.Duration{"a": 4, "b": 3, "c": 2, "d": 1}[path] * time.Second)
+	return s.MapFS.Open(path)
+}
+
+func newSearch() *search {
+	return &search{name: "a test", workers: 4, tree: slowTree{fstest.MapFS{
+		"a": {Data: []byte("one")}, "b": {Data: []byte("equal")}, "c": {Data: []byte("two")}, "d": {Data: []byte("equal")}, "link": {Mode: fs.ModeSymlink},
+	}}}
+}
+
+// sections are what the sections print, in fake time: ### is what differs from run
+// to run. The answer is the one that the measurement supports.
+var sections = []struct {
+	id             string
+	run            func(*search, context.Context) string
+	prints, answer string
+}{
+	{"the search", func(s *search, ctx context.Context) string { s.find(ctx); return "" }, `
+
+     walk ───> hash ───> group       the files of a test
+     4 files, 16 B, in 4.00 s
+`, ""},
+	{"6.1", (*search).overlap, `
+     20 items, three stages, and each stage takes 5.00 ms for an item
+
+     each item passed on immediately                               busy
+     first   ██████████████▒·                                    100 ms
+     second  ░██████████████░                                    100 ms
+     third   ·▒██████████████                                    100 ms
+     all                                                         110 ms
+
+     all items collected between the stages (wrong)                busy
+     first   ███████████████░······························      100 ms
+     second  ···············▓██████████████▓···············      100 ms
+     third   ······························░███████████████      100 ms
+     all                                                         300 ms
+
+     the files, passed on immediately                              busy
+     walk    ··············································         0 s
+     hash    ██████████████████████████████████████████████      10.0 s
+     group   ··············································         0 s
+     all                                                         10.0 s
+     → Time goes to the right. ###
+       Hash does most of the work on the files: overlap gains little. See 6.3.
+`, "b"},
+	{"6.2", func(_ *search, ctx context.Context) string { return inFlight(ctx) }, `
+     items of 4 KB    passed on one by one         collected on the way (wrong)
+               200       100 held ###        200 held ###
+             2,000       100 held ###      2,000 held ###
+            20,000       100 held ###     20,000 held ###B
+     → The consumer keeps its first item until all buffers are full. ###
+`, "a"},
+	{"6.3", (*search).fanOut, `
+     the hash stage                   took      speed       busy       in place
+     1 worker                       10.0 s       1.0×      100 %          100 %
+     all workers                    4.00 s       2.5×       62 %           20 %
+     all workers, Ordered           4.00 s       2.5×       62 %          100 %
+     → In place: ###
+`, "b"},
+	{"6.5", func(_ *search, ctx context.Context) string { return failing(ctx) }, `
+     what happens                       Run returns                        left
+     a stage fails at item 100          item 100: disk full                0
+     7 more workers fail because of it  item 100: disk full                0
+     a stage panics at item 100         panic: runtime error: index ou...  0
+     the caller cancels, with a cause   the client left                    0
+     a nested pipeline is cut short     the consumer has returned: con...  0
+     → The first error is returned; ###
+`, "a"},
+	{"6.6", (*search).compare, `
+                             read             equal                       wasted
+     pipeline             4 files      16 B   2 files in 1 group             5 B
+     sequential walk      4 files      16 B   2 files in 1 group             5 B
+     different            0 files, compared one by one: path and SHA-256
+     not read              1 link, 0 special, 0 changed, 0 unreadable
+     → The same files with the same checksums. ###
+`, "c"},
+	{"6.6 after a change", func(s *search, ctx context.Context) string {
+		s.report.Add(File{Path: "removed"})
+		return s.compare(ctx)
+	}, `
+###     different             1 file, compared one by one: path and SHA-256
+###     different: "removed" (changed between the two walks, or a bug)
+     → The directory has changed between the two walks: ###
+`, ""},
+	{"6.6 without files", func(s *search, ctx context.Context) string {
+		s.tree, s.report = fstest.MapFS{}, NewReport()
+		return s.compare(ctx)
+	}, `
+###     → There is no file that can be read, so there is nothing to compare.
+`, ""},
+	{"6.3 with one worker", func(s *search, ctx context.Context) string { s.workers = 1; return s.fanOut(ctx) }, `
+###     all workers                    10.0 s       1.0×      100 %          100 %
+###`, ""},
+}
+
+// TestSectionsPrintWhatTheyMeasure runs all sections but 6.4, which leaks goroutines.
+func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
+	for _, section := range sections {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSearch()
+			s.report = reportOf(t, s.tree)
+			answer := ""
+			text := printed(t, func() { answer = section.run(s, t.Context()) })
+			requirePrinted(t, "section "+section.id, text, section.prints)
+			if answer != section.answer {
+				t.Errorf("section %s supports the answer %q, want %q", section.id, answer, section.answer)
+			}
+		})
+	}
+}
+
+// TestSectionOfUncanceledStagesCountsThem runs section 6.4 in a child process, in
+// which goroutines may leak.
+func TestSectionOfUncanceledStagesCountsThem(t *testing.T) {
+	requirePrinted(t, "section 6.4", child(t, t.TempDir(), "6.4 -dir .", 0), `
+###takes 1 item of 1,000,000 and returns      goroutines of stages left
+     Run cancels the stages                     0 of 4
+     they are not canceled (wrong)              4 of 4
+     → Each of the four blocks forever in a send, ###`)
+	if answer := child(t, t.TempDir(), "6.4 -ask -dir .", 0); !strings.Contains(answer, "Answer c: they block for as long as the program lives.") {
+		t.Errorf("the section supports another answer:\n%s", answer)
+	}
+}
+
+// TestDirectoryThatIsGivenIsListed has twelve groups of two equal files, and a group
+// of twelve.
+func TestDirectoryThatIsGivenIsListed(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 12 {
+		write(t, filepath.Join(dir, fmt.Sprintf("group-%02d", i), "copy"), make([]byte, 100+i))
+		write(t, filepath.Join(dir, fmt.Sprintf("group-%02d", i), "original"), make([]byte, 100+i))
+		write(t, filepath.Join(dir, "many", fmt.Sprintf("%02d", i)), make([]byte, 1<<10))
+	}
+	files := strings.Builder{}
+	for i := range 10 {
+		fmt.Fprintf(&files, "       %q\n", fmt.Sprintf("many/%02d", i))
+	}
+	out := child(t, dir, "6.4 -workers 2 -dir .", 0)
+	requirePrinted(t, "the program", out, `###
+     walk ───> hash ───> group       the files of "."
+     36 files, 14.5 KB, in ###
+
+6.4  ###
+
+     equal, 1.0 KB each:
+`+files.String()+`       and 2 more files
+
+     equal, 111 B each:
+       "group-11/copy"
+       "group-11/original"
+###
+     equal, 103 B each:
+       "group-03/copy"
+       "group-03/original"
+
+     and 3 more groups
+`)
+	if out := child(t, t.TempDir(), "6.4 -dir .", 0); !strings.Contains(out, "     0 files, 0 B, in ") || !strings.HasSuffix(out, "\n     no equal files\n") {
+		t.Errorf("an empty directory is listed as\n%s", out)
+	}
+}
+
+// TestDefaultDirectoryIsNotListed has no Go command, so the program reads the current
+// directory.
+func TestDefaultDirectoryIsNotListed(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a"), []byte("equal"))
+	write(t, filepath.Join(dir, "b"), []byte("equal"))
+	t.Setenv("PATH", t.TempDir())
+	requirePrinted(t, "the program", child(t, dir, "6.4", 0), `###
+     walk ───> hash ───> group       the files of the current directory
+     2 files, 10 B, in ###
+
+6.4  ###
+       a goroutine leak. Run cancels all stages when the consumer returns.
+`)
+}
+
+// TestComparisonsReadASampleOfALargeTree has five files of 256 MB, which are not
+// hashed, since they cannot be opened.
+func TestComparisonsReadASampleOfALargeTree(t *testing.T) {
+	for name, compare := range map[string]func(*search, context.Context) string{"6.1": (*search).overlap, "6.3": (*search).fanOut} {
+		tree := largeTree{new(atomic.Int64)}
+		s := &search{tree: tree, workers: 1, report: NewReport()}
+		searches := map[string]int64{"6.1": 1, "6.3": 3}[name]
+		printed(t, func() { compare(s, t.Context()) })
+		if n := tree.opened.Load(); n != 2*searches {
+			t.Errorf("section %s has opened %d files of 256 MB in each search, want 2: a sample of 512 MB", name, n/searches)
+		}
+	}
+}
+
+// largeTree is a tree of five files. It counts those that the program tries to open.
+type largeTree struct{ opened *atomic.Int64 }
+
+func (l largeTree) Open(path string) (fs.File, error) {
+	if path == "." {
+		return fstest.MapFS{}.Open(path)
+	}
+	l.opened.Add(1)
+	return nil, fs.ErrPermission
+}
+
+func (l largeTree) ReadDir(string) (entries []fs.DirEntry, err error) {
+	for name := range strings.SplitSeq("abcde", "") {
+		entries = append(entries, fs.FileInfoToDirEntry(fileInfo{size: 256 << 20, name: name}))
+	}
+	return entries, nil
+}
+
+// TestInterruptStopsTheProgram sends Ctrl-C's signal while the program hashes a file
+// of 64 GB.
+func TestInterruptStopsTheProgram(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot send this signal to another one on Windows")
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "large"), nil)
+	if err := os.Truncate(filepath.Join(dir, "large"), 64<<30); err != nil {
+		t.Skipf("this file system has no files of 64 GB: %v", err)
+	}
+	out := child(t, dir, "6.4 -dir .", 1)
+	if want := "06-pipeline: interrupt signal received\n"; !strings.HasSuffix(out, want) {
+		t.Errorf("the program has printed\n%s\nwant %s", out, want)
+	}
+}
+
+// child runs the program with arguments in a child process, in a directory, and
+// returns what it prints. If the status that it must exit with is not 0, child
+// interrupts it when it has begun to read.
+func child(t *testing.T, dir, args string, status int) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), self, "-test.run=^TestFlagOutOfRangeExitsWithStatus2$")
+	child.Dir = dir
+	child.Env = append(os.Environ(), "PIPELINE_ARGS="+args, "GORACE=atexit_sleep_ms=0")
+	pipe, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child.Stderr = child.Stdout
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for lines := bufio.NewScanner(pipe); lines.Scan(); {
+		if lines.Text() == "PASS" {
+			break // of the test that has called main
+		}
+		fmt.Fprintln(&out, lines.Text())
+		if status != 0 && strings.Contains(lines.Text(), "walk ───> hash") {
+			child.Process.Signal(os.Interrupt)
+		}
+	}
+	io.Copy(io.Discard, pipe)
+	if child.Wait(); child.ProcessState.ExitCode() != status {
+		t.Errorf("%s: exit status %d, want %d\n%s", args, child.ProcessState.ExitCode(), status, out.String())
+	}
+	return out.String()
+}
+
+// requirePrinted compares what was printed with what should be, in which ### is any text.
+func requirePrinted(t *testing.T, what, text, want string) {
+	t.Helper()
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimPrefix(want, "\n")), "###", "(?s:.+)")
+	if !regexp.MustCompile("^" + pattern + "$").MatchString(text) {
+		t.Errorf("%s prints\n%swant\n%s", what, text, want)
+	}
+}
+
+// printed returns what f prints.
+func printed(t *testing.T, f func()) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "stdout")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func(stdout *os.File, c bool) { os.Stdout, colored = stdout, c }(os.Stdout, colored)
+		os.Stdout, colored = file, false
+		f()
+	}()
+	file.Close()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
