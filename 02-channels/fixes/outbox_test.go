@@ -20,7 +20,12 @@ func TestOutboxSendsNothingAfterShutdown(t *testing.T) {
 	alone(t, "section 2.5: of several cases that are ready, select takes one at random", func(t *testing.T) {
 		for range 200 { // a random choice goes right by luck, but not 200 times
 			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
 			queue := queued(10)
+			if RunOutbox(ctx, queue, func(string) {}); len(queue) != 10 {
+				t.Fatalf("ctx was canceled before RunOutbox was called, but it took %d of 10 emails from queue", 10-len(queue))
+			}
+			ctx, cancel = context.WithCancel(t.Context())
 			sent := 0
 			RunOutbox(ctx, queue, func(string) {
 				if sent++; sent == 3 {

@@ -586,10 +586,17 @@ func explain(out string, of task) *failure {
 		f.what += held
 		f.look = "the line where a lock is held: do not block there with the lock held. If two goroutines hold one lock each, take the locks in one order"
 		return f
+	case strings.Contains(out, stuck) && clockStandsStill(out):
+		shared := atLines(func(g frame) bool { return g.outside })
+		return &failure{what: "the clock of the check stands still: a goroutine blocks on a WaitGroup or a channel at package level" + shared,
+			look: "this line: two calls at the same time share that variable. Make it in the function, so that each call has its own"}
 	case strings.Contains(end, "main bubble goroutine has exited"):
 		return &failure{what: "the function returned, but goroutines that it started are still blocked" + waits,
 			look: "these lines: what does each of them wait for, and what makes it stop? (section 2.5 in chapter 02)"}
 	case strings.HasPrefix(end, "deadlock:"), strings.Contains(end, "all goroutines are asleep"), strings.Contains(out, stuck):
+		if waits == "" { // the check itself blocks
+			return &failure{what: "the check waits for something that no longer happens: no goroutine in " + of.file + " is left. Did the function return too early?", look: look}
+		}
 		return &failure{what: "deadlock: no goroutine can proceed" + waits, look: whatFor + " (section 2.7 in chapter 02)"}
 	case strings.HasPrefix(end, "test timed out"):
 		return &failure{what: "the check did not end within two minutes" + waits, look: whatFor}
@@ -608,6 +615,20 @@ func explain(out string, of task) *failure {
 		return f
 	}
 	return &failure{what: out, look: look}
+}
+
+// outside matches the state of a goroutine in a bubble that blocks on a WaitGroup or a
+// channel that was made outside: the clock of the bubble does not advance meanwhile.
+var outside = regexp.MustCompile(`^(sync\.WaitGroup\.Wait|chan \w+|select), .*bubble`)
+
+// clockStandsStill reports whether a goroutine sleeps beside one of these.
+func clockStandsStill(dump string) bool {
+	var sleeps, blocks bool
+	for _, m := range goroutine.FindAllStringSubmatch(dump, -1) {
+		sleeps = sleeps || strings.HasPrefix(m[1], "sleep") && strings.Contains(m[1], "bubble")
+		blocks = blocks || outside.MatchString(m[1])
+	}
+	return sleeps && blocks
 }
 
 // holders says at which line each lock was taken that a goroutine still holds.
@@ -650,9 +671,10 @@ func linesOf(stack string, of task) (lines []string) {
 
 // A frame is where in the task's file a goroutine is.
 type frame struct {
-	line  string // with its state, if it is blocked
-	runs  bool
-	holds []string // the lines at which it has locked what it has not unlocked
+	line    string // with its state, if it is blocked
+	runs    bool
+	outside bool     // if it blocks in a bubble on something that was made outside of it
+	holds   []string // the lines at which it has locked what it has not unlocked
 }
 
 // goroutines returns those of a dump that are in the task's file.
@@ -664,6 +686,7 @@ func goroutines(out string, of task) (all []frame) {
 			continue
 		}
 		g := frame{line: lines[0], runs: m[2] == "running" || m[2] == "runnable"}
+		g.outside = outside.MatchString(m[1])
 		if !g.runs {
 			g.line += " (" + strings.TrimSuffix(m[2], " (durable)") + ")"
 		}
