@@ -21,7 +21,7 @@ func TestRefreshReleasesEachContext(t *testing.T) {
 				defer close(ended)
 				Refresh(t.Context(), due, fetch, store)
 			}
-			go refresh( func(ctx context.Context, item string) (int, error) {
+			go refresh(func(ctx context.Context, item string) (int, error) {
 				contexts = append(contexts, ctx)
 				if item == "unknown" {
 					return 0, errUnknown

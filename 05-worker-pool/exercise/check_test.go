@@ -679,12 +679,15 @@ type frame struct {
 
 // goroutines returns those of a dump that are in the task's file.
 func goroutines(out string, of task) (all []frame) {
+	seen := make(map[string]bool)
 	for _, m := range goroutine.FindAllStringSubmatch(out, -1) {
 		calls, _, _ := strings.Cut(m[3], "created by ")
 		lines := linesOf(calls, of)
-		if len(lines) == 0 {
-			continue
+		key := m[1] + strings.Join(lines, " ")
+		if len(lines) == 0 || seen[key] {
+			continue // one of a thousand at the same lines is enough
 		}
+		seen[key] = true
 		g := frame{line: lines[0], runs: m[2] == "running" || m[2] == "runnable"}
 		g.outside = outside.MatchString(m[1])
 		if !g.runs {
