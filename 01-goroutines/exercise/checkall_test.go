@@ -57,7 +57,7 @@ func TestAllChecksRunConcurrently(t *testing.T) {
 	alone(t, "section 1.6: blocked goroutines wait concurrently, even with one CPU", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			// More checks than a limit or a buffer allows; a poll every second or millisecond misses their end.
-			const n, each = 1500, time.Second + time.Nanosecond
+			const n, each = 400, time.Second + time.Nanosecond
 			services, _, c := failing(slices.Repeat([]time.Duration{each}, n)...)
 			start := time.Now()
 			CheckAll(services)

@@ -12,7 +12,7 @@ func TestNewsletterCloseBlocksUntilAllEmailsAreSent(t *testing.T) {
 	alone(t, "section 1.5: Wait waits only for the goroutines that were counted before", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var sent atomic.Int32
-			const hour = time.Hour + time.Nanosecond // a poll every second or millisecond does not hit its end
+			const hour = time.Hour + time.Nanosecond // a poll every second or millisecond misses its end
 			n := Newsletter{Send: func(string) error {
 				time.Sleep(hour)
 				sent.Add(1)

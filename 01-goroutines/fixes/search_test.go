@@ -53,7 +53,7 @@ func TestSearchReturnsEveryOfferOnce(t *testing.T) {
 func TestSearchAsksAllShopsAtTheSameTime(t *testing.T) {
 	alone(t, "section 1.6: goroutines block concurrently, so together they take as long as the slowest", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			const n = 1500 // more than a limit allows
+			const n = 400 // more than a limit allows
 			began := time.Now()
 			Search("tea", shops(n))
 			if d := time.Since(began); d != time.Minute {

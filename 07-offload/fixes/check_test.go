@@ -586,9 +586,9 @@ func explain(out string, of task) *failure {
 		f.what += held
 		f.look = "the line where a lock is held: do not block there with the lock held. If two goroutines hold one lock each, take the locks in one order"
 		return f
-	case strings.Contains(out, stuck) && clockStandsStill(out):
+	case strings.Contains(out, stuck) && clockStopped(out):
 		shared := atLines(func(g frame) bool { return g.outside })
-		return &failure{what: "the clock of the check stands still: a goroutine blocks on a WaitGroup or a channel at package level" + shared,
+		return &failure{what: "the fake clock of the check has stopped: a goroutine blocks on a WaitGroup or a channel at package level" + shared,
 			look: "this line: two calls at the same time share that variable. Make it in the function, so that each call has its own"}
 	case strings.Contains(end, "main bubble goroutine has exited"):
 		return &failure{what: "the function returned, but goroutines that it started are still blocked" + waits,
@@ -621,8 +621,8 @@ func explain(out string, of task) *failure {
 // channel that was made outside: the clock of the bubble does not advance meanwhile.
 var outside = regexp.MustCompile(`^(sync\.WaitGroup\.Wait|chan \w+|select), .*bubble`)
 
-// clockStandsStill reports whether a goroutine sleeps beside one of these.
-func clockStandsStill(dump string) bool {
+// clockStopped reports whether one goroutine blocks so and another one sleeps.
+func clockStopped(dump string) bool {
 	var sleeps, blocks bool
 	for _, m := range goroutine.FindAllStringSubmatch(dump, -1) {
 		sleeps = sleeps || strings.HasPrefix(m[1], "sleep") && strings.Contains(m[1], "bubble")

@@ -30,6 +30,9 @@ func (q *line) Receive() (string, bool) {
 		return "", false
 	}
 	for order := range q.received {
+		if q.early != "" {
+			break // the first one is enough
+		}
 		q.early = fmt.Sprintf("the worker received %s, but had neither acknowledged nor released %s: after a crash %s is shipped again", q.waiting[0], order, order)
 	}
 	order := q.waiting[0]
