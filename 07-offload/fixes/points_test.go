@@ -56,7 +56,7 @@ func (m *memory) Update(f func(tx Tx) error) error {
 	switch {
 	case m.updates == m.crash:
 		panic(errCrash)
-	case m.updates > 100:
+	case m.down && m.updates > 100:
 		panic("the database is not available, but Credit calls Update again and again")
 	case m.updates == m.fail, m.down:
 		return errStore
