@@ -56,7 +56,8 @@ func (c *counts) locked(f func()) {
 func TestAllChecksRunConcurrently(t *testing.T) {
 	alone(t, "section 1.6: blocked goroutines wait concurrently, even with one CPU", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			const n, each = 100, time.Second + time.Nanosecond // a poll every second or millisecond does not hit it
+			// More checks than a limit or a buffer allows; a poll every second or millisecond misses their end.
+			const n, each = 400, time.Second + time.Nanosecond
 			services, _, c := failing(slices.Repeat([]time.Duration{each}, n)...)
 			start := time.Now()
 			CheckAll(services)
@@ -111,6 +112,18 @@ func TestNoServicesReturnsNoErrors(t *testing.T) {
 	})
 }
 
+func TestServicesThatAreUpReturnNilErrors(t *testing.T) {
+	alone(t, "the length of the slice that CheckAll returns", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			up := func() error { return nil }
+			errs := CheckAll([]Service{{"mail", up}, {"database", up}})
+			if len(errs) != 2 || errs[0] != nil || errs[1] != nil {
+				t.Errorf("CheckAll returned %d errors, %q, for 2 services that are up, want one per service, each nil", len(errs), errs)
+			}
+		})
+	})
+}
+
 func TestErrorsAreInTheOrderOfTheServices(t *testing.T) {
 	alone(t, "the line that stores an error: which element of the slice does it write?", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -153,6 +166,24 @@ func TestResultsAreWrittenWithoutDataRace(t *testing.T) {
 	})
 }
 
+func TestConcurrentCallsDoNotAffectEachOther(t *testing.T) {
+	alone(t, "which memory do two calls of CheckAll share? A variable at package level, or the slice that both of them got?", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			services, want, _ := failing(time.Second, 2*time.Second, 3*time.Second)
+			var wg sync.WaitGroup
+			for range 2 { // as two requests for the status page do
+				wg.Go(func() {
+					got := CheckAll(services)
+					if !slices.EqualFunc(got, want, errors.Is) {
+						t.Errorf("of two concurrent calls of CheckAll one returned %q, want %q", got, want)
+					}
+				})
+			}
+			wg.Wait()
+		})
+	})
+}
+
 var states map[string]int // nil: an assignment to an entry panics
 
 func TestPanicBecomesTheErrorOfItsService(t *testing.T) {
@@ -162,6 +193,9 @@ func TestPanicBecomesTheErrorOfItsService(t *testing.T) {
 			services[1].Check = func() error { panic("no route to host") }
 			services[2].Check = func() error { time.Sleep(time.Second); states["up"]++; return nil } // a runtime.Error
 			services[3].Check = func() error { time.Sleep(time.Second); panic(errors.New("no license")) }
+			if got := CheckAll(services[1:2]); len(got) != 1 || got[0] == nil {
+				t.Fatalf("the check of the only service panicked, and CheckAll returned %q, want one error", got)
+			}
 			got := CheckAll(services)
 			if len(got) != 5 {
 				t.Fatalf("3 of 5 checks panicked, and CheckAll returned %d errors, want 5", len(got))

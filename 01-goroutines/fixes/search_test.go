@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// shops returns n shops. Each needs a second for its answer; shop i has i offers.
+// shops returns n shops. Each needs a minute for its answer; shop i has i%5 offers,
+// and some are equal: several shops have one name.
 func shops(n int) (all []Shop) {
 	for i := range n {
 		all = append(all, func(string) (offers []Offer) {
-			time.Sleep(time.Second)
-			for cents := range i {
-				offers = append(offers, Offer{fmt.Sprint("shop ", i), cents})
+			time.Sleep(time.Minute)
+			for cents := range i % 5 {
+				offers = append(offers, Offer{fmt.Sprint("shop ", i%5), cents / 2})
 			}
 			return offers
 		})
@@ -52,10 +53,11 @@ func TestSearchReturnsEveryOfferOnce(t *testing.T) {
 func TestSearchAsksAllShopsAtTheSameTime(t *testing.T) {
 	alone(t, "section 1.6: goroutines block concurrently, so together they take as long as the slowest", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
+			const n = 400 // more than a limit allows
 			began := time.Now()
-			Search("tea", shops(5))
-			if d := time.Since(began); d != time.Second {
-				t.Errorf("5 shops need a second each, and Search took %v, want 1s", d)
+			Search("tea", shops(n))
+			if d := time.Since(began); d != time.Minute {
+				t.Errorf("%d shops need a minute each, and Search took %v, want 1m0s", n, d)
 			}
 			time.Sleep(time.Hour)
 		})

@@ -586,10 +586,17 @@ func explain(out string, of task) *failure {
 		f.what += held
 		f.look = "the line where a lock is held: do not block there with the lock held. If two goroutines hold one lock each, take the locks in one order"
 		return f
+	case strings.Contains(out, stuck) && clockStopped(out):
+		shared := atLines(func(g frame) bool { return g.outside })
+		return &failure{what: "the fake clock of the check has stopped: a goroutine blocks on a WaitGroup or a channel at package level" + shared,
+			look: "this line: two calls at the same time share that variable. Make it in the function, so that each call has its own"}
 	case strings.Contains(end, "main bubble goroutine has exited"):
 		return &failure{what: "the function returned, but goroutines that it started are still blocked" + waits,
 			look: "these lines: what does each of them wait for, and what makes it stop? (section 2.5 in chapter 02)"}
 	case strings.HasPrefix(end, "deadlock:"), strings.Contains(end, "all goroutines are asleep"), strings.Contains(out, stuck):
+		if waits == "" { // the check itself blocks
+			return &failure{what: "the check waits for something that no longer happens: no goroutine in " + of.file + " is left. Did the function return too early?", look: look}
+		}
 		return &failure{what: "deadlock: no goroutine can proceed" + waits, look: whatFor + " (section 2.7 in chapter 02)"}
 	case strings.HasPrefix(end, "test timed out"):
 		return &failure{what: "the check did not end within two minutes" + waits, look: whatFor}
@@ -608,6 +615,20 @@ func explain(out string, of task) *failure {
 		return f
 	}
 	return &failure{what: out, look: look}
+}
+
+// outside matches the state of a goroutine in a bubble that blocks on a WaitGroup or a
+// channel that was made outside: the clock of the bubble does not advance meanwhile.
+var outside = regexp.MustCompile(`^(sync\.WaitGroup\.Wait|chan \w+|select), .*bubble`)
+
+// clockStopped reports whether one goroutine blocks so and another one sleeps.
+func clockStopped(dump string) bool {
+	var sleeps, blocks bool
+	for _, m := range goroutine.FindAllStringSubmatch(dump, -1) {
+		sleeps = sleeps || strings.HasPrefix(m[1], "sleep") && strings.Contains(m[1], "bubble")
+		blocks = blocks || outside.MatchString(m[1])
+	}
+	return sleeps && blocks
 }
 
 // holders says at which line each lock was taken that a goroutine still holds.
@@ -650,20 +671,25 @@ func linesOf(stack string, of task) (lines []string) {
 
 // A frame is where in the task's file a goroutine is.
 type frame struct {
-	line  string // with its state, if it is blocked
-	runs  bool
-	holds []string // the lines at which it has locked what it has not unlocked
+	line    string // with its state, if it is blocked
+	runs    bool
+	outside bool     // if it blocks in a bubble on something that was made outside of it
+	holds   []string // the lines at which it has locked what it has not unlocked
 }
 
 // goroutines returns those of a dump that are in the task's file.
 func goroutines(out string, of task) (all []frame) {
+	seen := make(map[string]bool)
 	for _, m := range goroutine.FindAllStringSubmatch(out, -1) {
 		calls, _, _ := strings.Cut(m[3], "created by ")
 		lines := linesOf(calls, of)
-		if len(lines) == 0 {
-			continue
+		key := m[1] + strings.Join(lines, " ")
+		if len(lines) == 0 || seen[key] {
+			continue // one of a thousand at the same lines is enough
 		}
+		seen[key] = true
 		g := frame{line: lines[0], runs: m[2] == "running" || m[2] == "runnable"}
+		g.outside = outside.MatchString(m[1])
 		if !g.runs {
 			g.line += " (" + strings.TrimSuffix(m[2], " (durable)") + ")"
 		}

@@ -66,7 +66,7 @@ func TestBroadcastEndsWhenPricesAreClosed(t *testing.T) {
 func TestBroadcastPassesEveryPriceOnInOrder(t *testing.T) {
 	alone(t, "section 2.1: a send blocks until the subscriber receives, so no price is lost and none overtakes another", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			prices := []int{100, 101, 102, 103, 104}
+			prices := []int{100, 0, 102, -3, 104} // 0 is what a closed channel delivers
 			received, _ := broadcast(t, prices...)
 			for i := range received {
 				if !slices.Equal(received[i], prices) {

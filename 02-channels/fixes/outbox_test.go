@@ -36,6 +36,14 @@ func TestOutboxSendsNothingAfterShutdown(t *testing.T) {
 					"one that was received and not sent is lost", len(queue))
 			}
 		}
+		for range 200 {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			queue := queued(10)
+			if RunOutbox(ctx, queue, func(string) {}); len(queue) != 10 {
+				t.Fatalf("ctx was canceled before RunOutbox was called, but it took %d of 10 emails from queue", 10-len(queue))
+			}
+		}
 	})
 }
 

@@ -16,7 +16,12 @@ func TestRefreshReleasesEachContext(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			due := make(chan string)
 			var contexts []context.Context // one for each call of fetch
-			go Refresh(t.Context(), due, func(ctx context.Context, item string) (int, error) {
+			ended := make(chan struct{})
+			refresh := func(fetch func(context.Context, string) (int, error), store func(string, int)) {
+				defer close(ended)
+				Refresh(t.Context(), due, fetch, store)
+			}
+			go refresh(func(ctx context.Context, item string) (int, error) {
 				contexts = append(contexts, ctx)
 				if item == "unknown" {
 					return 0, errUnknown
@@ -24,7 +29,11 @@ func TestRefreshReleasesEachContext(t *testing.T) {
 				return 100, nil
 			}, func(string, int) {})
 			for _, item := range []string{"tea", "coffee", "unknown", "milk"} {
-				due <- item
+				select {
+				case due <- item:
+				case <-ended:
+					t.Fatalf("Refresh returned, and ctx is not done: want it to block until the next item is due\n→ section 2.9: the error of one item must not end the loop")
+				}
 				synctest.Wait() // Refresh has finished this item
 				live := 0
 				for _, ctx := range contexts {

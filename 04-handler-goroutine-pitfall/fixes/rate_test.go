@@ -31,10 +31,12 @@ type service struct {
 	err     error
 	bodies  []*body
 	request *http.Request
+	calls   int
 }
 
 func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.request = r
+	s.calls++
 	if s.err != nil {
 		return nil, s.err
 	}
@@ -67,9 +69,12 @@ func TestRateReturnsTheRateOrAnError(t *testing.T) {
 		if rate, err := Rate(t.Context(), &http.Client{Transport: &service{status: 200, text: `{"rate":1.25}`}}, "http://rates.test/"); rate != 1.25 || err != nil {
 			t.Errorf("the service answers 200 and a rate of 1.25: Rate returned %v, %v", rate, err)
 		}
-		for _, s := range []*service{{status: 503, text: `{"rate":1.25}`}, {status: 200, text: "soon"}, {err: errors.New("connection refused")}} {
+		for _, s := range []*service{{status: 503, text: `{"rate":1.25}`}, {status: 203, text: `{"rate":1.25}`}, {status: 200, text: "soon"}, {err: errors.New("connection refused")}} {
 			if _, err := Rate(t.Context(), &http.Client{Transport: s}, "http://rates.test/"); err == nil {
 				t.Errorf("the service answers %d and %q, or an error (%v): Rate returned no error", s.status, s.text, s.err)
+			}
+			if s.calls != 1 {
+				t.Errorf("the service answers %d and %q, or an error (%v): Rate called it %d times, want once: its caller decides whether to retry", s.status, s.text, s.err, s.calls)
 			}
 		}
 	})
@@ -79,7 +84,12 @@ func TestRatePassesTheContextOn(t *testing.T) {
 	alone(t, "section 4.8: http.NewRequestWithContext. A call without it does not end with its request", func(t *testing.T) {
 		s := &service{status: 200, text: `{"rate":1.25}`}
 		type key struct{}
-		Rate(context.WithValue(t.Context(), key{}, true), &http.Client{Transport: s}, "http://rates.test/")
+		client := &http.Client{Transport: s}
+		before := *client
+		Rate(context.WithValue(t.Context(), key{}, true), client, "http://rates.test/")
+		if client.Timeout != before.Timeout || client.Transport != before.Transport {
+			t.Error("Rate changed the client, which other goroutines use at the same time\n→ the line that assigns to a field of client: ctx limits the time already")
+		}
 		if s.request == nil || s.request.Context().Value(key{}) == nil {
 			t.Error("the request of the call does not have the context that Rate was given")
 		}

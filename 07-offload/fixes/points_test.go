@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -15,9 +16,11 @@ type memory struct {
 	points map[string]int
 
 	updates int
-	crash   int // the process crashes in this update, before its commit
-	after   int // or after the commit of this one
-	fail    int // this update fails
+	crash   int    // the process crashes in this update, before its commit
+	after   int    // or after the commit of this one
+	fail    int    // this update fails
+	down    bool   // each update fails
+	between func() // called after the commit of the first one
 }
 
 func newMemory() *memory { return &memory{done: make(map[string]bool), points: make(map[string]int)} }
@@ -26,31 +29,44 @@ var errCrash = errors.New("the process crashed")
 var errStore = errors.New("the database is not available")
 
 type transaction struct {
+	over   atomic.Bool
 	done   map[string]bool
 	points map[string]int
 }
 
-func (tx *transaction) Done(order string) bool           { return tx.done[order] }
-func (tx *transaction) MarkDone(order string)            { tx.done[order] = true }
-func (tx *transaction) AddPoints(customer string, n int) { tx.points[customer] += n }
+func (tx *transaction) Done(order string) bool           { tx.check(); return tx.done[order] }
+func (tx *transaction) MarkDone(order string)            { tx.check(); tx.done[order] = true }
+func (tx *transaction) AddPoints(customer string, n int) { tx.check(); tx.points[customer] += n }
+
+func (tx *transaction) check() {
+	if tx.over.Load() {
+		panic("a transaction is used after Update has returned")
+	}
+}
 
 func (m *memory) Update(f func(tx Tx) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.updates++
-	tx := &transaction{maps.Clone(m.done), maps.Clone(m.points)}
+	tx := &transaction{done: maps.Clone(m.done), points: maps.Clone(m.points)}
+	defer tx.over.Store(true)
 	if err := f(tx); err != nil {
 		return err
 	}
-	switch m.updates {
-	case m.crash:
+	switch {
+	case m.updates == m.crash:
 		panic(errCrash)
-	case m.fail:
+	case m.down && m.updates > 100:
+		panic("the database is not available, but Credit calls Update again and again")
+	case m.updates == m.fail, m.down:
 		return errStore
 	}
 	m.done, m.points = tx.done, tx.points
 	if m.updates == m.after {
 		panic(errCrash)
+	}
+	if m.updates == 1 && m.between != nil {
+		m.between()
 	}
 	return nil
 }
@@ -58,8 +74,8 @@ func (m *memory) Update(f func(tx Tx) error) error {
 // deliver delivers an order as a queue does: again after a crash or an error.
 func (m *memory) deliver(t *testing.T, order Order) {
 	t.Helper()
+	var err error
 	for range 10 {
-		var err error
 		crashed := func() (crashed bool) {
 			defer func() {
 				if r := recover(); r == errCrash {
@@ -75,13 +91,14 @@ func (m *memory) deliver(t *testing.T, order Order) {
 			return
 		}
 	}
-	t.Fatal("the store failed once, but Credit failed ten times")
+	t.Fatalf("the order was delivered ten times, but Credit returned %q the last time, too: the queue delivers the order forever", err)
 }
 
 const oneTransaction = "section 7.6: the effect and the note that it happened belong together. What can happen between two transactions?"
 
 func TestPointsAreCreditedOnceAfterACrash(t *testing.T) {
 	alone(t, oneTransaction, func(t *testing.T) {
+		otherwise("no goroutine can proceed: Update runs one transaction at a time. Does one call Update before it has returned?")
 		order := Order{"order 1", "ada", 50}
 		for n := 1; n <= 5; n++ {
 			for _, when := range []string{"before", "after"} {
@@ -112,9 +129,27 @@ func TestPointsAreCreditedOnceAfterAnError(t *testing.T) {
 			}
 		}
 		m := newMemory()
-		m.fail = 1
+		m.down = true
 		if err := Credit(m, Order{"order 1", "ada", 50}); !errors.Is(err, errStore) {
 			t.Errorf("the store failed with %q, but Credit returned %v: the queue takes the order for done", errStore, err)
+		}
+	})
+}
+
+// TestPointsAreCreditedOnceByTwoProcesses: another process credits the order in one
+// transaction, after the first transaction of Credit.
+func TestPointsAreCreditedOnceByTwoProcesses(t *testing.T) {
+	alone(t, oneTransaction, func(t *testing.T) {
+		m := newMemory()
+		m.between = func() {
+			if !m.done["order 1"] {
+				m.done["order 1"] = true
+				m.points["ada"] += 50
+			}
+		}
+		m.deliver(t, Order{"order 1", "ada", 50})
+		if got := m.points["ada"]; got != 50 {
+			t.Errorf("another process credited the order between the first two transactions of Credit: ada got %d points, want 50. A lock in this process does not stop other processes", got)
 		}
 	})
 }

@@ -127,8 +127,11 @@ func TestWebhookDoesNotWaitInVain(t *testing.T) {
 				sent := 0
 				err := Webhook(t.Context(), func(context.Context) error {
 					last = time.Now()
-					if sent++; sent == succeeds {
+					switch sent++; sent {
+					case succeeds:
 						return nil
+					case 1: // of this attempt; ctx is not done
+						return context.DeadlineExceeded
 					}
 					return errDown
 				})

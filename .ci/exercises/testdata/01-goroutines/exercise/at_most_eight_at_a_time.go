@@ -1,4 +1,4 @@
-// Fails with: at most 8 ran at the same time, want all 100
+// Fails with: at most 8 ran at the same time, want all 400
 
 // Package exercise checks the services that a web application depends on.
 // README.md describes the task; checkall.go is the only file to change.

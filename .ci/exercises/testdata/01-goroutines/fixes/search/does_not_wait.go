@@ -1,4 +1,4 @@
-// Fails with: 10 shops have 45 offers, and Search returned 0
+// Fails with: 10 shops have 20 offers, and Search returned 0
 
 package exercise
 

@@ -1,4 +1,4 @@
-// Fails with: want [100 101 102 103 104]
+// Fails with: want [100 0 102 -3 104]
 
 package exercise
 

@@ -1,4 +1,4 @@
-// Fails with: the context of fetch was done after
+// Fails with: the context of fetch is not done
 
 package exercise
 

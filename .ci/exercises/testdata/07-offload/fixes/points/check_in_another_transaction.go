@@ -1,4 +1,4 @@
-// Fails with: 20 orders of 50 points were delivered to 4 workers each at the same time
+// Fails with: another process credited the order between the first two transactions of Credit: ada got 100 points, want 50
 
 package exercise
 

@@ -1,0 +1,37 @@
+// Fails with: data race: two goroutines access the same memory concurrently
+
+package exercise
+
+import (
+	"context"
+	"log"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// A Shop accepts orders and sends receipts in the background.
+type Shop struct {
+	// SendReceipt may take long. It returns when ctx is done. It finds the ID of
+	// the request's trace in ctx.
+	SendReceipt func(ctx context.Context, order string) error
+
+	receipts sync.WaitGroup
+}
+
+// ServeHTTP responds to an order with 201 and does not wait for the receipt. The
+// receipt has one minute, whatever happens to the request.
+func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.receipts.Go(func() {
+		order := r.FormValue("order")
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
+		defer cancel()
+		if err := s.SendReceipt(ctx, order); err != nil {
+			log.Printf("receipt of order %s: %v", order, err)
+		}
+	})
+	w.WriteHeader(http.StatusCreated)
+}
+
+// Close waits for all receipts.
+func (s *Shop) Close() { s.receipts.Wait() }

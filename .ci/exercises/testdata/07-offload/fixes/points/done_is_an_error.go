@@ -1,0 +1,44 @@
+// Fails with: the queue delivers the order forever
+
+package exercise
+
+import (
+	"errors"
+)
+
+// An Order is a job: its customer gets points for it. The queue delivers it at
+// least once, sometimes to two workers at the same time.
+type Order struct {
+	ID       string
+	Customer string
+	Points   int
+}
+
+// A Store is a database. Update runs f in a transaction, one at a time, and commits
+// it. If Update returns an error, or the process crashes before the commit, nothing
+// that f wrote is kept.
+type Store interface {
+	Update(f func(tx Tx) error) error
+}
+
+// A Tx is a transaction.
+type Tx interface {
+	Done(order string) bool // whether MarkDone was called for this order, perhaps in an earlier transaction
+	MarkDone(order string)
+	AddPoints(customer string, points int)
+}
+
+// Credit gives a customer the points of an order exactly once, however often the order
+// is delivered. If it returns an error, the order is delivered again.
+var errDone = errors.New("the order is done already")
+
+func Credit(store Store, order Order) error {
+	return store.Update(func(tx Tx) error {
+		if tx.Done(order.ID) {
+			return errDone
+		}
+		tx.AddPoints(order.Customer, order.Points)
+		tx.MarkDone(order.ID)
+		return nil
+	})
+}
