@@ -222,7 +222,7 @@ var varying = []struct {
 	// What depends on the release of Go whose source is looked at.
 	{regexp.MustCompile(`\b\d[\d,]* (files|groups|links|special|changed|unreadable)\b`), "# $1"},
 	// How often something came by the time it was stopped.
-	{regexp.MustCompile(`\b(accepted|= done|\+ canceled) \d+`), "$1 #"},
+	{regexp.MustCompile(`(\baccepted|= done|\+ canceled) \d+`), "$1 #"},
 	// What the race detector and go test print.
 	{regexp.MustCompile(`\b0x[0-9a-f]+|\b(?i:goroutine) \d+|\(\d+\.\d+s\)|\b\d+\.\d+s\b|\(cached\)`), "#"},
 	// Where it is in the source of Go depends on the release: the line, and for HTTP/2 the file.
@@ -249,6 +249,7 @@ func TestMaskHidesFiguresAndNothingElse(t *testing.T) {
 		{"took 2.7 KB  in 12 ms", "took 103.0 KB in 3 s"},
 		{"fast 1  ·····███··│ 3 ms", "fast 1  █········│ 40 µs"},
 		{"all of them    986.8×", "all of them 12×"},
+		{"accepted 197 = done 193 + dead 2 + canceled 2", "accepted 200 = done 197 + dead 2 + canceled 1"},
 		{"Goroutine 17 (running) created at:", "Goroutine 8 (running) created at:"},
 		{"net/http/server.go:3464  go c.serve(…)", "net/http/server.go:3604  go c.serve(…)"},
 		{"net/http/h2_bundle.go:6347   go sc.runHandler(…)", "net/http/internal/http2/server.go:2255 go sc.runHandler(…)"},
