@@ -6,8 +6,6 @@
 package exercises
 
 import (
-	"bytes"
-	"context"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -21,7 +19,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 const root = "../.."
@@ -103,32 +100,69 @@ func tasks(t *testing.T, dir string) (all []Task) {
 	return all
 }
 
-// check runs the package's check in a copy of its folder, with other text in some files.
-func (p Package) check(t *testing.T, texts map[string]string, args ...string) (out string, ok bool) {
+// copied makes a copy of the package in a module of its own, with other text in some
+// files, and returns the module's folder and the package's.
+func (p Package) copied(t *testing.T, texts map[string]string) (module, dir string) {
 	t.Helper()
-	dir := t.TempDir()
-	copied := filepath.Join(dir, p.Chapter, p.Kind)
-	if err := os.CopyFS(copied, os.DirFS(p.Dir)); err != nil {
+	module = t.TempDir()
+	dir = filepath.Join(module, p.Chapter, p.Kind)
+	if err := os.CopyFS(dir, os.DirFS(p.Dir)); err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{filepath.Join(dir, "go.mod"): read(t, filepath.Join(root, "go.mod"))}
+	files := map[string]string{filepath.Join(module, "go.mod"): read(t, filepath.Join(root, "go.mod"))}
 	for name, text := range texts {
-		files[filepath.Join(copied, name)] = text
+		files[filepath.Join(dir, name)] = text
 	}
 	for name, text := range files {
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-race"}, append(args, "./"+p.Chapter+"/"+p.Kind)...)...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // by default each process ends a second later
-	b, err := cmd.CombinedOutput()
-	if bytes.Contains(b, []byte("[build failed]")) || bytes.Contains(b, []byte("[setup failed]")) {
-		t.Fatalf("the copy does not build:\n%s", b)
+	return module, dir
+}
+
+// check runs the check as a learner does, in a copy with other text in some files.
+func (p Package) check(t *testing.T, texts map[string]string, args ...string) (out string, ok bool) {
+	t.Helper()
+	module, _ := p.copied(t, texts)
+	args = slices.Concat([]string{"go", "test", "-race"}, args, []string{"./" + p.Chapter + "/" + p.Kind})
+	out, ok = output(t, module, args...)
+	if strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]") {
+		t.Fatalf("the copy does not build:\n%s", out)
 	}
+	return out, ok
+}
+
+// A Binary is a check that was built once, to run several times. It is built with fewer
+// steps than those of go test: no optimization, no vet (the check runs its own).
+type Binary struct{ path, dir string }
+
+func (p Package) build(t *testing.T, texts map[string]string) (Binary, error) {
+	t.Helper()
+	_, dir := p.copied(t, texts)
+	b := Binary{filepath.Join(t.TempDir(), "check.exe"), dir}
+	if out, ok := output(t, dir, "go", "test", "-c", "-race", "-gcflags=-N -l -c=1 -dwarf=false", "-ldflags=-s -w", "-o", b.path, "."); !ok {
+		return b, fmt.Errorf("the copy does not build:\n%s", out)
+	}
+	return b, nil
+}
+
+func (b Binary) run(t *testing.T, args ...string) (out string, ok bool) {
+	t.Helper()
+	return output(t, b.dir, append([]string{b.path}, args...)...)
+}
+
+func output(t *testing.T, dir string, command ...string) (out string, ok bool) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(),
+		"GORACE=atexit_sleep_ms=0",                       // by default each process ends a second later
+		"GOFLAGS=-gcflags=-dwarf=false -ldflags=-w -p=1") // for what the check builds
+	if slices.Contains(command, "-c") {
+		cmd.Env = append(cmd.Env, "GOGC=off") // a fifth of the compiler's time
+	}
+	b, err := cmd.CombinedOutput()
 	return string(b), err == nil
 }
 
@@ -165,7 +199,11 @@ func TestTouchedTaskFailsAndTheOthersStayOpen(t *testing.T) {
 			t.Run(p.Name()+"/"+task.Name, func(t *testing.T) {
 				t.Parallel()
 				touched := map[string]string{task.File: read(t, filepath.Join(p.Dir, task.File)) + "\n// touched\n"}
-				out, ok := p.check(t, touched, "-v")
+				check, err := p.build(t, touched)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out, ok := check.run(t, "-test.v")
 				if ok || !explained(out) {
 					t.Errorf("touched, but still broken, the check passes or explains nothing:\n%s", out)
 				}
@@ -174,7 +212,7 @@ func TestTouchedTaskFailsAndTheOthersStayOpen(t *testing.T) {
 						t.Errorf("the check does not say that %s is open:\n%s", other.File, out)
 					}
 					if other != task && task.Name != "" {
-						if out, ok := p.check(t, touched, "-run=^Test"+other.Name); !ok || !strings.Contains(out, open) {
+						if out, ok := check.run(t, "-test.run=^Test"+other.Name); !ok || !strings.Contains(out, "no tests to run") {
 							t.Errorf("only %s is selected, which is open:\n%s", other.Name, out)
 						}
 					}
@@ -194,11 +232,12 @@ func TestSolutionsPassEveryTime(t *testing.T) {
 	needsRaceDetector(t)
 	for _, p := range packages(t) {
 		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
 			runs := *exerciseRuns
 			if p.Kind == "fixes" {
 				runs = *fixRuns
 			}
-			out, ok := p.check(t, p.solutions(t), fmt.Sprint("-count=", runs), "-cpu=1,4", "-timeout=19m", "-v")
+			out, ok := p.check(t, p.solutions(t), fmt.Sprint("-count=", runs), "-cpu=1,4", "-timeout=2h", "-v")
 			if !ok || strings.Contains(out, open) {
 				t.Errorf("the solution fails:\n%s", out)
 			}
@@ -245,8 +284,8 @@ func (p Package) solutions(t *testing.T) map[string]string {
 // is "// Fails with: " and what its learner should read.
 func TestWrongAnswersFailWithTheirWords(t *testing.T) {
 	needsRaceDetector(t)
-	eachAnswer(t, "*.go", 3, "// Fails with: ", func(t *testing.T, p Package, task Task, words, text string) {
-		switch out, ok := p.check(t, map[string]string{task.File: text}); {
+	eachAnswer(t, "*.go", 3, "// Fails with: ", func(t *testing.T, task Task, words string, check Binary) {
+		switch out, ok := check.run(t, "-test.run=^Test"+task.Name); {
 		case ok:
 			t.Errorf("it passes, which is a bug in the check:\n%s", out)
 		case !strings.Contains(out, words):
@@ -260,37 +299,54 @@ func TestWrongAnswersFailWithTheirWords(t *testing.T) {
 // TestRightAnswersInOtherDesignsAreAccepted tries the files in testdata/…/accepted.
 func TestRightAnswersInOtherDesignsAreAccepted(t *testing.T) {
 	needsRaceDetector(t)
-	eachAnswer(t, "accepted/*.go", 0, "", func(t *testing.T, p Package, task Task, _, text string) {
-		if out, ok := p.check(t, map[string]string{task.File: text}, "-count=3", "-cpu=1,4"); !ok || strings.Contains(out, open) {
+	eachAnswer(t, "accepted/*.go", 0, "", func(t *testing.T, task Task, _ string, check Binary) {
+		out, ok := check.run(t, "-test.run=^Test"+task.Name, "-test.count=3", "-test.cpu=1,4")
+		if !ok || !strings.Contains(out, "done: "+task.File) {
 			t.Errorf("it fails, which is a bug in the check:\n%s", out)
 		}
 	})
 }
 
-// eachAnswer calls try in parallel with each file of testdata that matches.
-func eachAnswer(t *testing.T, pattern string, atLeast int, prefix string, try func(t *testing.T, p Package, task Task, words, text string)) {
+// An Answer is a file of testdata.
+type Answer struct {
+	Task        Task
+	File        string
+	Words, Text string // the first line, without its prefix, and the others
+}
+
+// eachAnswer calls try with each file of testdata that matches. The answers to the tasks
+// of a package are built together, one of each, and tried alone.
+func eachAnswer(t *testing.T, pattern string, atLeast int, prefix string, try func(t *testing.T, task Task, words string, check Binary)) {
 	var known []string
 	for _, p := range packages(t) {
+		var groups [][]Answer
 		for _, task := range p.Tasks {
 			files, err := filepath.Glob(filepath.Join(p.testdata(task), pattern))
 			if err != nil || len(files) < atLeast {
 				t.Errorf("%s has %d answers, want at least %d (%v)", p.testdata(task), len(files), atLeast, err)
 			}
 			known = append(known, files...)
-			for _, file := range files {
-				t.Run(strings.TrimSuffix(filepath.ToSlash(file), ".go"), func(t *testing.T) {
-					t.Parallel()
-					text, words := read(t, file), ""
-					if prefix != "" {
-						first, rest, _ := strings.Cut(text, "\n")
-						if words, _ = strings.CutPrefix(first, prefix); words == "" || words == first {
-							t.Fatalf("it begins with %q, want %q and some words", first, prefix)
-						}
-						text = strings.TrimLeft(rest, "\n")
+			for i, file := range files {
+				a := Answer{Task: task, File: file, Text: read(t, file)}
+				if prefix != "" {
+					first, rest, _ := strings.Cut(a.Text, "\n")
+					if a.Words, _ = strings.CutPrefix(first, prefix); a.Words == "" || a.Words == first {
+						t.Errorf("%s begins with %q, want %q and some words", file, first, prefix)
+						continue
 					}
-					try(t, p, task, words, text)
-				})
+					a.Text = strings.TrimLeft(rest, "\n")
+				}
+				for len(groups) <= i {
+					groups = append(groups, nil)
+				}
+				groups[i] = append(groups[i], a)
 			}
+		}
+		for i, group := range groups {
+			t.Run(fmt.Sprint(p.Name(), "/", i+1), func(t *testing.T) {
+				t.Parallel()
+				tryTogether(t, p, group, try)
+			})
 		}
 	}
 	for _, depth := range []string{"*/*", "*/*/*"} { // exercise/, and fixes/NAME/
@@ -300,6 +356,30 @@ func eachAnswer(t *testing.T, pattern string, atLeast int, prefix string, try fu
 				t.Errorf("%s belongs to no task", file)
 			}
 		}
+	}
+}
+
+// tryTogether builds the answers into one check, or each into its own if two declare the same name.
+func tryTogether(t *testing.T, p Package, answers []Answer, try func(t *testing.T, task Task, words string, check Binary)) {
+	texts := make(map[string]string)
+	for _, a := range answers {
+		texts[a.Task.File] = a.Text
+	}
+	together, err := p.build(t, texts)
+	if err != nil && len(answers) > 1 {
+		for _, a := range answers {
+			tryTogether(t, p, []Answer{a}, try)
+		}
+		return
+	}
+	for _, a := range answers {
+		name := strings.TrimPrefix(strings.ToLower(a.Task.Name)+"/"+strings.TrimSuffix(filepath.Base(a.File), ".go"), "/")
+		t.Run(name, func(t *testing.T) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			try(t, a.Task, a.Words, together)
+		})
 	}
 }
 

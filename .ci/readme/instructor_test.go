@@ -109,6 +109,9 @@ func TestPlanCommandsRun(t *testing.T) {
 				_, text, asked := strings.Cut(out, "\n"+id+"  ")
 				question, text, answered := strings.Cut(text, "\n"+id+"  ")
 				text, _, right := strings.Cut(text, "\n     Answer ")
+				if !right { // a busy machine may have measured nothing that decides
+					text, _, right = strings.Cut(text, "\n     This run does not support ")
+				}
 				if !asked || !answered || !right {
 					t.Errorf("%s does not ask and answer %s:\n%s", m[1], id, out)
 				}
@@ -455,7 +458,7 @@ func TestLiveEditFailsInThreeLines(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			live := section(c.Instructor, "## Live edit")
-			command := regexp.MustCompile(`(?m)^go (test -race -run \S+ \S+)(?: \| (.*))?$`).FindStringSubmatch(live)
+			command := regexp.MustCompile(`(?m)^(go test -race -run \S+ \S+)(?: \| (.*))?$`).FindStringSubmatch(live)
 			fails := failsWith.FindStringSubmatch(live)
 			if command == nil || fails == nil {
 				t.Fatal("INSTRUCTOR.md has no command that shows the failure, or does not say how the test fails")
@@ -464,7 +467,7 @@ func TestLiveEditFailsInThreeLines(t *testing.T) {
 			dir := e.copied(t, c)
 			out, err := inCopy(t, dir, strings.Fields(command[1])...)
 			if err == nil || !strings.Contains(out, fails[2]) || strings.Contains(out, "[build failed]") {
-				t.Fatalf("go %s should fail and say %q: %v\n%s", command[1], fails[2], err, out)
+				t.Fatalf("%s should fail and say %q: %v\n%s", command[1], fails[2], err, out)
 			}
 			undo := exec.CommandContext(t.Context(), "git", "apply", "-R", "-")
 			undo.Dir, undo.Stdin = dir, strings.NewReader(read(t, e.Patch))
@@ -479,7 +482,7 @@ func TestLiveEditFailsInThreeLines(t *testing.T) {
 			}
 			filter := command[2]
 			if _, pattern, ok := strings.Cut(filter, "grep "); ok {
-				powershell := "\ngo " + command[1] + " | Select-String " + strings.TrimPrefix(pattern, "-m2 ") + "\n"
+				powershell := "\n" + command[1] + " | Select-String " + strings.TrimPrefix(pattern, "-m2 ") + "\n"
 				if !strings.Contains(live, powershell) {
 					t.Errorf("INSTRUCTOR.md has no command for PowerShell:%s", powershell)
 				}

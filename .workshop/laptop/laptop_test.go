@@ -82,7 +82,7 @@ func Test3Memory(t *testing.T) {
 	for i := 0; i < size; i += 4096 {
 		memory[i] = 1
 	}
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %v to allocate %d MB: close other programs, or run 01 with -n 10000", took.Round(time.Second), size>>20)
 	}
 	t.Logf("%d MB of memory are available", size>>20)
@@ -99,7 +99,7 @@ func Test4Ports(t *testing.T) {
 	srv := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second}
 	go srv.Serve(listener)
 	defer srv.Close()
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}} // no proxy
+	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{}} // no proxy
 	response, err := client.Get("http://" + listener.Addr().String())
 	if err != nil {
 		t.Fatalf("a server on this computer cannot be reached (a firewall?): %v", err)
