@@ -1,8 +1,8 @@
 // Command 01-goroutines measures what a goroutine costs and shows what follows.
 //
-//	go run ./01-goroutines            the lesson
+//	go run ./01-goroutines            the demo
 //	go run ./01-goroutines 1.4        one section
-//	go run ./01-goroutines -ask       the lesson, with a question before each section
+//	go run ./01-goroutines -ask       the demo, with a question before each section
 //	go test -race -v ./01-goroutines  the tests of its claims
 package main
 

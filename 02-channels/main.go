@@ -1,9 +1,9 @@
 // Command 02-channels shows the rules of channels, locks and contexts at work.
 //
-//	go run ./02-channels            the core lesson
+//	go run ./02-channels            the core sections
 //	go run ./02-channels 2.7        one section
 //	go run ./02-channels -all       every section
-//	go run ./02-channels -ask       the lesson, with a question before each section
+//	go run ./02-channels -ask       the demo, with a question before each section
 //	go test -race -v ./02-channels  the tests of its claims
 package main
 

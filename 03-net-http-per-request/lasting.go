@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -45,14 +46,25 @@ func (l *Lasting) Handler(h http.Handler) http.Handler {
 	})
 }
 
-// Drain is the chapter's Drain, and then waits for the hijacked connections'
-// handlers. After the deadline it cancels the context of every handler.
+// Drain is the chapter's Drain, and then waits for the handlers that last, again up
+// to the deadline. After a deadline it cancels the context of every handler and
+// returns an error.
 func (l *Lasting) Drain(srv *http.Server, deadline time.Duration) error {
 	err := Drain(srv, deadline)
 	if err != nil {
 		l.cancel()
 	}
-	l.running.Wait() // no new ones: those that Shutdown waited for have called Add
+	ended := make(chan struct{})
+	go func() {
+		l.running.Wait() // no new ones: those that Shutdown waited for have called Add
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(deadline):
+		l.cancel()
+		err = errors.Join(err, fmt.Errorf("a handler still runs %s later", deadline))
+	}
 	return err
 }
 

@@ -114,6 +114,35 @@ func TestDrainWaitsForHijackedConnections(t *testing.T) {
 	})
 }
 
+// TestDrainReturnsAlthoughAHandlerIgnoresItsContext: that of a hijacked connection works
+// for a day (claim 3.15).
+func TestDrainReturnsAlthoughAHandlerIgnoresItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mux := http.NewServeMux()
+		srv, pipes := NewServer(mux), newPipes()
+		l := AddLasting(srv)
+		mux.Handle("/echo", l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			Echo(w, r)
+			time.Sleep(24 * time.Hour) // fake time
+		})))
+		go srv.Serve(pipes)
+		conn, _, err := dialEcho(t.Context(), pipes.Dial, "pipe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		start := time.Now()
+		err = l.Drain(srv, time.Minute)
+		if took := time.Since(start); err == nil || took > 2*time.Minute {
+			t.Errorf("Drain returned %v after %s, want an error after a minute or two", err, took)
+		}
+		if l.every.Err() == nil {
+			t.Error("after the deadline the handlers' context is not canceled")
+		}
+		time.Sleep(24 * time.Hour) // the handler ends with the test
+	})
+}
+
 // TestShutdownDoesNotCancelOtherRequests: a request in flight that is not registered
 // keeps its context until the deadline; after it every context is canceled (claim 3.15).
 func TestShutdownDoesNotCancelOtherRequests(t *testing.T) {

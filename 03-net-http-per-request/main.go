@@ -1,10 +1,10 @@
 // Command 03-net-http-per-request shows how net/http runs handlers, with a real
 // server and real clients on this machine's loopback interface.
 //
-//	go run ./03-net-http-per-request            the core lesson
+//	go run ./03-net-http-per-request            the core sections
 //	go run ./03-net-http-per-request 3.4        one section
 //	go run ./03-net-http-per-request -all       every section
-//	go run ./03-net-http-per-request -ask       the lesson, with a question before each section
+//	go run ./03-net-http-per-request -ask       the demo, with a question before each section
 //	go test -race -v ./03-net-http-per-request  the tests of its claims
 package main
 

@@ -2,10 +2,10 @@
 // starts a bare goroutine for each email, and to the best handler that can be
 // built inside a web process.
 //
-//	go run ./04-handler-goroutine-pitfall            the lesson
+//	go run ./04-handler-goroutine-pitfall            the demo
 //	go run ./04-handler-goroutine-pitfall 4.2        one section
 //	go run ./04-handler-goroutine-pitfall -all       every section
-//	go run ./04-handler-goroutine-pitfall -ask       the lesson, with a question before each section
+//	go run ./04-handler-goroutine-pitfall -ask       the demo, with a question before each section
 //	go test -race -v ./04-handler-goroutine-pitfall  the tests of its claims
 package main
 

@@ -1,9 +1,9 @@
 // Command 05-worker-pool scales images and calls a slow server with a fixed
 // number of goroutines, and shows what a worker pool guarantees.
 //
-//	go run ./05-worker-pool            the lesson
+//	go run ./05-worker-pool            the demo
 //	go run ./05-worker-pool 5.3        one section
-//	go run ./05-worker-pool -ask       the lesson, with a question before each section
+//	go run ./05-worker-pool -ask       the demo, with a question before each section
 //	go test -race -v ./05-worker-pool  the tests of its claims
 package main
 

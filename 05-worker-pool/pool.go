@@ -44,7 +44,7 @@ type Config struct {
 	Workers int // how many tasks run at the same time; fewer than 1 count as 1
 	Queue   int // how many more may wait for a worker; fewer than 0 count as 0
 
-	// KeepGoing: an error does not stop the pool, and Close returns all errors.
+	// KeepGoing: an error does not stop the pool; it keeps all errors for Close.
 	// Without it, the first error stops the pool: the context of the tasks that
 	// are running is canceled, and the tasks in the queue are dropped.
 	KeepGoing bool

@@ -173,6 +173,7 @@ func TestFailuresOfTheProgramEndAsItShows(t *testing.T) {
 		var items, stages int
 		if err := through(t.Context(), 1, func(_ context.Context, n int) (int, error) {
 			if items++; items == 1 {
+				synctest.Wait() // until each stage has started, and is blocked
 				stages = StagesAlive()
 			}
 			return n, nil
@@ -197,7 +198,7 @@ func TestFailuresOfTheProgramEndAsItShows(t *testing.T) {
 	})
 }
 
-// TestErrorOfTheConsumerStopsAllStages has body return an error after 7 s, while a
+// TestErrorOfTheConsumerStopsAllStages has body return an error after 7.5 s, while a
 // stage that ignores cancellation works on item 8 (claim 6.5). Run waits for it.
 func TestErrorOfTheConsumerStopsAllStages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -208,6 +209,7 @@ func TestErrorOfTheConsumerStopsAllStages(t *testing.T) {
 				return n, nil
 			}) {
 				if n == 7 {
+					time.Sleep(time.Second / 2) // so that the stage has taken item 8
 					return errBroken
 				}
 			}

@@ -261,7 +261,7 @@ func failing(ctx context.Context) string {
 	takeaway("The first error is returned; errors that follow from it do not hide it.",
 		"A panic is returned as an error with its stack. The cause of a context is",
 		"the error that was passed to its cancel function (context.Cause).",
-		"Left are the goroutines of stages that have not ended.")
+		"Left: the goroutines of stages that have not ended.")
 	if err == errFull {
 		return "a"
 	}

@@ -1,16 +1,17 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -78,55 +79,13 @@ func BenchmarkEnqueue(b *testing.B) {
 	}
 }
 
-// BenchmarkBacklog measures the whole way of a job through the broker, for 64
-// clients at once, while so many others wait.
-func BenchmarkBacklog(b *testing.B) {
-	base := make(map[int]float64) // ns for a job, by processors
-	for _, waiting := range []int{1000, 1_000_000} {
-		dir := b.TempDir()
-		writeJournal(b, filepath.Join(dir, "journal"), waiting)
-		before := inUse()
-		broker, err := OpenBroker(BrokerConfig{Dir: dir, Backlog: 100_000_000, Lease: time.Minute, Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			b.Fatal(err)
-		}
-		each := float64(inUse()-before) / float64(waiting)
-		b.Run(fmt.Sprint(waiting), func(b *testing.B) {
-			b.SetParallelism(max(1, 64/runtime.GOMAXPROCS(0)))
-			n := NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com")}
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if _, err := broker.Enqueue(b.Context(), n); err != nil {
-						b.Error(err)
-						return
-					}
-					j, err := broker.Lease(b.Context(), "w", rand.Text())
-					if err == nil {
-						err = broker.Finish(b.Context(), j.ID, j.Token, Progress{})
-					}
-					if err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-			if waiting == 1000 {
-				base[runtime.GOMAXPROCS(0)] = perOp(b)
-			} else if first := base[runtime.GOMAXPROCS(0)]; first > 0 {
-				b.ReportMetric(perOp(b)/first, "×1000")
-			}
-			b.ReportMetric(each, "B/waiting")
-		})
-		broker.Close()
-	}
-}
-
-// writeJournal writes a journal of so many waiting jobs.
+// writeJournal writes a journal of waiting jobs.
 func writeJournal(b *testing.B, path string, jobs int) {
 	var records []byte
 	now := time.Now()
 	for i := range jobs {
-		records = record(records, encodeJob(&Job{number: uint64(i + 1), ID: fmt.Sprintf("%d-%s", i+1, rand.Text()), Kind: "welcome-mail", Payload: payload("ada@example.com"), Policy: Kinds["welcome-mail"], State: Queued, Created: now, Due: now}))
+		records = record(records, change{{number: uint64(i + 1), ID: fmt.Sprintf("%d-%s", i+1, rand.Text()), Kind: "welcome-mail",
+			Payload: payload("ada@example.com"), Policy: Kinds["welcome-mail"], State: Queued, Created: now, Due: now}}.encode())
 	}
 	if err := os.WriteFile(path, records, 0o600); err != nil {
 		b.Fatal(err)
@@ -141,8 +100,8 @@ func inUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// BenchmarkReplay compares the start of a broker with reading and checksumming
-// its journal.
+// BenchmarkReplay compares the start of a broker with reading and checksumming its
+// journal, and measures the memory of a job that waits.
 func BenchmarkReplay(b *testing.B) {
 	const jobs = 1_000_000
 	path := filepath.Join(b.TempDir(), "journal")
@@ -154,8 +113,8 @@ func BenchmarkReplay(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			sum := crc32.New(castagnoli)
-			if _, err := io.Copy(sum, file); err != nil {
+			checksum := crc32.New(castagnoli)
+			if _, err := io.Copy(checksum, file); err != nil {
 				b.Fatal(err)
 			}
 			file.Close()
@@ -163,27 +122,58 @@ func BenchmarkReplay(b *testing.B) {
 		base = perOp(b)
 	})
 	b.Run("replay", func(b *testing.B) {
+		var broker *Broker
+		before := inUse()
 		for b.Loop() {
-			broker := newBroker(BrokerConfig{Backlog: jobs, Lease: time.Minute})
-			file, err := os.Open(path)
+			broker = newBroker(BrokerConfig{Backlog: jobs, Lease: time.Minute})
+			all, err := os.ReadFile(path)
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := readRecords(file, path, broker.restore); err != nil {
+			if _, err := readRecords(all, broker.restore); err != nil {
 				b.Fatal(err)
 			}
-			file.Close()
 		}
 		if base > 0 {
 			b.ReportMetric(perOp(b)/base, "×checksum")
 		}
+		b.ReportMetric(float64(inUse()-before)/jobs, "B/waiting")
+		runtime.KeepAlive(broker)
 	})
 }
 
-// BenchmarkWebWhileWorkersAreBusy compares the web's 99th percentile, idle and
-// with all workers at work, in processes of their own.
-func BenchmarkWebWhileWorkersAreBusy(b *testing.B) {
-	dir := b.TempDir()
+// BenchmarkSignUps measures 64 clients that sign up at the same time, through a web
+// process and a broker process.
+func BenchmarkSignUps(b *testing.B) {
+	_, web := startWeb(b)
+	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 64
+	left := make(chan struct{}, b.N)
+	for range b.N {
+		left <- struct{}{}
+	}
+	close(left)
+	var group sync.WaitGroup
+	b.ResetTimer()
+	for range 64 {
+		group.Go(func() {
+			for range left {
+				r, err := http.Post(web.URL+"/signups", "application/json", strings.NewReader(`{"name":"Ada","email":"ada@example.com"}`))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				if io.Copy(io.Discard, r.Body); r.Body.Close() != nil || r.StatusCode != http.StatusAccepted {
+					b.Error("a sign-up was answered with ", r.Status)
+				}
+			}
+		})
+	}
+	group.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sign-ups/s")
+}
+
+// startWeb starts a broker and a web server, each a process.
+func startWeb(b *testing.B) (broker, web *Process) {
 	start := func(args ...string) *Process {
 		p, err := Start(args...)
 		if err != nil {
@@ -192,9 +182,15 @@ func BenchmarkWebWhileWorkersAreBusy(b *testing.B) {
 		b.Cleanup(p.Kill)
 		return p
 	}
-	broker := start("broker", "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "jobs"))
-	web := start("web", "-addr", "127.0.0.1:0", "-broker", broker.URL)
-	s := &System{web: web, jobs: NewClient(broker.URL, "")}
+	broker = start("broker", "-addr", "127.0.0.1:0", "-data", b.TempDir())
+	return broker, start("web", "-addr", "127.0.0.1:0", "-broker", broker.URL)
+}
+
+// BenchmarkWebWhileWorkersAreBusy compares the 99th percentile of a sign-up's time,
+// with idle and with busy workers, in processes of their own.
+func BenchmarkWebWhileWorkersAreBusy(b *testing.B) {
+	broker, web := startWeb(b)
+	s := &System{site: NewClient(web.URL, "")}
 	idle := 0.0
 	measure := func(b *testing.B) float64 {
 		var all []time.Duration
@@ -208,7 +204,11 @@ func BenchmarkWebWhileWorkersAreBusy(b *testing.B) {
 		return p99
 	}
 	b.Run("idle", func(b *testing.B) { idle = measure(b) })
-	start("worker", "-broker", broker.URL, "-mail", filepath.Join(dir, "mail"), "-concurrency", "4") // has enough to do now
+	worker, err := Start("worker", "-broker", broker.URL, "-mail", b.TempDir(), "-concurrency", "4") // has enough to do now
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(worker.Kill)
 	b.Run("saturated", func(b *testing.B) {
 		p99 := measure(b)
 		if idle > 0 {
@@ -217,38 +217,43 @@ func BenchmarkWebWhileWorkersAreBusy(b *testing.B) {
 	})
 }
 
-// BenchmarkTwoWorkers compares one worker process with two, on work that waits.
-func BenchmarkTwoWorkers(b *testing.B) {
-	one := 0.0
-	for workers := 1; workers <= 2; workers++ {
-		b.Run(fmt.Sprint(workers), func(b *testing.B) {
-			broker := benchBroker(b)
-			defer broker.Close()
-			const tasks = 40
-			for b.Loop() {
-				var group sync.WaitGroup
-				ctx, cancel := context.WithCancel(b.Context())
-				for range tasks {
-					if _, err := broker.Enqueue(ctx, NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com")}); err != nil {
-						b.Fatal(err)
-					}
+// BenchmarkHeartbeatWhileClientsList measures a heartbeat while 100,000 jobs wait and
+// eight clients list 100 of them, again and again.
+func BenchmarkHeartbeatWhileClientsList(b *testing.B) {
+	broker := benchBroker(b)
+	defer broker.Close()
+	var j *Job
+	broker.locked(func(now time.Time) {
+		broker.queue.Lease = time.Hour
+		for range 100_000 {
+			broker.queue.Add(NewJob{Kind: "report", Payload: payload("ada@example.com"), Due: now}, now)
+		}
+		j = broker.queue.Next("w", allKinds, now)
+	})
+	api, stop := API(broker), make(chan struct{})
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					send(api, "GET", "/jobs", "")
 				}
-				var done sync.WaitGroup
-				done.Add(tasks)
-				for range workers {
-					w := &Worker{Name: "w", Jobs: broker, Concurrency: 4, Beat: time.Second, Log: broker.log,
-						Mux: Mux{"welcome-mail": func(ctx context.Context, _ *Task) error { sleep(ctx, 20*time.Millisecond); done.Done(); return nil }}}
-					group.Go(func() { w.Run(ctx) })
-				}
-				done.Wait()
-				cancel()
-				group.Wait()
-			}
-			if workers == 1 {
-				one = perOp(b)
-			} else if one > 0 {
-				b.ReportMetric(one/perOp(b), "×faster")
 			}
 		})
 	}
+	var all []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		if err := broker.Heartbeat(b.Context(), j.ID, j.Token, Progress{}); err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, time.Since(began))
+	}
+	close(stop)
+	clients.Wait()
+	slices.Sort(all)
+	b.ReportMetric(float64(all[len(all)*99/100].Nanoseconds())/1e6, "ms-p99")
 }

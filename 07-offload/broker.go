@@ -1,50 +1,46 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
+	"crypto/rand"
+	"log"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
+	"runtime/debug"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
-// A Broker keeps jobs on disk and gives them to workers. Its methods may be
-// called by any number of goroutines at once. They return ErrUnavailable if the
-// disk did not take the change; the caller should then try again.
+// A Broker stores jobs on disk and gives them to workers. Goroutines may call its
+// methods concurrently. A method that changes a job returns when the change is on
+// disk, except Heartbeat. If it returns ErrUnavailable the caller should retry: the change may have
+// been made, and a crash may lose it.
 type Broker struct {
 	log     *slog.Logger
 	journal *Journal
 	release func() // the lock on the directory
 
-	mu       sync.Mutex
-	queue    *Queue                   // guarded by mu
-	fresh    map[string]*Job          // guarded by mu; being written down for the first time
-	keys     map[string]chan struct{} // guarded by mu; of those, closed when that has ended
-	disowned map[string]time.Time     // guarded by mu; tokens that were abandoned before they had a job, and when
-	unsaved  map[string]*Job          // guarded by mu; changed, and the disk has not taken it
-	changed  chan struct{}            // guarded by mu; closed at the next change
-	compact  int64                    // guarded by mu; bytes of the journal at which it is written anew
-	records  int                      // guarded by mu; in the journal at the start
-	finished int64                    // guarded by mu; jobs done since the start
+	mu      sync.Mutex
+	queue   *Queue        // guarded by mu
+	changed chan struct{} // guarded by mu; wake closes it
 
-	stop context.CancelFunc
-	done sync.WaitGroup
+	compactAt int64 // size of the journal; used by maintain only
+	stop      context.CancelFunc
+	done      sync.WaitGroup
 }
 
 // BrokerConfig has the broker's limits.
 type BrokerConfig struct {
-	Dir     string        // where the journal is
-	Backlog int           // jobs waiting or running, at most
-	Lease   time.Duration // after which a worker that is not heard of is given up
+	Dir     string        // of the journal
+	Backlog int           // jobs that may wait or run
+	Lease   time.Duration // of a worker that sends no heartbeat
 	Log     *slog.Logger
 }
 
-// OpenBroker reads the journal, and refuses a directory that another broker uses.
+// OpenBroker reads the journal. It fails if another broker uses the directory.
 func OpenBroker(c BrokerConfig) (b *Broker, err error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
@@ -61,42 +57,29 @@ func OpenBroker(c BrokerConfig) (b *Broker, err error) {
 		return nil, err
 	}
 	if cut > 0 {
-		c.Log.Warn("the last record was not whole and is cut off", "bytes", cut)
+		c.Log.Warn("the end of the journal was not confirmed and is cut off", "bytes", cut)
 	}
-	c.Log.Info("journal read", "bytes", journal.Size(), "jobs", b.queue.Len())
-	b.begin(journal)
+	c.Log.Info("journal read", "bytes", journal.size.Load(), "jobs", len(b.queue.jobs))
+	b.start(journal)
 	return b, nil
 }
 
 func newBroker(c BrokerConfig) *Broker {
-	return &Broker{
-		log: c.Log, queue: NewQueue(c.Backlog, c.Lease, 1000), compact: 1 << 20,
-		fresh: make(map[string]*Job), keys: make(map[string]chan struct{}), unsaved: make(map[string]*Job), disowned: make(map[string]time.Time), changed: make(chan struct{}),
-	}
+	return &Broker{log: c.Log, queue: NewQueue(c.Backlog, c.Lease, rand.Text), changed: make(chan struct{}), compactAt: 1 << 20}
 }
 
 // restore takes a record of the journal.
 func (b *Broker) restore(content []byte) error {
-	b.records++
-	if b.queue.Park(content) {
-		return nil
-	}
-	j, err := decodeJob(content)
-	if err == nil {
-		b.queue.Restore(j, time.Now())
-	}
-	return err
+	now := time.Now()
+	return decodeChange(content, func(j *Job) { b.queue.Restore(j, now) })
 }
 
-// begin begins to work with what was restored.
-func (b *Broker) begin(journal *Journal) {
+func (b *Broker) start(journal *Journal) {
 	b.journal = journal
-	if b.records < 2*b.queue.Len() { // hardly any history in it
-		b.compact = max(b.compact, 3*journal.Size())
-	}
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop = stop
 	b.done.Go(func() { b.expire(ctx) })
+	b.done.Go(func() { b.maintain(ctx) })
 }
 
 // Close ends the broker. No method may be called afterwards.
@@ -107,200 +90,124 @@ func (b *Broker) Close() {
 	b.release()
 }
 
-// NewJob is what a client asks for.
-type NewJob struct {
-	Kind    string          `json:"kind"`
-	Payload json.RawMessage `json:"payload"`
-	Key     string          `json:"key,omitempty"`   // the same key, the same job
-	Due     time.Time       `json:"due,omitzero"`    // not before; zero means now
-	Policy  Policy          `json:"policy,omitzero"` // zero means that of the kind
-}
-
-// Enqueue writes a job down, and returns it when it is on the disk.
-func (b *Broker) Enqueue(ctx context.Context, n NewJob) (Job, error) {
-	policy, ok := Kinds[n.Kind]
-	if !ok {
-		return Job{}, fmt.Errorf("%w: no such kind of job: %q", ErrBadJob, n.Kind)
-	}
-	if n.Policy != (Policy{}) {
-		policy = n.Policy
-	}
-	if !json.Valid(n.Payload) {
-		return Job{}, fmt.Errorf("%w: the payload is not JSON", ErrBadJob)
-	}
-	b.mu.Lock()
-	for n.Key != "" {
-		if j := b.queue.ByKey(n.Key); j != nil {
-			defer b.mu.Unlock()
-			return j.View(time.Now()), nil
-		}
-		first, ok := b.keys[n.Key]
-		if !ok {
-			break
-		}
-		b.mu.Unlock() // somebody else is at it: look again when it is there, or not
-		select {
-		case <-first:
-		case <-ctx.Done():
-			return Job{}, context.Cause(ctx)
-		}
-		b.mu.Lock()
-	}
-	if b.queue.Full(len(b.fresh)) {
-		b.mu.Unlock()
-		return Job{}, ErrBacklogFull
-	}
-	now := time.Now()
-	j := Job{Kind: n.Kind, Payload: n.Payload, Key: n.Key, Policy: policy, State: Queued, Created: now, Due: n.Due}
-	if j.Due.Before(now) {
-		j.Due = now
-	}
-	if policy.Every > 0 {
-		j.Planned = j.Due
-	}
-	b.queue.Name(&j)
-	b.fresh[j.ID] = &j
-	if n.Key != "" {
-		b.keys[n.Key] = make(chan struct{})
-	}
-	wait := b.save(&j)
-	b.mu.Unlock()
-	err := wait() // only then may a client or worker see it
-
+// locked calls f with mu held. f must be quick: it does not log or block.
+// A panic in f ends the process: otherwise net/http would recover it, and the broker
+// would continue with jobs in an unknown state.
+func (b *Broker) locked(f func(now time.Time)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.fresh, j.ID)
-	if n.Key != "" {
-		close(b.keys[n.Key])
-		delete(b.keys, n.Key)
-	}
-	if err != nil {
-		return Job{}, err
-	}
-	added := b.queue.Add(j, now)
-	b.notify()
-	b.log.Info("queued", "job", j.ID, "kind", j.Kind)
-	return added.View(now), nil
-}
-
-// save appends jobs to the journal, with mu held, so that the records of a job
-// are in the order of its changes. The caller calls wait when it has let mu go:
-// many wait for one sync.
-func (b *Broker) save(jobs ...*Job) (wait func() error) {
-	for id, j := range b.unsaved {
-		jobs = append(jobs, j)
-		delete(b.unsaved, id)
-	}
-	var records []byte
-	for _, j := range jobs {
-		records = record(records, encodeJob(j))
-	}
-	written := b.journal.Append(records)
-	if b.journal.Size() > b.compact {
-		b.rewrite()
-	}
-	return func() error {
-		if err := written(); err != nil {
-			b.log.Error("not written", "error", err)
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			for _, j := range jobs {
-				if b.queue.Get(j.ID) == j {
-					b.unsaved[j.ID] = j // its next change takes it along
-				}
-			}
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	defer func() {
+		if v := recover(); v != nil {
+			log.Fatalf("while the broker's lock is held: %v\n\n%s", v, debug.Stack())
 		}
-		return nil
-	}
+	}()
+	f(time.Now())
 }
 
-// rewrite replaces the journal by the jobs there are, with mu held. So disk and
-// start-up time follow them, not all that ever happened.
-func (b *Broker) rewrite() {
-	var records []byte
-	for content := range b.queue.Records() {
-		records = record(records, content)
-	}
-	for _, j := range b.fresh { // in the old journal already, and not yet in the queue
-		records = record(records, encodeJob(j))
-	}
-	wait := b.journal.Rewrite(records)
-	b.compact = max(1<<20, 3*int64(len(records)))
-	b.done.Go(func() {
-		if err := wait(); err != nil {
-			b.log.Error("journal not compacted", "error", err)
-		}
-	})
-}
-
-// notify wakes all who wait for a change, with mu held.
-func (b *Broker) notify() {
+// wake, called with mu held, wakes all goroutines that wait for a change of any job.
+func (b *Broker) wake() {
 	close(b.changed)
 	b.changed = make(chan struct{})
 }
 
-// change makes a change to the job with that id and writes it down.
-func (b *Broker) change(what string, id string, f func(q *Queue, now time.Time) (*Job, error)) (Job, error) {
-	b.mu.Lock()
-	now := time.Now()
-	j, err := f(b.queue, now)
-	if err != nil {
-		b.mu.Unlock()
+// change makes a change to jobs, and returns the first of them when the change is
+// on disk. If f returns no jobs, nothing has changed.
+func (b *Broker) change(what string, f func(now time.Time) ([]*Job, error)) (first Job, err error) {
+	var record change // one for all jobs, so that all are on disk, or none
+	var wait func() error
+	b.locked(func(now time.Time) {
+		if b.journal.failed.Load() { // until all that is in memory is on disk, nothing may be added to it
+			err = ErrUnavailable
+			return
+		}
+		var jobs []*Job
+		if jobs, err = f(now); len(jobs) == 0 {
+			return
+		}
+		for _, j := range jobs {
+			record = append(record, *j)
+		}
+		wait = b.journal.Append(record.encode()) // with mu held: the records are in the order of the changes
+		first = jobs[0].View(now)
+		b.wake()
+	})
+	if err != nil || len(record) == 0 {
 		return Job{}, err
 	}
-	wait := b.save(append(b.again(j, now), j)...)
-	if j.State == Done && j.Ended.Equal(now) {
-		b.finished++
+	if err := wait(); err != nil {
+		b.log.Error("not stored", "error", err)
+		return Job{}, ErrUnavailable
 	}
-	b.notify()
-	view := j.View(now)
-	b.mu.Unlock()
-	b.log.Info(what, "job", view.ID, "attempt", view.Attempts, "error", view.Error)
-	return view, wait()
+	for _, j := range record {
+		b.log.Info(what, "job", j.ID, "attempt", j.Attempts, "state", j.State, "error", j.Error)
+	}
+	return first, nil
 }
 
-// again returns the next one of a job that comes at fixed intervals, if it has ended just now.
-func (b *Broker) again(j *Job, now time.Time) []*Job {
-	every := j.Policy.Every
-	if every <= 0 || (j.State != Done && j.State != Dead) || !j.Ended.Equal(now) {
-		return nil
-	}
-	missed := now.Sub(j.Planned) / every // while nobody was there to do them
-	next := Job{Kind: j.Kind, Payload: j.Payload, Policy: j.Policy, Created: now, Planned: j.Planned.Add((missed + 1) * every)}
-	next.Due = next.Planned
-	j.Policy.Every = 0 // the next one carries it on: if this one is dead and sent again, it must not begin a second series
-	b.queue.Name(&next)
-	return []*Job{b.queue.Add(next, now)}
+// A Result is the job that was enqueued, or why it was not.
+type Result struct {
+	Job Job
+	Err error
 }
 
-// Lease gives the caller the job that is due and has waited longest, for as long
-// as a lease lasts. If there is none it waits for one, until ctx ends. The token
-// is the caller's choice, and must never have been used before: so a caller that
-// did not get the answer can still Abandon what it may have been given.
-func (b *Broker) Lease(ctx context.Context, worker, token string) (Job, error) {
+// EnqueueAll stores jobs, all with one sync. Each has its own result. The same key
+// means the same job, as long as that one is known. A client that retries should use
+// a key: after ErrUnavailable the job may exist. No worker gets a job that is not on
+// disk: the lease is stored after the job.
+func (b *Broker) EnqueueAll(list []NewJob) []Result {
+	results := make([]Result, len(list))
+	for i := range list {
+		list[i], results[i].Err = list[i].check(time.Now())
+	}
+	_, failed := b.change("queued", func(now time.Time) (jobs []*Job, err error) {
+		for i, n := range list {
+			if results[i].Err != nil {
+				continue
+			}
+			j, err := b.queue.Add(n, now)
+			if results[i].Err = err; err == nil {
+				results[i].Job, jobs = j.View(now), append(jobs, j)
+			}
+		}
+		return jobs, nil
+	})
+	for i, r := range results {
+		if err := cmp.Or(r.Err, failed); err != nil {
+			results[i] = Result{Err: err}
+		}
+	}
+	return results
+}
+
+// Lease gives the caller the job of one of these kinds that has been due for
+// longest, for the time of a lease. If there is none it blocks until there is, or
+// until ctx is done. If the answer is lost, the lease expires and the job is
+// redelivered.
+func (b *Broker) Lease(ctx context.Context, worker string, kinds []string) (Job, error) {
+	if len(worker) > nameMax || !utf8.ValidString(worker) || len(kinds) > nameMax {
+		return Job{}, invalid("a worker has a name of up to %d bytes, and up to %d kinds", nameMax, nameMax)
+	}
 	for {
-		b.mu.Lock()
-		now := time.Now()
-		if _, gone := b.disowned[token]; gone {
-			b.mu.Unlock()
-			return Job{}, ErrFenced
-		}
-		if j := b.queue.Next(worker, token, now); j != nil {
-			// Nobody waits for this record: without it, after a crash of the machine, the
-			// job would be given to another worker, as after the end of a lease.
-			b.save(j)
-			b.notify()
-			view := j.View(now)
-			b.mu.Unlock()
-			return view, nil
-		}
-		changed, soonest := b.changed, b.queue.Soonest()
-		b.mu.Unlock()
-
+		var changed <-chan struct{}
 		var due <-chan time.Time
-		if wait := time.Until(soonest); !soonest.IsZero() {
-			due = time.After(max(wait, time.Millisecond))
+		j, err := b.change("leased", func(now time.Time) ([]*Job, error) {
+			if j := b.queue.Next(worker, kinds, now); j != nil {
+				return []*Job{j}, nil
+			}
+			changed = b.changed
+			if j := b.queue.head(Scheduled, ""); j != nil {
+				due = time.After(max(j.Due.Sub(now), time.Millisecond))
+			}
+			return nil, nil
+		})
+		if err != nil {
+			return Job{}, err
+		}
+		if j.ID != "" { // to store it took time: the lease is a whole one from now
+			if j, err = b.renew(j.ID, j.Token, Progress{}); err == nil {
+				return j, nil
+			}
+			continue // the job was canceled meanwhile
 		}
 		select {
 		case <-changed:
@@ -311,161 +218,59 @@ func (b *Broker) Lease(ctx context.Context, worker, token string) (Job, error) {
 	}
 }
 
-// Heartbeat renews a lease and notes how far the job is. ErrFenced or
-// ErrNotFound mean that the job is somebody else's now, or over: the worker must stop.
+// Heartbeat renews a lease and reports progress, both only in memory: a restart of
+// the broker renews all leases. ErrFenced or ErrNotFound mean that the worker has
+// lost the job and must stop.
 func (b *Broker) Heartbeat(_ context.Context, id, token string, p Progress) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	_, err := b.queue.Renew(id, token, p, time.Now())
-	if err == nil {
-		b.notify() // the progress
-	}
+	_, err := b.renew(id, token, p)
 	return err
 }
 
-// Finish says that a job is done.
+func (b *Broker) renew(id, token string, p Progress) (view Job, err error) {
+	b.locked(func(now time.Time) {
+		var j *Job
+		if j, err = b.queue.Renew(id, token, p, now); err == nil {
+			view = j.View(now)
+			b.wake()
+		}
+	})
+	return view, err
+}
+
+// Finish reports that a job is done. A worker may repeat it.
 func (b *Broker) Finish(_ context.Context, id, token string, p Progress) error {
-	_, err := b.change("done", id, func(q *Queue, now time.Time) (*Job, error) { return q.Done(id, token, p, now) })
+	_, err := b.change("done", func(now time.Time) ([]*Job, error) { return b.queue.Done(id, token, p, now) })
 	return err
 }
 
-// Fail says that an attempt failed, and why.
-func (b *Broker) Fail(_ context.Context, id, token, why string) error {
-	_, err := b.change("failed", id, func(q *Queue, now time.Time) (*Job, error) { return q.Fail(id, token, why, now) })
+// Fail reports that an attempt failed.
+func (b *Broker) Fail(_ context.Context, id, token string, f Failure) error {
+	_, err := b.change("failed", func(now time.Time) ([]*Job, error) { return b.queue.Fail(id, token, f, now) })
 	return err
 }
 
-// Release hands a job back. The attempt does not count.
+// Release returns a job to the queue. The attempt does not count.
 func (b *Broker) Release(_ context.Context, id, token string) error {
-	_, err := b.change("handed back", id, func(q *Queue, now time.Time) (*Job, error) { return q.Release(id, token, now) })
+	_, err := b.change("released", func(now time.Time) ([]*Job, error) { return b.queue.Release(id, token, now) })
 	return err
 }
 
-// Abandon hands back the job that was leased under that token, if there is one. If
-// there is none, there will be none: the question may still be on its way here.
-func (b *Broker) Abandon(_ context.Context, token string) error {
-	b.mu.Lock()
-	b.disowned[token] = time.Now()
-	b.mu.Unlock()
-	_, err := b.change("abandoned", "", func(q *Queue, now time.Time) (*Job, error) { return q.Abandon(token, now) })
-	return err
-}
-
-// Cancel ends a job, running or not.
+// Cancel cancels a job, also a running one, or a dead letter.
 func (b *Broker) Cancel(_ context.Context, id string) (Job, error) {
-	return b.change("cancelled", id, func(q *Queue, now time.Time) (*Job, error) { return q.Cancel(id, now) })
+	return b.change("canceled", func(now time.Time) ([]*Job, error) { return b.queue.Cancel(id, now) })
 }
 
-// Requeue gives a dead job all its attempts again.
+// Requeue gives a dead letter all its attempts again.
 func (b *Broker) Requeue(_ context.Context, id string) (Job, error) {
-	return b.change("requeued", id, func(q *Queue, now time.Time) (*Job, error) { return q.Requeue(id, now) })
+	return b.change("requeued", func(now time.Time) ([]*Job, error) { return b.queue.Requeue(id, now) })
 }
 
-// Get returns a job.
-func (b *Broker) Get(_ context.Context, id string) (Job, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if j := b.queue.Get(id); j != nil {
-		return j.View(time.Now()), nil
-	}
-	return Job{}, ErrNotFound
-}
-
-// List returns up to n jobs in that state, or in any if it is "", in the order in which they came.
-func (b *Broker) List(_ context.Context, state State, n int) ([]Job, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := time.Now()
-	jobs := []Job{}
-	var all []*Job
-	if state != Dead {
-		all = b.queue.All(n)
-	} else { // a person may look for these while a million wait
-		all = slices.SortedFunc(maps.Values(b.queue.dead.jobs), byNumber)
-	}
-	for _, j := range all {
-		v := j.View(now)
-		v.Token = ""
-		if (state == "" || v.State == state) && len(jobs) < n {
-			jobs = append(jobs, v)
-		}
-	}
-	return jobs, nil
-}
-
-// An Overview is what there is to be seen at a glance: how many jobs there are of
-// a kind, and some of those at which one may want to look.
-type Overview struct {
-	Waiting   int     `json:"waiting"`   // due, and no worker has them
-	Oldest    float64 `json:"oldest"`    // seconds for which the first of them has waited
-	Scheduled int     `json:"scheduled"` // not due yet, retries included
-	Running   int     `json:"running"`
-	Dead      int     `json:"dead"`
-	Done      int64   `json:"done"` // since the broker's start
-
-	SomeRunning  []Job `json:"some_running"`  // of each up to 50
-	SomeRetrying []Job `json:"some_retrying"` // have failed, and come again
-	SomeDead     []Job `json:"some_dead"`
-}
-
-// An overview lists so many jobs of a kind, the oldest of so many at which it looks.
-const listed, lookedAt = 50, 1000
-
-// Look returns an overview, and a channel that is closed when it is no longer true.
-func (b *Broker) Look() (o Overview, changed <-chan struct{}) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := time.Now()
-	q := b.queue
-	if first := q.First(now); first != nil {
-		o.Oldest = now.Sub(first.Due).Seconds()
-	}
-	o.Waiting, o.Scheduled, o.Running, o.Dead, o.Done = q.waiting.count, q.scheduled.count+q.retrying.count, q.running.count, q.dead.count, b.finished
-	some := func(l list) []Job {
-		var all []*Job
-		for _, j := range l.jobs {
-			if all = append(all, j); len(all) == lookedAt {
-				break
-			}
-		}
-		slices.SortFunc(all, byNumber)
-		jobs := []Job{}
-		for _, j := range all[:min(len(all), listed)] {
-			v := j.View(now)
-			v.Token = "" // it is its worker's alone
-			jobs = append(jobs, v)
-		}
-		return jobs
-	}
-	o.SomeRunning, o.SomeRetrying, o.SomeDead = some(q.running), some(q.retrying), some(q.dead)
-	return o, b.changed
-}
-
-// Changed returns a channel that is closed at the next change of any job.
-func (b *Broker) Changed() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.changed
-}
-
-// expire takes jobs away from workers that are not heard of any more, until ctx ends.
+// expire ends the attempts of workers that send no heartbeats, until ctx is done.
 func (b *Broker) expire(ctx context.Context) {
-	tick := time.NewTicker(max(b.queue.Lease/10, time.Millisecond))
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
+	for sleep(ctx, max(b.queue.Lease/10, time.Millisecond)) {
+		for more := true; more; {
+			j, _ := b.change("lease expired", func(now time.Time) ([]*Job, error) { return b.queue.Expire(now), nil })
+			more = j.ID != ""
 		}
-		b.mu.Lock()
-		now := time.Now()
-		for j := b.queue.Expired(now); j != nil; j = b.queue.Expired(now) {
-			b.log.Warn("lease expired", "job", j.ID, "error", j.Error)
-			b.save(append(b.again(j, now), j)...) // if it is lost it expires again
-			b.notify()
-		}
-		maps.DeleteFunc(b.disowned, func(_ string, since time.Time) bool { return now.Sub(since) > b.queue.Lease })
-		b.mu.Unlock()
 	}
 }

@@ -4,156 +4,174 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
 
-// A Client is the broker as web and workers see it. Its methods are those of
-// the Broker; ErrUnavailable means that it is away, too.
+// A Client is the broker for other processes. Its methods are those of Broker.
+// ErrUnavailable also means that the broker cannot be reached.
 type Client struct {
 	URL   string // such as http://localhost:8081
 	Token string
 	HTTP  *http.Client
+
+	enqueue Batch[NewJob, Result]
 }
 
 // NewClient returns a client of the broker at url.
 func NewClient(url, token string) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 100 // the default of 2 would close and open connections all the time
-	return &Client{URL: strings.TrimRight(url, "/"), Token: token, HTTP: &http.Client{Transport: transport}}
+	transport.MaxIdleConnsPerHost = 100 // with the default of 2, connections would be closed and opened all the time
+	c := &Client{URL: strings.TrimRight(url, "/"), Token: token, HTTP: &http.Client{Transport: transport}}
+	c.enqueue.limit, c.enqueue.run = batchMax, c.enqueueAll
+	return c
 }
 
-func (c *Client) Enqueue(ctx context.Context, n NewJob) (j Job, err error) {
-	return j, c.call(ctx, "POST", "/jobs", n, &j)
+// Enqueue enqueues a job. Jobs that callers enqueue while one request is in flight
+// share the next one.
+func (c *Client) Enqueue(ctx context.Context, n NewJob) (Job, error) {
+	n, err := n.check(time.Now())
+	if err != nil {
+		return Job{}, err // here, so that it cannot spoil the request for others
+	}
+	result, err := c.enqueue.Add(n)(ctx)
+	if err != nil {
+		return Job{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return result.Job, result.Err
 }
 
-func (c *Client) Get(ctx context.Context, id string) (j Job, err error) {
-	return j, c.call(ctx, "GET", "/jobs/"+id, nil, &j)
-}
-
-func (c *Client) Cancel(ctx context.Context, id string) (j Job, err error) {
-	return j, c.call(ctx, "DELETE", "/jobs/"+id, nil, &j)
-}
-
-func (c *Client) Requeue(ctx context.Context, id string) (j Job, err error) {
-	return j, c.call(ctx, "POST", "/jobs/"+id+"/requeue", nil, &j)
-}
-
-func (c *Client) List(ctx context.Context, state State, n int) (jobs []Job, err error) {
-	return jobs, c.call(ctx, "GET", fmt.Sprintf("/jobs?state=%s&n=%d", state, n), nil, &jobs)
-}
-
-func (c *Client) Overview(ctx context.Context) (o Overview, err error) {
-	return o, c.call(ctx, "GET", "/overview", nil, &o)
-}
-
-// Lease waits until there is a job.
-func (c *Client) Lease(ctx context.Context, worker, token string) (Job, error) {
-	for {
-		var j Job
-		if err := c.call(ctx, "POST", "/lease", leaseRequest{worker, token}, &j); err != nil {
-			return Job{}, err
-		}
-		if j.ID != "" {
-			return j, nil
+// enqueueAll is the batch's. It does not depend on the context of any one caller.
+func (c *Client) enqueueAll(jobs []NewJob) []Result {
+	answers, err := call[[]enqueued](context.Background(), c, "POST", "/jobs", jobs)
+	if err == nil && len(answers) != len(jobs) {
+		err = fmt.Errorf("%w: %d answers for %d jobs", ErrUnavailable, len(answers), len(jobs))
+	}
+	results := make([]Result, len(jobs))
+	for i := range results {
+		switch {
+		case err != nil:
+			results[i].Err = err
+		case answers[i].Job == nil:
+			results[i].Err = errorOf(answers[i].Status, answers[i].Error)
+		default:
+			results[i].Job = *answers[i].Job
 		}
 	}
+	return results
 }
 
-func (c *Client) Abandon(ctx context.Context, token string) error {
-	return c.call(ctx, "POST", "/abandon", leaseReport{Token: token}, nil)
+func (c *Client) Get(ctx context.Context, id string) (Job, error) {
+	return call[Job](ctx, c, "GET", jobPath(id), nil)
+}
+
+func (c *Client) Cancel(ctx context.Context, id string) (Job, error) {
+	return call[Job](ctx, c, "DELETE", jobPath(id), nil)
+}
+
+func (c *Client) Requeue(ctx context.Context, id string) (Job, error) {
+	return call[Job](ctx, c, "POST", jobPath(id)+"/requeue", nil)
+}
+
+func (c *Client) List(ctx context.Context, state State, n int) ([]Job, error) {
+	return call[[]Job](ctx, c, "GET", fmt.Sprintf("/jobs?state=%s&n=%d", state, n), nil)
+}
+
+func (c *Client) Overview(ctx context.Context) (Overview, error) {
+	return call[Overview](ctx, c, "GET", "/overview", nil)
+}
+
+// Lease blocks until there is a job. Its Expires is a time on this machine's clock,
+// and early rather than late: it counts from when the request was sent.
+func (c *Client) Lease(ctx context.Context, worker string, kinds []string) (Job, error) {
+	for {
+		sent := time.Now()
+		j, err := call[leasedJob](ctx, c, "POST", "/lease", leaseRequest{worker, kinds})
+		if err != nil || j.ID != "" {
+			j.Job.Token, j.Job.Expires = j.Token, sent.Add(j.ExpiresIn)
+			return j.Job, err
+		}
+	}
 }
 
 func (c *Client) Heartbeat(ctx context.Context, id, token string, p Progress) error {
-	return c.call(ctx, "POST", "/jobs/"+id+"/heartbeat", leaseReport{Token: token, Progress: p}, nil)
+	return c.report(ctx, id, "/heartbeat", leaseReport{Token: token, Progress: p})
 }
 
 func (c *Client) Finish(ctx context.Context, id, token string, p Progress) error {
-	return c.call(ctx, "POST", "/jobs/"+id+"/done", leaseReport{Token: token, Progress: p}, nil)
+	return c.report(ctx, id, "/done", leaseReport{Token: token, Progress: p})
 }
 
-func (c *Client) Fail(ctx context.Context, id, token, why string) error {
-	return c.call(ctx, "POST", "/jobs/"+id+"/fail", leaseReport{Token: token, Error: why}, nil)
+func (c *Client) Fail(ctx context.Context, id, token string, f Failure) error {
+	f.Error = cut(f.Error, errorMax)
+	return c.report(ctx, id, "/fail", leaseReport{Token: token, Failure: f})
 }
 
 func (c *Client) Release(ctx context.Context, id, token string) error {
-	return c.call(ctx, "POST", "/jobs/"+id+"/release", leaseReport{Token: token}, nil)
+	return c.report(ctx, id, "/release", leaseReport{Token: token})
 }
 
-// Events opens the server-sent events at a path of the broker. The caller closes them.
-func (c *Client) Events(ctx context.Context, path string) (io.ReadCloser, error) {
-	response, err := c.send(ctx, "GET", path, nil)
-	if err != nil {
-		return nil, err
+func (c *Client) report(ctx context.Context, id, what string, r leaseReport) error {
+	_, err := call[any](ctx, c, "POST", jobPath(id)+what, r)
+	return err
+}
+
+func jobPath(id string) string { return "/jobs/" + url.PathEscape(id) }
+
+// call sends in as JSON, unless it is nil, and returns the answer, if there is one.
+// It returns ErrUnavailable if the broker does not answer within 5 s, or a request for
+// a lease within 5 s after the long poll. A key is an Idempotency-Key, for web servers.
+func call[Out any](ctx context.Context, c *Client, method, path string, in any, key ...string) (out Out, err error) {
+	limit := 5 * time.Second
+	if path == "/lease" {
+		limit += longPoll
 	}
-	return response.Body, nil
-}
-
-// call sends in as JSON and reads the answer into out, unless they are nil.
-func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, longPoll+5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	response, err := c.send(ctx, method, path, in)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if out != nil && response.StatusCode != http.StatusNoContent {
-		err = json.NewDecoder(response.Body).Decode(out)
-	}
-	io.Copy(io.Discard, response.Body) // to its end, or the connection can't be used again
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	return nil
-}
-
-// send returns the answer if it is a 2xx, and else the error it stands for.
-func (c *Client) send(ctx context.Context, method, path string, in any) (*http.Response, error) {
-	var body io.Reader
+	var body bytes.Buffer
 	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return nil, err
+		encoder := json.NewEncoder(&body)
+		encoder.SetEscapeHTML(false) // it would make < six times as long
+		if err := encoder.Encode(in); err != nil {
+			return out, err
 		}
-		body = bytes.NewReader(b)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, c.URL+path, body)
+	request, err := http.NewRequestWithContext(ctx, method, c.URL+path, &body)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	if c.Token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.Token)
 	}
+	request.Header["Idempotency-Key"] = key
 	response, err := c.HTTP.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	if response.StatusCode < 300 {
-		return response, nil
+		return out, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	defer response.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10))
-	why := strings.TrimSpace(string(text))
-	switch response.StatusCode {
-	case http.StatusNotFound:
-		return nil, ErrNotFound
-	case http.StatusConflict:
-		if why == ErrState.Error() {
-			return nil, ErrState
-		}
-		return nil, ErrFenced
-	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return nil, fmt.Errorf("%w: %s", ErrBadJob, why)
-	case http.StatusServiceUnavailable:
-		if why == ErrBacklogFull.Error() {
-			return nil, ErrBacklogFull
-		}
-		return nil, fmt.Errorf("%w: %s", ErrUnavailable, why)
+	text, err := io.ReadAll(response.Body) // all of it, or the connection could not be used again
+	if err == nil && response.StatusCode >= 300 {
+		return out, errorOf(response.StatusCode, strings.TrimSpace(string(text)))
 	}
-	return nil, errors.New(response.Status + ": " + why)
+	if err == nil && len(text) > 0 {
+		err = json.Unmarshal(text, &out)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return out, err
+}
+
+// errorOf returns the error that answer has sent.
+func errorOf(status int, text string) error {
+	for _, known := range statuses {
+		if rest, ok := strings.CutPrefix(text, known.err.Error()); ok {
+			return fmt.Errorf("%w%s", known.err, rest)
+		}
+	}
+	return fmt.Errorf("%w: %d %s", ErrUnavailable, status, text)
 }

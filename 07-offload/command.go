@@ -20,236 +20,165 @@ import (
 )
 
 // A command is a role that this program plays when its name is the first
-// argument: go run ./07-offload broker. Each role checks its own flags.
+// argument: go run ./07-offload broker.
 type command struct {
-	name, does string
-	run        func(f *flag.FlagSet, args []string) error
+	name, addr, does string
+	run              func(c *config, ctx context.Context) error
 }
 
 var commands = []command{
-	{"all", "Web server, broker and worker in one process: for a first look, and a browser.", runAll},
-	{"broker", "Keeps the jobs, on disk.", runBroker},
-	{"web", "Accepts requests and shows what becomes of them.", runWeb},
-	{"worker", "Runs the jobs. SIGTERM or Ctrl-C: takes no more, finishes or returns its jobs, and ends.", runWorker},
+	{"all", "localhost:8080", "Web server, broker and worker in one process: for a first look, and a browser.", (*config).runAll},
+	{"broker", "localhost:8081", "Keeps the jobs, on disk.", (*config).runBroker},
+	{"web", "localhost:8080", "Accepts requests and shows what becomes of them.", (*config).runWeb},
+	{"worker", "", "Runs the jobs. SIGTERM or Ctrl-C: leases no more, finishes or releases its jobs, and ends.", (*config).runWorker},
 }
 
 // runCommand runs the role that the command line begins with, and reports
-// whether there is one. An argument that is neither a role nor one of the
-// sections is an error, with the list of both.
-func runCommand(sections *lesson) bool {
-	for i, arg := range os.Args[1:] {
-		if slices.Contains([]string{"-all", "-ask", "-list"}, arg) {
-			continue
-		}
-		if strings.HasPrefix(arg, "-") {
-			break // sections.parse checks the rest
-		}
-		role := slices.IndexFunc(commands, func(c command) bool { return c.name == arg })
-		if i == 0 && role >= 0 {
-			c := commands[role]
-			if err := c.run(c.flags(), os.Args[2:]); err != nil {
-				fmt.Fprintf(os.Stderr, "07-offload %s: %v\n", c.name, err)
-				os.Exit(1)
-			}
-			return true
-		}
-		if !slices.ContainsFunc(sections.sections, func(s section) bool { return s.id == arg }) {
-			var list strings.Builder
-			for _, c := range commands {
-				fmt.Fprintf(&list, "%-7s %s\n", c.name, c.does)
-			}
-			sections.usageError("%q is neither a role, as the first argument, nor a section.\n\nThe roles:\n\n%s\nThe sections:\n\n%s",
-				arg, &list, strings.TrimSuffix(sections.String(), "\n"))
-		}
+// whether there is one.
+func runCommand() bool {
+	i := slices.IndexFunc(commands, func(c command) bool { return len(os.Args) > 1 && c.name == os.Args[1] })
+	if i < 0 {
+		return false
 	}
-	return false
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	if err := commands[i].run(commands[i].parse(os.Args[2:]), untilSignaled()); err != nil {
+		fmt.Fprintf(os.Stderr, "07-offload %s: %v\n", commands[i].name, err)
+		os.Exit(1)
+	}
+	return true
 }
 
-// usageError prints what is wrong with the flags of a role and exits with status 2.
+// usageError prints what is wrong with the command line and exits with status 2.
 var usageError = (&lesson{folder: "07-offload"}).usageError
 
-// flags returns an empty set of flags that explains the role.
-func (c command) flags() *flag.FlagSet {
-	f := flag.NewFlagSet(c.name, flag.ExitOnError)
+// A config is what the flags and the environment set.
+type config struct {
+	role, addr, mail, root, brokerURL string
+	token                             string // not a flag: any user of the machine can list the arguments of a process
+	broker                            BrokerConfig
+	worker                            Worker
+}
+
+// parse parses the flags of the role. If they are wrong it prints why and exits with status 2.
+func (r command) parse(args []string) *config {
+	c := &config{
+		role: r.name, token: os.Getenv("OFFLOAD_TOKEN"), brokerURL: "http://localhost:8081",
+		broker: BrokerConfig{Backlog: 1_000_000, Log: slog.Default()},
+		worker: Worker{Name: fmt.Sprint("worker-", os.Getpid()), Log: slog.Default()},
+	}
+	f := flag.NewFlagSet(r.name, flag.ExitOnError)
 	f.Usage = func() {
-		fmt.Fprintf(f.Output(), "Usage: go run ./07-offload %s [flags]\n\n%s\n\n", c.name, c.does)
+		fmt.Fprintf(f.Output(), "Usage: go run ./07-offload %s [flags]\n\n%s\n\n", r.name, r.does)
 		f.PrintDefaults()
 	}
-	return f
-}
-
-func parse(f *flag.FlagSet, args []string) {
-	f.Parse(args)
-	if f.NArg() > 0 {
-		usageError("%s takes no arguments, got %q", f.Name(), f.Args())
+	is := func(roles ...string) bool { return slices.Contains(roles, r.name) }
+	if !is("worker") {
+		f.StringVar(&c.addr, "addr", r.addr, "listen at this `host:port`; if other machines can reach it, OFFLOAD_TOKEN must be set")
 	}
-}
-
-func runBroker(f *flag.FlagSet, args []string) error {
-	addr := f.String("addr", "localhost:8081", "listen at this `host:port`")
-	token := f.String("token", "", "require this token; needed if other machines can reach the address")
-	c := brokerFlags(f)
-	parse(f, args)
-	check(c)
-	return serveBroker(*addr, *token, *c)
-}
-
-func brokerFlags(f *flag.FlagSet) *BrokerConfig {
-	c := &BrokerConfig{Log: newLog()}
-	f.StringVar(&c.Dir, "data", ".offload/jobs", "keep the jobs in this `directory`")
-	f.IntVar(&c.Backlog, "backlog", 1_000_000, "accept up to `n` jobs, waiting or running")
-	f.DurationVar(&c.Lease, "lease", 10*time.Second, "redeliver a job whose worker sends no heartbeat for this long")
+	if is("web", "worker") {
+		f.StringVar(&c.brokerURL, "broker", c.brokerURL, "the broker's `URL`; its token is in OFFLOAD_TOKEN, too")
+	}
+	if is("all", "broker") {
+		f.StringVar(&c.broker.Dir, "data", ".offload/jobs", "keep the jobs in this `directory`")
+		f.DurationVar(&c.broker.Lease, "lease", 10*time.Second, "redeliver a job whose worker sends no heartbeat for this long")
+	}
+	if is("all", "worker") {
+		f.IntVar(&c.worker.Concurrency, "concurrency", 4, "run up to `n` jobs at the same time")
+		f.DurationVar(&c.worker.Drain, "drain", 10*time.Second, "at SIGTERM, wait this long for the running jobs")
+		f.StringVar(&c.mail, "mail", ".offload/mail", "deliver emails, and reports, into this `directory`")
+		f.StringVar(&c.root, "root", ".", "make reports on directories below this `directory`")
+	}
+	f.Parse(args)
+	switch u, err := url.Parse(c.brokerURL); {
+	case f.NArg() > 0:
+		usageError("%s takes no arguments, got %q", r.name, f.Args())
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+		usageError("-broker must be a URL such as http://localhost:8081, got %q", c.brokerURL)
+	case is("all", "broker") && (c.broker.Lease < 100*time.Millisecond || c.broker.Lease > time.Hour):
+		usageError("-lease must be from 100ms to 1h, got %v", c.broker.Lease)
+	case is("all", "worker") && (c.worker.Concurrency < 1 || c.worker.Concurrency > 10_000):
+		usageError("-concurrency must be from 1 to 10000, got %d", c.worker.Concurrency)
+	case c.worker.Drain < 0:
+		usageError("-drain must not be negative, got %v", c.worker.Drain)
+	}
+	c.worker.Mux = Mux{"welcome-mail": Maildir(c.mail).Welcome, "report": Reports{c.root, Maildir(filepath.Join(c.mail, "reports"))}.Report}
 	return c
 }
 
-func check(c *BrokerConfig) {
-	if c.Backlog < 1 {
-		usageError("-backlog must be at least 1, got %d", c.Backlog)
-	}
-	if c.Lease < 100*time.Millisecond || c.Lease > time.Hour {
-		usageError("-lease must be from 100ms to 1h, got %v", c.Lease)
-	}
-}
-
-func serveBroker(addr, token string, c BrokerConfig) error {
-	ctx, stop := untilSignaled()
-	defer stop()
-	b, err := OpenBroker(c)
+func (c *config) runBroker(ctx context.Context) error {
+	b, err := OpenBroker(c.broker)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	listener, err := Listen(addr, token)
-	if err != nil {
-		return err
-	}
-	return serve(ctx, "broker", listener, token, API(b))
+	return c.listenAndServe(ctx, API(b))
 }
 
-func runWeb(f *flag.FlagSet, args []string) error {
-	addr := f.String("addr", "localhost:8080", "listen at this `host:port`")
-	token := f.String("token", "", "require this token; needed if other machines can reach the address")
-	broker := f.String("broker", "http://localhost:8081", "the broker's `URL`")
-	brokerToken := f.String("broker-token", "", "the broker's token")
-	root := f.String("root", "", "make reports on directories below this `directory`; without it there are no reports")
-	parse(f, args)
-	checkURL(*broker)
-	ctx, stop := untilSignaled()
-	defer stop()
-	listener, err := Listen(*addr, *token)
-	if err != nil {
-		return err
-	}
-	return serve(ctx, "web", listener, *token, (&Web{NewClient(*broker, *brokerToken), *root}).Handler())
+func (c *config) runWeb(ctx context.Context) error {
+	return c.listenAndServe(ctx, Web(NewClient(c.brokerURL, c.token)))
 }
 
-func runWorker(f *flag.FlagSet, args []string) error {
-	broker := f.String("broker", "http://localhost:8081", "the broker's `URL`")
-	brokerToken := f.String("broker-token", "", "the broker's token")
-	w, mail, root := workerFlags(f)
-	parse(f, args)
-	checkURL(*broker)
-	checkWorker(w)
-	w.Jobs = NewClient(*broker, *brokerToken)
-	w.Mux = handlers(*mail, *root)
-	ctx, stop := untilSignaled()
-	defer stop()
-	fmt.Fprintf(os.Stderr, "worker: ready, %s\n", w.Name)
-	w.Run(ctx)
-	return nil
+func (c *config) runWorker(ctx context.Context) error {
+	c.worker.Jobs = NewClient(c.brokerURL, c.token)
+	fmt.Fprintf(os.Stderr, "worker: ready, %s\n", c.worker.Name)
+	return c.worker.Run(ctx)
 }
 
-func workerFlags(f *flag.FlagSet) (w *Worker, mail, root *string) {
-	w = &Worker{Name: fmt.Sprint("worker-", os.Getpid()), Log: newLog()}
-	f.IntVar(&w.Concurrency, "concurrency", 4, "run up to `n` jobs at the same time")
-	f.DurationVar(&w.Drain, "drain", 10*time.Second, "at SIGTERM, wait this long for the running jobs")
-	f.DurationVar(&w.Beat, "heartbeat", 3*time.Second, "renew the leases this often; a third of the broker's -lease")
-	mail = f.String("mail", ".offload/mail", "deliver emails, and reports, into this `directory`")
-	root = f.String("root", "", "make reports on directories below this `directory`")
-	return w, mail, root
-}
-
-func checkWorker(w *Worker) {
-	if w.Concurrency < 1 || w.Concurrency > 10_000 {
-		usageError("-concurrency must be from 1 to 10000, got %d", w.Concurrency)
-	}
-	if w.Beat < 10*time.Millisecond || w.Drain < 0 {
-		usageError("-heartbeat must be at least 10ms and -drain not negative, got %v and %v", w.Beat, w.Drain)
-	}
-}
-
-// handlers returns the handlers of a worker.
-func handlers(mail, root string) Mux {
-	m := Mux{"welcome-mail": Maildir(mail).Welcome}
-	if root != "" {
-		m["report"] = Reports{root, filepath.Join(mail, "reports")}.Report
-	}
-	return m
-}
-
-func runAll(f *flag.FlagSet, args []string) error {
-	addr := f.String("addr", "localhost:8080", "listen at this `host:port`")
-	token := f.String("token", "", "require this token; needed if other machines can reach the address")
-	c := brokerFlags(f)
-	w, mail, root := workerFlags(f)
-	parse(f, args)
-	check(c)
-	checkWorker(w)
-	ctx, stop := untilSignaled()
-	defer stop()
-	b, err := OpenBroker(*c)
+// runAll has no requests between the roles: they call the broker's methods.
+func (c *config) runAll(ctx context.Context) error {
+	b, err := OpenBroker(c.broker)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	listener, err := Listen(*addr, *token)
-	if err != nil {
-		return err
-	}
-	inside, err := Listen("127.0.0.1:0", "")
-	if err != nil {
-		return err
-	}
-	srv := NewServer(API(b), "")
-	go srv.Serve(inside)
-	defer srv.Close()
-	client := NewClient("http://"+inside.Addr().String(), "")
-	w.Jobs, w.Mux = client, handlers(*mail, *root)
-	ended := make(chan struct{})
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
 	go func() {
-		w.Run(ctx)
-		close(ended)
-	}()
-	err = serve(ctx, "web", listener, *token, (&Web{client, *root}).Handler())
-	stop()
-	<-ended
-	return err
-}
-
-// untilSignaled returns a context that is canceled by Ctrl-C or SIGTERM. A process
-// that process.go started observes its standard input instead of Ctrl-C, which a
-// terminal sends to all processes: so it ends when its starter ends, not before.
-func untilSignaled() (context.Context, context.CancelFunc) {
-	if os.Getenv(asRole) == "" {
-		return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	}
-	signal.Notify(make(chan os.Signal, 1), os.Interrupt) // and ignore it
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	go func() {
-		io.Copy(io.Discard, os.Stdin)
+		c.worker.Jobs = b
+		ended <- c.worker.Run(ctx)
 		stop()
 	}()
-	return ctx, stop
+	err = c.listenAndServe(ctx, Web(b))
+	stop()
+	return errors.Join(err, <-ended)
 }
 
-// serve serves h until ctx is done, and then drains: it answers the requests in
-// flight. When it is ready it prints its address.
-func serve(ctx context.Context, role string, listener net.Listener, token string, h http.Handler) error {
-	fmt.Fprintf(os.Stderr, "%s: ready at http://%s\n", role, listener.Addr())
-	ending, end := context.WithCancel(context.Background())
-	defer end()
-	srv := NewServer(endWith(ending, h), token)
-	srv.RegisterOnShutdown(end)
+// untilSignaled returns a context that the first Ctrl-C or SIGTERM cancels. The
+// second one ends the process immediately. A process that process.go started also
+// ends when its standard input does: at the latest when its starter has ended.
+func untilSignaled() context.Context {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // from now on a signal has its default effect
+	if os.Getenv(asRole) != "" {
+		go func() {
+			io.Copy(io.Discard, os.Stdin)
+			stop()
+		}()
+	}
+	return ctx
+}
+
+func (c *config) listenAndServe(ctx context.Context, h http.Handler) error {
+	listener, err := Listen(c.addr, c.token)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%s: ready at http://%s\n", c.role, listener.Addr())
+	return serve(ctx, listener, NewServer(h, c.token))
+}
+
+// serve serves until ctx is done, and then drains: it answers the requests in
+// flight, up to 5 s. It cancels streams and requests for a lease, which do not end by themselves.
+func serve(ctx context.Context, listener net.Listener, srv *http.Server) error {
+	h := srv.Handler
+	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/lease" || strings.HasSuffix(r.URL.Path, "/events") {
+			request, cancel := context.WithCancel(r.Context())
+			defer context.AfterFunc(ctx, cancel)()
+			r = r.WithContext(request)
+		}
+		h.ServeHTTP(w, r)
+	})
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
 	select {
@@ -259,31 +188,5 @@ func serve(ctx context.Context, role string, listener net.Listener, token string
 	}
 	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := srv.Shutdown(drain); err != nil {
-		return errors.Join(err, srv.Close())
-	}
-	return nil
+	return srv.Shutdown(drain)
 }
-
-// endWith cancels the requests that do not end by themselves, streams and requests
-// for a job, when ending is done. It does not cancel any other request.
-func endWith(ending context.Context, h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/lease" || strings.HasSuffix(r.URL.Path, "/events") {
-			ctx, cancel := context.WithCancel(r.Context())
-			defer cancel()
-			stop := context.AfterFunc(ending, cancel)
-			defer stop()
-			r = r.WithContext(ctx)
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
-func checkURL(s string) {
-	if u, err := url.Parse(s); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		usageError("-broker must be a URL such as http://localhost:8081, got %q", s)
-	}
-}
-
-func newLog() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, nil)) }

@@ -6,26 +6,13 @@ import (
 	"net/http"
 )
 
-// Inline is the WRONG way to have long work done: in the handler. The client
-// waits for all of it, and when the mail server is slow, so is the web.
-func Inline(send Handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var s Signup
-		if !decode(w, r, &s) {
-			return
-		}
-		if err := s.Check(); err != nil {
-			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
-			return
-		}
-		payload, err := json.Marshal(s)
-		if err == nil {
-			err = send(r.Context(), &Task{ID: rand.Text(), Attempt: 1, Payload: payload})
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		w.WriteHeader(http.StatusOK)
-	}
+// Inline is the WRONG way to do long work: in the handler. The client waits for
+// all of it. When the mail server is slow, the web server is, too.
+func Inline(send Handler) http.Handler {
+	mux := http.NewServeMux()
+	handle(mux, "POST /signups", http.StatusOK, func(r *http.Request, s Signup) (any, error) {
+		payload, _ := json.Marshal(s)
+		return s, send(r.Context(), &Task{ID: rand.Text(), Attempt: 1, Payload: payload})
+	})
+	return mux
 }

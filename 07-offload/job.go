@@ -1,80 +1,72 @@
 package main
 
 import (
-	"encoding/binary"
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// A State is where a job is on its way.
+// A State says what happens to a job next.
 type State string
 
 const (
-	Scheduled State = "scheduled" // its time has not come; a retry waits like this too. For showing only: it is stored as Queued, and when it is due
-	Queued    State = "queued"    // to be done as soon as a worker is free
-	Running   State = "running"   // leased to a worker
+	Scheduled State = "scheduled" // its time has not come; only shown, it is stored as Queued
+	Queued    State = "queued"    // waits for a worker
+	Running   State = "running"   // a worker has a lease
 	Done      State = "done"
-	Dead      State = "dead"      // given up after its last attempt: a dead letter
-	Cancelled State = "cancelled" // by somebody who asked for it
+	Dead      State = "dead"     // failed for the last time: a dead letter
+	Canceled  State = "canceled" // by an operator or a client
 )
 
-// Ended reports whether nothing more will happen by itself.
-func (s State) Ended() bool { return s == Done || s == Dead || s == Cancelled }
+// Ended reports whether a job stays in this state unless an operator acts.
+func (s State) Ended() bool { return s == Done || s == Dead || s == Canceled }
 
-// A Job is a task written down, with all that is known about it. This is what
-// the journal keeps, what the API shows, and what a worker gets.
+// A Job is a task for a worker, and all that is known about it.
 type Job struct {
 	ID      string          `json:"id"`
 	Kind    string          `json:"kind"`
-	Payload json.RawMessage `json:"payload"`
+	Payload json.RawMessage `json:"payload,omitempty"`
 	Key     string          `json:"key,omitempty"` // the client's Idempotency-Key
 	Policy  Policy          `json:"policy"`
 
 	State    State     `json:"state"`
-	Attempts int       `json:"attempts"` // begun so far
+	Attempts int       `json:"attempts"` // started so far
 	Error    string    `json:"error,omitempty"`
 	Progress Progress  `json:"progress,omitzero"`
 	Created  time.Time `json:"created"`
-	Due      time.Time `json:"due"`              // not before; a retry's is later
-	Planned  time.Time `json:"planned,omitzero"` // of one that comes at fixed intervals: when it was due at first
+	Due      time.Time `json:"due"` // no attempt starts earlier; a retry moves it
 	Ended    time.Time `json:"ended,omitzero"`
 
-	// Of the lease, while it is running.
+	// The lease of a running job.
 	Worker  string    `json:"worker,omitempty"`
-	Token   string    `json:"token,omitempty"` // another one for each lease
-	Expires time.Time `json:"expires,omitzero"`
+	Token   string    `json:"-"`                // made by the broker for each lease: only its worker receives it
+	Expires time.Time `json:"expires,omitzero"` // what Client.Lease returns is the time on the worker's own clock
 
-	number uint64 // counts the jobs as they come; the id begins with it
-	list   *list  // of the queue, where it is counted
+	number  uint64    // counts the jobs, and decides ties in time; the ID begins with it
+	planned time.Time // when it was due at first: a retry does not move the later jobs of a series
+	in      *byTime   // the heap of the queue that has it
+	index   int       // in that heap
 }
 
-// preface is how many bytes stand before the JSON of a job in the journal: its
-// number, and since when it waits for its first attempt, in nanoseconds since 1970
-// (0 if it does not, or if its key must be known). From these a start knows enough
-// of a job that only waits: to read the JSON of a million takes seconds.
-const preface = 16
-
-func encodeJob(j *Job) []byte {
-	content := make([]byte, preface, 512)
-	binary.LittleEndian.PutUint64(content, j.number)
-	if j.State == Queued && j.Attempts == 0 && j.Key == "" && !j.Due.After(j.Created) {
-		binary.LittleEndian.PutUint64(content[8:], uint64(j.Due.UnixNano()))
+// shown returns the state that is shown at that time.
+func (j *Job) shown(now time.Time) State {
+	if j.State == Queued && j.Due.After(now) {
+		return Scheduled
 	}
-	text, err := json.Marshal(j)
-	if err != nil {
-		panic(err) // of strings, numbers and times, and a payload that was checked
-	}
-	return append(content, text...)
+	return j.State
 }
 
-func decodeJob(content []byte) (*Job, error) {
-	if len(content) < preface {
-		return nil, errors.New("too short for a job")
-	}
-	j := &Job{number: binary.LittleEndian.Uint64(content)}
-	return j, json.Unmarshal(content[preface:], j)
+// View returns a copy, in the state that is shown.
+func (j *Job) View(now time.Time) Job {
+	v := *j
+	v.State = j.shown(now)
+	return v
 }
 
 // Progress says how far a job is: Done of Total.
@@ -83,46 +75,116 @@ type Progress struct {
 	Total int `json:"total"`
 }
 
-// A Policy says how a kind of job is treated.
-type Policy struct {
-	Attempts int           `json:"attempts"`        // at most, the first one included
-	Deadline time.Duration `json:"deadline"`        // for one attempt
-	Backoff  time.Duration `json:"backoff"`         // before the first retry, at most; doubled for each after it
-	Cap      time.Duration `json:"cap"`             // but never more than this
-	Every    time.Duration `json:"every,omitempty"` // again and again, this far apart
+// A Failure says why an attempt failed. Permanent means that a retry cannot
+// succeed: the job becomes a dead letter immediately.
+type Failure struct {
+	Error     string `json:"error"`
+	Permanent bool   `json:"permanent,omitempty"`
 }
 
-// Kinds are the kinds of jobs there are. The backoffs are a lesson's, so that one
-// can watch; a real mail server deserves minutes.
+// A Policy says how a job is run and retried.
+type Policy struct {
+	Attempts int           `json:"attempts"`        // at most, the first one included
+	Deadline time.Duration `json:"deadline"`        // of one attempt
+	Backoff  time.Duration `json:"backoff"`         // limit of the wait before the first retry; doubled for each later one
+	Cap      time.Duration `json:"cap"`             // limit of that limit
+	Every    time.Duration `json:"every,omitempty"` // recurs at this interval; 0 means once
+}
+
+// Kinds are the kinds of jobs. The backoffs are short, so that retries can be
+// watched; for a real mail server use minutes.
 var Kinds = map[string]Policy{
 	"welcome-mail": {Attempts: 5, Deadline: 10 * time.Second, Backoff: 200 * time.Millisecond, Cap: time.Minute},
 	"report":       {Attempts: 3, Deadline: 10 * time.Minute, Backoff: time.Second, Cap: time.Minute},
 }
 
-// Retry returns how long to wait after that many attempts: somewhere between
-// nothing and a limit that doubles each time ("full jitter"). Without the
-// doubling, what is overloaded is asked as often as before. Without the chance,
-// all that failed together comes back together.
+// Retry returns how long to wait before the next attempt: a random time up to a
+// limit that doubles each time (exponential backoff with full jitter). Without
+// the doubling, an overloaded server gets as many requests as before. Without
+// the random time, all jobs that failed together are retried together.
 func (p Policy) Retry(attempts int) time.Duration {
-	limit := p.Backoff
-	for range attempts - 1 {
-		if limit *= 2; limit >= p.Cap {
-			break
-		}
+	limit := min(p.Backoff, p.Cap, day)
+	for range min(attempts-1, 64) {
+		limit = min(2*limit, p.Cap, day)
 	}
-	limit = min(limit, p.Cap)
 	if limit <= 0 {
 		return 0
 	}
 	return rand.N(limit + 1)
 }
 
-// What a caller can do something about.
+// The limits of what clients and workers can send.
+const (
+	payloadMax = 16 << 10 // bytes, as JSON
+	keyMax     = 256      // bytes
+	nameMax    = 100      // bytes of a worker's name
+	errorMax   = 4 << 10  // bytes; the end of a longer error is cut off
+	day        = 24 * time.Hour
+	year       = 366 * day
+)
+
+// Errors that a caller can do something about.
 var (
 	ErrNotFound    = errors.New("no such job")
 	ErrBacklogFull = errors.New("the backlog is full")
-	ErrUnavailable = errors.New("the broker can't keep it now") // away, or no room on its disk
-	ErrFenced      = errors.New("this lease has ended")         // somebody else has the job, or it is over
-	ErrState       = errors.New("not in this state")
-	ErrBadJob      = errors.New("no good")
+	ErrUnavailable = errors.New("the broker is not available") // it cannot be reached, or cannot write to its disk
+	ErrFenced      = errors.New("this lease has ended")        // the job is queued again, leased again, or has ended
+	ErrState       = errors.New("the job is not in a state that allows this")
+	ErrBadJob      = errors.New("the request is invalid")
 )
+
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrBadJob}, args...)...)
+}
+
+// A NewJob is what a client sends to enqueue a job.
+type NewJob struct {
+	Kind    string          `json:"kind"`
+	Payload json.RawMessage `json:"payload"`
+	Key     string          `json:"key,omitempty"`   // idempotency key: the same key means the same job
+	Due     time.Time       `json:"due,omitzero"`    // zero means now
+	Policy  Policy          `json:"policy,omitzero"` // a field that is zero is that of the kind
+}
+
+// check returns n with its payload compacted and its policy completed, or an
+// ErrBadJob.
+func (n NewJob) check(now time.Time) (NewJob, error) {
+	kind, known := Kinds[n.Kind]
+	p := &n.Policy
+	p.Attempts, p.Deadline = cmp.Or(p.Attempts, kind.Attempts), cmp.Or(p.Deadline, kind.Deadline)
+	p.Backoff, p.Cap, p.Every = cmp.Or(p.Backoff, kind.Backoff), cmp.Or(p.Cap, kind.Cap), cmp.Or(p.Every, kind.Every)
+	if n.Due.Before(now) {
+		n.Due = now
+	}
+	var payload bytes.Buffer
+	switch {
+	case !known:
+		return n, invalid("no such kind of job")
+	case len(n.Key) > keyMax || !utf8.ValidString(n.Key):
+		return n, invalid("the key must be UTF-8 of up to %d bytes", keyMax)
+	case len(n.Payload) > payloadMax:
+		return n, invalid("the payload is longer than %d bytes", payloadMax)
+	case !utf8.Valid(n.Payload) || json.Compact(&payload, n.Payload) != nil || payload.String() == "null":
+		return n, invalid("the payload must be JSON, and not null")
+	case n.Due.After(now.Add(year)):
+		return n, invalid("due must be at most a year ahead")
+	case p.Attempts < 1 || p.Attempts > 100:
+		return n, invalid("attempts must be from 1 to 100")
+	case min(p.Deadline, p.Backoff, p.Cap) <= 0 || max(p.Deadline, p.Backoff, p.Cap) > day:
+		return n, invalid("deadline, backoff and cap must be positive, and at most 24 hours")
+	case p.Every != 0 && (p.Every < 100*time.Millisecond || p.Every > year):
+		return n, invalid("every must be from 100 ms to a year")
+	}
+	n.Payload = payload.Bytes()
+	return n, nil
+}
+
+func (p Progress) check() error {
+	if p.Done < 0 || p.Done > p.Total {
+		return invalid("progress must be from 0 to its total")
+	}
+	return nil
+}
+
+// cut returns the beginning of a text, n bytes at most.
+func cut(s string, n int) string { return strings.ToValidUTF8(s[:min(n, len(s))], "") }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,27 +11,32 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 )
 
-// A Journal is a file to which records are appended, and which can be trusted:
-// when an Append has returned nil, its records are on the disk.
+// A Journal is a file of records. When the function that Append returned has returned
+// nil, the record is on disk. After a write or sync that failed it accepts no record
+// until Rewrite has replaced the file, because what a failed sync has left on the
+// disk is unknown.
 //
-// A record is its length (4 bytes), a checksum of that (4 bytes), a checksum of
-// the content (4 bytes), and the content. The length has a checksum of its own: if
-// it were wrong, nobody could tell a record that was cut off from the end of the file.
+// A record is its length (4 bytes), a checksum of the length (4 bytes), a checksum
+// of the content (4 bytes), and the content. After each sync
+// the journal writes a mark, which is a record, too: everything before it is on disk.
+// A record without a later mark may never have been confirmed.
 //
-// To sync a file takes as long as some hundred writes. So one goroutine owns it,
-// takes all records that have come meanwhile, writes them at once and syncs them
-// once (group commit): the more callers there are, the cheaper each becomes.
+// A sync takes as long as hundreds of writes. So the records that arrive during
+// one sync share the next one (group commit).
 type Journal struct {
-	path    string
-	size    atomic.Int64
-	appends chan *batch
-	ended   chan struct{}
+	files  files
+	batch  Batch[[]byte, error]
+	turn   chan struct{} // has an element while commit or Rewrite uses the file
+	file   storage
+	size   atomic.Int64 // of the file
+	failed atomic.Bool  // until a Rewrite
 }
 
-// A storage is what the journal needs of its file; tests have others, that fail.
+// A storage is what a journal needs of its file. Tests have others, which fail.
 type storage interface {
 	io.WriterAt
 	Sync() error
@@ -36,249 +44,144 @@ type storage interface {
 	Close() error
 }
 
-// A batch is what one caller wants to have written, all of it or nothing.
-type batch struct {
-	records []byte
-	rewrite bool       // instead of all that was there before
-	done    chan error // has room for the one answer: the owner never waits for a caller
-}
+const header = 12
 
-const (
-	header        = 12
-	largestRecord = 1 << 20
+var (
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	marked     = bytes.Repeat([]byte{0xff}, 8) // no job has these bytes: text is UTF-8, and numbers are not negative
+	mark       = record(nil, marked)
+	errFailed  = errors.New("the journal has failed, and is not yet rewritten")
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
-// record adds content to b as a record.
+// record appends content to b as a record.
 func record(b, content []byte) []byte {
-	var h [header]byte
-	binary.LittleEndian.PutUint32(h[0:], uint32(len(content)))
-	binary.LittleEndian.PutUint32(h[4:], crc32.Checksum(h[:4], castagnoli))
-	binary.LittleEndian.PutUint32(h[8:], crc32.Checksum(content, castagnoli))
-	return append(append(b, h[:]...), content...)
+	length := binary.LittleEndian.AppendUint32(nil, uint32(len(content)))
+	b = append(b, length...)
+	b = binary.LittleEndian.AppendUint32(b, checksum(length))
+	b = binary.LittleEndian.AppendUint32(b, checksum(content))
+	return append(b, content...)
 }
 
-// A DamageError is damage in the middle of a journal: something that was synced
-// has changed since. Nobody but a person can know what to do then.
-type DamageError struct {
-	File   string
-	Offset int64 // of the record
-	What   string
+// firstRecord returns the content of the first record, or what is wrong with it.
+func firstRecord(records []byte) (content []byte, wrong string) {
+	if len(records) < header {
+		return nil, "the header of a record is incomplete"
+	}
+	length, content := binary.LittleEndian.Uint32(records), records[header:]
+	switch {
+	case checksum(records[:4]) != binary.LittleEndian.Uint32(records[4:]):
+		return nil, "the length of a record has the wrong checksum"
+	case uint64(length) > uint64(len(content)):
+		return nil, "the content of a record is incomplete"
+	case checksum(content[:length]) != binary.LittleEndian.Uint32(records[8:]):
+		return nil, "the content of a record has the wrong checksum"
+	}
+	return content[:length], ""
 }
 
-func (e *DamageError) Error() string {
-	return fmt.Sprintf("%s is damaged at byte %d: %s", e.File, e.Offset, e.What)
+// readRecords calls replay with the content of each record. It returns the offset
+// after the last one that is whole.
+func readRecords(all []byte, replay func(content []byte) error) (good int, err error) {
+	for good < len(all) {
+		content, wrong := firstRecord(all[good:])
+		if wrong != "" && !bytes.Contains(all[good:], mark) {
+			break // what follows was never confirmed
+		}
+		if wrong == "" && !bytes.Equal(content, marked) {
+			if err := replay(content); err != nil {
+				wrong = err.Error()
+			}
+		}
+		if wrong != "" {
+			return good, fmt.Errorf("damaged at byte %d: %s", good, wrong)
+		}
+		good += header + len(content)
+	}
+	return good, nil
 }
 
-// OpenJournal reads the journal in the file, which need not exist, and calls
-// replay with the content of each record, which may be kept. A last record that was not written to
-// its end, in a crash, was never confirmed: it is cut off, and cut says how many
-// bytes that was. Any other damage is a *DamageError, and changes nothing.
-func OpenJournal(path string, replay func(content []byte) error) (j *Journal, cut int64, err error) {
+// OpenJournal reads the journal in the file at path, which it creates if there is
+// none, and calls replay with the content of each record; replay must not keep
+// it. Records at the end that are not whole and have no later mark are cut off:
+// cut is their size. Any other damage is an error with its offset, and the file is
+// not changed: an operator must decide what to do.
+func OpenJournal(path string, replay func(content []byte) error) (j *Journal, cut int, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, 0, err
 	}
-	defer func() {
-		if err != nil {
-			file.Close()
-		}
-	}()
-	info, err := file.Stat()
+	good := 0
+	all, err := os.ReadFile(path)
+	if err == nil {
+		good, err = readRecords(all, replay)
+	}
+	if cut = len(all) - good; err == nil && cut > 0 {
+		err = file.Truncate(int64(good))
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path)) // or the name of a new file could be gone after a power loss
+	}
 	if err != nil {
-		return nil, 0, err
+		file.Close()
+		return nil, 0, fmt.Errorf("%s: %w", path, err)
 	}
-	good, err := readRecords(file, path, replay)
-	if err != nil {
-		return nil, 0, err
-	}
-	if cut = info.Size() - good; cut > 0 {
-		if err := errors.Join(file.Truncate(good), file.Sync()); err != nil {
-			return nil, 0, err
-		}
-	}
-	if err := syncDir(filepath.Dir(path)); err != nil { // or the new file itself could be gone after a power cut
-		return nil, 0, err
-	}
-	return newJournal(path, file, good), cut, nil
+	os.Remove(path + ".new") // of a Rewrite that was cut off
+	return newJournal(osFiles(path), file, int64(good)), cut, nil
 }
 
-func newJournal(path string, file storage, size int64) *Journal {
-	j := &Journal{path: path, appends: make(chan *batch, 1024), ended: make(chan struct{})}
+func newJournal(files files, file storage, size int64) *Journal {
+	j := &Journal{files: files, file: file, turn: make(chan struct{}, 1)}
 	j.size.Store(size)
-	go j.own(file)
+	j.batch.limit, j.batch.run = 1024, j.commit
 	return j
 }
 
-// readRecords returns the offset behind the last whole record.
-func readRecords(r io.Reader, name string, replay func([]byte) error) (good int64, err error) {
-	in := readAhead(r)
-	defer in.close()
-	for {
-		h, err := in.take(header)
-		if err == io.EOF {
-			return good, nil // nothing more, or the beginning of a header
-		}
-		if err != nil {
-			return good, err
-		}
-		length := binary.LittleEndian.Uint32(h[0:])
-		switch {
-		case [header]byte(h) == [header]byte{}: // a crash of the machine can leave zeros where data should have come
-			for zeros := int64(header); ; zeros++ {
-				if b, err := in.take(1); err == io.EOF {
-					return good, nil
-				} else if err != nil {
-					return good, err
-				} else if b[0] != 0 {
-					return good, &DamageError{name, good, fmt.Sprintf("%d zeros, and then something else", zeros)}
-				}
-			}
-		case crc32.Checksum(h[:4], castagnoli) != binary.LittleEndian.Uint32(h[4:]) || length > largestRecord:
-			return good, &DamageError{name, good, "no such length of a record"}
-		}
-		content, err := in.take(int(length))
-		if err == io.EOF {
-			return good, nil
-		} else if err != nil {
-			return good, err
-		}
-		if crc32.Checksum(content, castagnoli) != binary.LittleEndian.Uint32(h[8:]) {
-			return good, &DamageError{name, good, "the content is not what was written"}
-		}
-		if err := replay(content); err != nil {
-			return good, &DamageError{name, good, err.Error()}
-		}
-		good += header + int64(length)
+// Append appends a record. It returns immediately; the order in the file is that of
+// the calls. wait returns nil when this record, and all before it, are on disk.
+func (j *Journal) Append(content []byte) (wait func() error) {
+	done := j.batch.Add(record(nil, content))
+	return func() error {
+		result, err := done(context.Background())
+		return cmp.Or(err, result)
 	}
 }
 
-// Append has records written behind the others. It returns at once, and takes
-// its place in the order; wait returns when they are on the disk, or why not:
-// then the journal is as it was before.
-func (j *Journal) Append(records []byte) (wait func() error) {
-	return j.send(&batch{records: records})
+// commit writes the records of a batch. All have the same result.
+func (j *Journal) commit(records [][]byte) []error {
+	j.turn <- struct{}{}
+	defer func() { <-j.turn }()
+	return slices.Repeat([]error{j.write(bytes.Join(records, nil))}, len(records))
 }
 
-// Rewrite has records written in place of all that came before.
-func (j *Journal) Rewrite(records []byte) (wait func() error) {
-	return j.send(&batch{records: records, rewrite: true})
-}
-
-func (j *Journal) send(b *batch) (wait func() error) {
-	b.done = make(chan error, 1)
-	j.appends <- b
-	return func() error { return <-b.done }
-}
-
-// Size returns how many bytes the journal has.
-func (j *Journal) Size() int64 { return j.size.Load() }
-
-// Close ends the journal when all that was appended is written. Nothing may be
-// appended afterwards.
-func (j *Journal) Close() {
-	close(j.appends)
-	<-j.ended
-}
-
-// own is the goroutine that has the file to itself.
-func (j *Journal) own(file storage) {
-	defer close(j.ended)
-	defer func() { file.Close() }()
-	var broken error // the file can't be trusted any more
-	for first := range j.appends {
-		group := []*batch{first}
-		for more := true; more && len(group) < cap(j.appends); { // whoever came while we synced
-			select {
-			case b, ok := <-j.appends:
-				if more = ok; ok {
-					group = append(group, b)
-				}
-			default:
-				more = false
-			}
-		}
-		for len(group) > 0 {
-			n := 1
-			for !group[0].rewrite && n < len(group) && !group[n].rewrite {
-				n++
-			}
-			err := broken
-			if err == nil && group[0].rewrite {
-				file, err = j.rewrite(file, group[0].records)
-			} else if err == nil {
-				err, broken = j.write(file, group[:n])
-			}
-			for _, b := range group[:n] {
-				b.done <- err
-			}
-			group = group[n:]
-		}
-	}
-}
-
-// write appends a group and syncs it. If there is no room it takes back what it
-// has written, and the next one may have better luck. If the system can't say
-// whether what it had is on the disk, it is broken: asking again would get a yes.
-func (j *Journal) write(file storage, group []*batch) (err, broken error) {
-	var all []byte
-	for _, b := range group {
-		all = append(all, b.records...)
+// write writes records at the end of the file and syncs it. If that fails it tries
+// to leave the file as it was.
+func (j *Journal) write(records []byte) error {
+	if j.failed.Load() {
+		return errFailed
 	}
 	size := j.size.Load()
-	if _, err := file.WriteAt(all, size); err != nil {
-		if undo := file.Truncate(size); undo != nil {
-			return err, undo
-		}
-		return err, nil
+	_, err := j.file.WriteAt(records, size)
+	if err == nil {
+		err = j.file.Sync()
 	}
-	if err := file.Sync(); err != nil {
-		return err, fmt.Errorf("restart the broker: %w", err)
-	}
-	j.size.Store(size + int64(len(all)))
-	return nil, nil
-}
-
-// rewrite makes a new file and puts it in the place of the old one, which is
-// whole until that moment. Both are closed then: Windows renames no open files.
-func (j *Journal) rewrite(old storage, records []byte) (now storage, err error) {
-	temporary := j.path + ".new"
-	if err := writeSynced(temporary, records); err != nil {
-		os.Remove(temporary)
-		return old, err
-	}
-	old.Close()
-	renamed := os.Rename(temporary, j.path)
-	file, err := os.OpenFile(j.path, os.O_RDWR, 0o600)
 	if err != nil {
-		return old, errors.Join(renamed, err) // it is closed, so all that comes is refused
-	}
-	if renamed == nil {
-		j.size.Store(int64(len(records)))
-		renamed = syncDir(filepath.Dir(j.path))
-	}
-	return file, renamed
-}
-
-func writeSynced(path string, content []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+		j.file.Truncate(size)
+		j.failed.Store(true)
 		return err
 	}
-	_, err = file.Write(content)
-	return errors.Join(err, file.Sync(), file.Close())
-}
-
-// syncDir puts the names in a directory on the disk.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
+	size += int64(len(records))
+	if _, err := j.file.WriteAt(mark, size); err == nil { // without a sync: it is not needed after a crash, only after damage
+		size += int64(len(mark))
 	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !noDirSync {
-		return err
-	}
+	j.size.Store(size)
 	return nil
+}
+
+// Close closes the file; a later Append fails.
+func (j *Journal) Close() {
+	j.turn <- struct{}{}
+	defer func() { <-j.turn }()
+	j.file.Close()
 }

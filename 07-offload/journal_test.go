@@ -2,22 +2,25 @@ package main
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// replayed opens a journal, closes it, and returns what it held.
-func replayed(path string) (contents []string, cut int64, err error) {
+// replayed opens a journal, closes it, and returns its contents.
+func replayed(path string) (contents []string, cut int, err error) {
 	j, cut, err := OpenJournal(path, func(c []byte) error {
 		contents = append(contents, string(c))
 		return nil
@@ -28,11 +31,24 @@ func replayed(path string) (contents []string, cut int64, err error) {
 	return contents, cut, err
 }
 
-// three is a journal of three records, and where the last begins.
+// records returns these contents as records, without a mark.
+func records(contents ...string) (b []byte) {
+	for _, c := range contents {
+		b = record(b, []byte(c))
+	}
+	return b
+}
+
+// needed returns these contents for a rewrite.
+func needed(contents ...string) func() []byte {
+	return func() []byte { return records(contents...) }
+}
+
+// three is a journal of two records that were synced, and a third. last is the
+// offset of the third.
 func three() (all []byte, last int) {
-	all = record(record(nil, []byte("first")), []byte("second"))
-	last = len(all)
-	return record(all, []byte("third")), last
+	all = append(records("first", "second"), mark...)
+	return append(all, records("third")...), len(all)
 }
 
 func write(t *testing.T, content []byte) (path string) {
@@ -44,59 +60,78 @@ func write(t *testing.T, content []byte) (path string) {
 	return path
 }
 
-// TestTornLastRecordIsCutOff cuts the journal after every byte of the last
-// record (claim 7.2): what was whole remains, and one can go on.
+// TestTornLastRecordIsCutOff tears the last record, which was not confirmed, at
+// each byte (claim 7.2): the rest of it is missing, zeros, or random bytes. The
+// records before it remain, and others can be appended.
 func TestTornLastRecordIsCutOff(t *testing.T) {
 	all, last := three()
 	for end := last; end < len(all); end++ {
-		path := write(t, all[:end])
-		contents, cut, err := replayed(path)
-		if err != nil || strings.Join(contents, " ") != "first second" || cut != int64(end-last) {
-			t.Errorf("cut after %d bytes of the last record: %q, %d bytes cut off, %v", end-last, contents, cut, err)
-		}
-		j, _, err := OpenJournal(path, func([]byte) error { return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := j.Append(record(nil, []byte("fourth")))(); err != nil {
-			t.Fatal(err)
-		}
-		j.Close()
-		if contents, _, err := replayed(path); err != nil || strings.Join(contents, " ") != "first second fourth" {
-			t.Errorf("after that an append made it %q, %v", contents, err)
+		garbage := bytes.Repeat([]byte{0xa5}, 700)
+		for _, tail := range [][]byte{nil, make([]byte, len(all)-end), make([]byte, 5000), garbage} {
+			path := write(t, append(bytes.Clone(all[:end]), tail...))
+			contents, cut, err := replayed(path)
+			if err != nil || strings.Join(contents, " ") != "first second" || cut != end-last+len(tail) {
+				t.Fatalf("torn after %d bytes, then %d others: read %q, cut off %d bytes, %v", end-last, len(tail), contents, cut, err)
+			}
+			j, _, err := OpenJournal(path, func([]byte) error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := j.Append([]byte("fourth"))(); err != nil {
+				t.Fatal(err)
+			}
+			j.Close()
+			if contents, _, err := replayed(path); err != nil || strings.Join(contents, " ") != "first second fourth" {
+				t.Fatalf("torn after %d bytes, then %d others: after an append it is %q, %v", end-last, len(tail), contents, err)
+			}
 		}
 	}
 }
 
-// TestFlippedBitIsNeverASilentLoss flips each bit of the journal (claim 7.2): the
-// start is refused, with the file and the place, and the file is left as it is.
-func TestFlippedBitIsNeverASilentLoss(t *testing.T) {
+// TestDamageBeforeAMarkIsRefused flips each bit of records that were synced
+// (claim 7.2): the start fails with file and offset, and the file is not changed.
+func TestDamageBeforeAMarkIsRefused(t *testing.T) {
 	all, _ := three()
+	synced := len(all)
+	all = append(all, mark...)
 	for bit := range 8 * len(all) {
 		flipped := bytes.Clone(all)
 		flipped[bit/8] ^= 1 << (bit % 8)
 		path := write(t, flipped)
 		contents, _, err := replayed(path)
-		damage, ok := errors.AsType[*DamageError](err)
-		if !ok || damage.File != path || damage.Offset > int64(bit/8) {
+		if bit/8 >= synced { // the last mark itself: nothing is lost
+			if err != nil || len(contents) != 3 {
+				t.Errorf("bit %d flipped, in the last mark: read %q, %v; want all three", bit, contents, err)
+			}
+			continue
+		}
+		offset := -1
+		if err != nil {
+			_, damage, _ := strings.Cut(err.Error(), path+": damaged at byte ")
+			fmt.Sscan(damage, &offset)
+		}
+		if offset < 0 || offset > bit/8 {
 			t.Errorf("bit %d flipped: read %q and %v; want the start refused with file and offset", bit, contents, err)
 		}
 		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, flipped) {
 			t.Errorf("bit %d flipped: the file was changed", bit)
 		}
 	}
-}
-
-// TestZerosAtTheEndAreCutOff: a crash of the machine can leave them (claim 7.2).
-func TestZerosAtTheEndAreCutOff(t *testing.T) {
-	all, _ := three()
-	for _, zeros := range []int{1, header, 5000} {
-		if contents, cut, err := replayed(write(t, append(bytes.Clone(all), make([]byte, zeros)...))); err != nil || len(contents) != 3 || cut != int64(zeros) {
-			t.Errorf("%d zeros behind three records: %q, %d cut off, %v", zeros, contents, cut, err)
-		}
+	path := write(t, nil) // and now as a journal writes it
+	j, _, err := OpenJournal(path, func([]byte) error { return nil })
+	must(err)
+	must(j.Append([]byte("only"))())
+	j.Close()
+	content, err := os.ReadFile(path)
+	must(err)
+	must(os.WriteFile(path, bytes.Replace(content, []byte("only"), []byte("once"), 1), 0o600))
+	if contents, _, err := replayed(path); err == nil {
+		t.Errorf("the last record was confirmed and then changed, but the start accepts %q", contents)
 	}
-	if _, _, err := replayed(write(t, append(append(bytes.Clone(all), make([]byte, 100)...), all...))); err == nil {
-		t.Error("zeros, and then records again: that is damage, and was accepted")
+	for _, between := range [][]byte{make([]byte, 100), bytes.Repeat([]byte{0xa5}, 3<<20)} { // zeros or garbage, then more that was synced
+		if contents, _, err := replayed(write(t, append(append(bytes.Clone(all), between...), all...))); err == nil {
+			t.Errorf("damage of %d bytes in the middle was accepted: %q", len(between), contents)
+		}
 	}
 }
 
@@ -108,6 +143,20 @@ func TestEmptyJournalAndUnwritableDirectory(t *testing.T) {
 	file := write(t, nil) // where a directory should be
 	if _, err := OpenBroker(BrokerConfig{Dir: file, Backlog: 1, Lease: time.Second, Log: slog.New(slog.DiscardHandler)}); err == nil {
 		t.Error("a broker opened a directory that is none")
+	}
+}
+
+// TestBrokerThatCannotStartReleasesItsDirectory, for the next attempt.
+func TestBrokerThatCannotStartReleasesItsDirectory(t *testing.T) {
+	path := write(t, append(records("no job"), mark...))
+	for range 2 {
+		b, err := OpenBroker(BrokerConfig{Dir: filepath.Dir(path), Backlog: 1, Lease: time.Second, Log: slog.New(slog.DiscardHandler)})
+		if err == nil {
+			b.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "damaged at byte 0: ") {
+			t.Errorf("started on a journal that is damaged: %v", err)
+		}
 	}
 }
 
@@ -123,21 +172,56 @@ func TestSecondBrokerIsRefused(t *testing.T) {
 	open(t, dir).Close()
 }
 
-// disk is a file in memory that counts syncs and can be full.
+// A disk is a file in memory. It counts syncs, and can fail.
 type disk struct {
 	mu      sync.Mutex
 	content []byte
-	synced  int // how much of it a crash would leave
+	synced  int // how much of it would survive a crash
+	closed  bool
 	syncs   atomic.Int64
-	full    atomic.Bool
+	full    atomic.Bool // a write fails
+	broken  atomic.Bool // a sync fails
 	syncing func()
+
+	made    int   // new files, for rewrites
+	failNew error // of the next one
+	fresh   *disk
+	last    *disk // the file that is used now
 }
+
+func (d *disk) now() *disk {
+	if d.last != nil {
+		return d.last
+	}
+	return d
+}
+
+func (d *disk) create() (storage, error) {
+	d.made++
+	d.fresh = &disk{syncing: d.syncing}
+	d.fresh.full.Store(d.full.Load())
+	return d.fresh, d.failNew
+}
+
+func (d *disk) replace(old, fresh storage) (storage, error) {
+	if f := fresh.(*disk); f.synced != len(f.content) {
+		return old, errors.New("the new file was not synced before it got its name")
+	}
+	old.Close()
+	d.last = fresh.(*disk)
+	return fresh, nil
+}
+
+var errClosed = errors.New("the file is closed")
 
 func (d *disk) WriteAt(b []byte, at int64) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.full.Load() {
-		d.content = append(d.content[:at], b[:len(b)/2]...) // some of it is written, as it happens
+	switch {
+	case d.closed:
+		return 0, errClosed
+	case d.full.Load():
+		d.content = append(d.content[:at], b[:len(b)/2]...) // half of it is written
 		return len(b) / 2, syscall.ENOSPC
 	}
 	d.content = append(d.content[:at], b...)
@@ -151,6 +235,9 @@ func (d *disk) Sync() error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.broken.Load() {
+		return syscall.EIO
+	}
 	d.synced = len(d.content)
 	return nil
 }
@@ -162,29 +249,53 @@ func (d *disk) Truncate(size int64) error {
 	return nil
 }
 
-func (d *disk) Close() error { return nil }
+func (d *disk) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	return nil
+}
 
-// TestManyCallersShareOneSync has 100 callers come while the disk is at its first
+// survives returns the jobs that a crash of the machine would leave.
+func (d *disk) survives(t *testing.T) *Queue {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b := newBroker(BrokerConfig{Backlog: 1000, Lease: 10 * time.Second})
+	if _, err := readRecords(d.content[:d.synced], b.restore); err != nil {
+		t.Fatal(err)
+	}
+	return b.queue
+}
+
+// brokerOn returns a broker whose journal is on that disk.
+func brokerOn(d *disk) *Broker {
+	b := newBroker(BrokerConfig{Backlog: 1000, Lease: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
+	b.release = func() {}
+	b.start(newJournal(d, d, 0))
+	return b
+}
+
+// TestManyCallersShareOneSync has 100 callers append while the disk is in its first
 // sync (claim 7.2): they share the second one.
 func TestManyCallersShareOneSync(t *testing.T) {
-	first, goOn := make(chan struct{}), make(chan struct{})
+	first, proceed := make(chan struct{}), make(chan struct{})
 	d := &disk{}
 	var once sync.Once
 	d.syncing = func() {
 		once.Do(func() {
 			close(first)
-			<-goOn
+			<-proceed
 		})
 	}
-	j := newJournal("", d, 0)
-	alone := j.Append(record(nil, []byte("alone")))
+	j := newJournal(d, d, 0)
+	waits := []func() error{j.Append([]byte("alone"))}
 	<-first
-	var waits []func() error
 	for range 100 {
-		waits = append(waits, j.Append(record(nil, []byte("together"))))
+		waits = append(waits, j.Append([]byte("together")))
 	}
-	close(goOn)
-	for _, wait := range append(waits, alone) {
+	close(proceed)
+	for _, wait := range waits {
 		if err := wait(); err != nil {
 			t.Fatal(err)
 		}
@@ -194,147 +305,405 @@ func TestManyCallersShareOneSync(t *testing.T) {
 		t.Errorf("%d syncs for one caller and then a hundred: want 2", n)
 	}
 	n := 0
-	if _, err := readRecords(bytes.NewReader(d.content), "", func([]byte) error { n++; return nil }); err != nil || n != 101 {
+	if _, err := readRecords(d.content, func([]byte) error { n++; return nil }); err != nil || n != 101 {
 		t.Errorf("%d records of 101, %v", n, err)
 	}
 }
 
-// TestAnswerComesAfterTheSync looks what a crash would leave at the moment of
+// TestLargeRecordIsReadAgain has one of 5 MB between two others.
+func TestLargeRecordIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j, _, err := OpenJournal(path, func([]byte) error { return nil })
+	must(err)
+	want := []string{"before", strings.Repeat("large", 1<<20), "after"}
+	for _, content := range want {
+		must(j.Append([]byte(content))())
+	}
+	j.Close()
+	if got, _, err := replayed(path); err != nil || !slices.Equal(got, want) {
+		t.Errorf("read %d records, %v; want all 3", len(got), err)
+	}
+}
+
+// TestNoJobContainsAMark, even if its numbers are the largest, and workers cannot
+// report texts that are not UTF-8. Otherwise a torn record could look like damage.
+func TestNoJobContainsAMark(t *testing.T) {
+	const n, longest = math.MaxInt, time.Duration(math.MaxInt64)
+	latest := time.Unix(0, math.MaxInt64)
+	j := Job{ID: "\U0010ffff", Payload: []byte("\U0010ffff"), Attempts: n, Progress: Progress{n, n}, number: math.MaxInt64,
+		Policy: Policy{n, longest, longest, longest, longest}, Created: latest, Due: latest, planned: latest, Ended: latest, Expires: latest}
+	if bytes.Contains(record(nil, change{j, j}.encode()), marked) {
+		t.Error("a job contains what a mark does")
+	}
+	b := brokerOn(&disk{})
+	defer b.Close()
+	id := enqueue(t, b, NewJob{}).ID
+	if _, err := b.Lease(t.Context(), "\xff", allKinds); !errors.Is(err, ErrBadJob) {
+		t.Errorf("a worker's name that is not UTF-8: got %v, want %v", err, ErrBadJob)
+	}
+	leased, err := b.Lease(t.Context(), "w", allKinds)
+	must(err)
+	must(b.Fail(t.Context(), id, leased.Token, Failure{Error: "451\xff\xff"}))
+	if now := get(t, b, id); now.Error != "451" {
+		t.Errorf("an error that is not UTF-8 was stored as %q", now.Error)
+	}
+}
+
+// TestRewriteThatWasCutOffLeavesNothing: the next start removes its file.
+func TestRewriteThatWasCutOffLeavesNothing(t *testing.T) {
+	path := write(t, records("before"))
+	must(os.WriteFile(path+".new", records("half"), 0o600))
+	contents, _, err := replayed(path)
+	if _, left := os.Stat(path + ".new"); err != nil || fmt.Sprint(contents) != "[before]" || !errors.Is(left, os.ErrNotExist) {
+		t.Errorf("read %q, %v; the file of a rewrite: %v", contents, err, left)
+	}
+}
+
+// TestAppendToAClosedJournalFails, and does not block.
+func TestAppendToAClosedJournalFails(t *testing.T) {
+	d := &disk{}
+	j := newJournal(d, d, 0)
+	must(j.Append([]byte("before"))())
+	j.Close()
+	if err := j.Append([]byte("after"))(); err == nil {
+		t.Error("a journal that is closed has accepted a record")
+	}
+}
+
+// TestFailedAppendIsTakenBack has a write fail halfway, and a sync (claim 7.2): the
+// file is as it was, and nothing is accepted until a rewrite has succeeded.
+func TestFailedAppendIsTakenBack(t *testing.T) {
+	for _, way := range []string{"write", "sync"} {
+		d := &disk{}
+		j := newJournal(d, d, 0)
+		if err := j.Append([]byte("before"))(); err != nil {
+			t.Fatal(err)
+		}
+		before := len(d.content)
+		d.full.Store(way == "write")
+		d.broken.Store(way == "sync")
+		if err := j.Append([]byte("failed"))(); err == nil {
+			t.Errorf("%s failed, but the record was confirmed", way)
+		}
+		d.full.Store(false)
+		d.broken.Store(false)
+		if len(d.content) != before {
+			t.Errorf("%s failed: the file has %d bytes, want the %d before", way, len(d.content), before)
+		}
+		if err := j.Append([]byte("later"))(); err == nil {
+			t.Errorf("%s failed: a later record was accepted before a rewrite", way)
+		}
+		must(j.Rewrite(needed("all")))
+		if err := j.Append([]byte("after"))(); err != nil {
+			t.Errorf("%s failed: after a rewrite a record is refused: %v", way, err)
+		}
+		j.Close()
+		if got := string(d.now().content); strings.Contains(got, "failed") || strings.Contains(got, "later") || !strings.Contains(got, "after") {
+			t.Errorf("%s failed: the new file is %q", way, got)
+		}
+	}
+}
+
+// TestRewriteKeepsWhatIsAppendedMeanwhile: an append waits for the rewrite, and its
+// record follows those of the rewrite (claim 7.2).
+func TestRewriteKeepsWhatIsAppendedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{}
+		j := newJournal(d, d, 0)
+		must(j.Append([]byte("history"))())
+		var wait func() error
+		must(j.Rewrite(func() []byte {
+			wait = j.Append([]byte("meanwhile"))
+			synctest.Wait()
+			return records("needed")
+		}))
+		must(wait())
+		must(j.Append([]byte("after"))())
+		j.Close()
+		var read []string
+		_, err := readRecords(d.now().content, func(c []byte) error { read = append(read, string(c)); return nil })
+		if err != nil || fmt.Sprint(read) != "[needed meanwhile after]" {
+			t.Errorf("the rewritten journal has %q, %v", read, err)
+		}
+	})
+}
+
+// TestRewriteOnAFullDiskFreesItsSpace and does not change the old file (claim 7.2).
+func TestRewriteOnAFullDiskFreesItsSpace(t *testing.T) {
+	d := &disk{}
+	j := newJournal(d, d, 0)
+	must(j.Append([]byte("before"))())
+	d.full.Store(true)
+	if err := j.Rewrite(needed("needed")); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a rewrite on a full disk: %v", err)
+	}
+	d.full.Store(false)
+	must(j.Append([]byte("after"))())
+	if len(d.fresh.content) > 0 || !d.fresh.closed {
+		t.Errorf("the new file has %d bytes, and it is closed: %v", len(d.fresh.content), d.fresh.closed)
+	}
+	j.Close()
+	if got := string(d.content); !d.closed || !strings.Contains(got, "before") || !strings.Contains(got, "after") {
+		t.Errorf("the old file has %q, and it is closed: %v", got, d.closed)
+	}
+}
+
+// TestRewriteThatFailsChangesNothing: the new file cannot be created, as when no
+// descriptor is left, or renamed (claim 7.2).
+func TestRewriteThatFailsChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j, _, err := OpenJournal(path, func([]byte) error { return nil })
+	must(err)
+	must(os.MkdirAll(filepath.Join(path+".new", "full"), 0o700))
+	if err := j.Rewrite(needed()); err == nil {
+		t.Error("a rewrite without a file")
+	}
+	must(os.RemoveAll(path + ".new"))
+	err = j.Rewrite(func() []byte {
+		os.Remove(path + ".new") // so the rename fails
+		return nil
+	})
+	if err == nil && runtime.GOOS != "windows" { // which does not remove open files
+		t.Error("a rewrite whose file is gone has succeeded")
+	}
+	must(j.Append([]byte("still"))())
+	j.Close()
+	if contents, _, err := replayed(path); err != nil || fmt.Sprint(contents) != "[still]" {
+		t.Errorf("after rewrites that failed the journal has %q, %v", contents, err)
+	}
+}
+
+// TestNamesOfNewFilesAreSynced when a journal is created and when it is rewritten
+// (claim 7.2): otherwise a power loss could leave the directory without the file.
+func TestNamesOfNewFilesAreSynced(t *testing.T) {
+	var events []string
+	original := syncDir
+	defer func() { syncDir = original }()
+	path := filepath.Join(t.TempDir(), "journal")
+	syncDir = func(dir string) error {
+		_, fresh := os.Stat(path + ".new")
+		events = append(events, fmt.Sprint(dir == filepath.Dir(path), fresh == nil))
+		return original(dir)
+	}
+	j, _, err := OpenJournal(path, func([]byte) error { return nil })
+	must(err)
+	old := j.file
+	must(j.Rewrite(needed()))
+	if err := old.Sync(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the old file is still open after a rewrite: %v", err)
+	}
+	if got := fmt.Sprint(events); got != "[true false true false]" {
+		t.Errorf("synced (directory, before the rename): %s, want it once at the start and once after the rename", got)
+	}
+	syncDir = func(string) error { return syscall.EIO }
+	if err := j.Rewrite(needed()); err == nil || j.Append([]byte("later"))() == nil {
+		t.Error("the name of the new file could not be synced, but a record was confirmed")
+	}
+	syncDir = original
+	must(j.Rewrite(needed()))
+	must(j.Append([]byte("after"))())
+	j.Close()
+}
+
+// TestAnswerComesAfterTheSync looks at what a crash would leave at the moment of
 // each answer (claim 7.2).
 func TestAnswerComesAfterTheSync(t *testing.T) {
 	d := &disk{}
 	b := brokerOn(d)
+	defer b.Close()
 	for i := range 20 {
 		j := enqueue(t, b, NewJob{})
-		d.mu.Lock()
-		left := bytes.Clone(d.content[:d.synced])
-		d.mu.Unlock()
-		if !bytes.Contains(left, []byte(j.ID)) {
-			t.Fatalf("job %d was accepted, and is not on the disk", i+1)
+		if d.survives(t).get(j.ID) == nil {
+			t.Fatalf("job %d was accepted but is not on disk", i+1)
+		}
+		leased, err := b.Lease(t.Context(), "w", allKinds)
+		if now := d.survives(t).get(j.ID); err != nil || now.State != Running || now.Token != leased.Token {
+			t.Fatalf("job %d is leased, but on disk it is %+v, %v", i+1, now, err)
+		}
+		if err := b.Finish(t.Context(), j.ID, leased.Token, Progress{}); err != nil || d.survives(t).get(j.ID).State != Done {
+			t.Fatalf("job %d is done, but not on disk: %v", i+1, err)
 		}
 	}
-	b.Close()
 }
 
-// brokerOn returns a broker whose journal is on that disk.
-func brokerOn(d *disk) *Broker {
-	b := newBroker(BrokerConfig{Backlog: 1000, Lease: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
-	b.release = func() {}
-	b.begin(newJournal("", d, 0))
-	return b
+// TestDiskFullReturnsUnavailableThenRecovers (claim 7.2).
+func TestDiskFullReturnsUnavailableThenRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{}
+		b := brokerOn(d)
+		defer b.Close()
+		before := enqueue(t, b, NewJob{})
+		leased, err := b.Lease(t.Context(), "w", allKinds)
+		if err != nil || leased.ID != before.ID {
+			t.Fatal(leased, err)
+		}
+		d.full.Store(true)
+		key := NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Key: "k"}
+		if _, err := b.Enqueue(t.Context(), key); err != ErrUnavailable {
+			t.Errorf("with a full disk a job: got %v, want %v", err, ErrUnavailable)
+		}
+		w := send(webOn(b), "POST", "/signups", Signup{"Ada", "ada@example.com"})
+		if w.Code != 503 || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "space") {
+			t.Errorf("with a full disk a sign-up was answered with %d %s; want a plain 503", w.Code, w.Body)
+		}
+		if err := b.Finish(t.Context(), leased.ID, leased.Token, Progress{}); err != ErrUnavailable {
+			t.Errorf("with a full disk a done job: got %v, want %v", err, ErrUnavailable)
+		}
+		for range 20 { // the worker sends heartbeats until it has reported
+			time.Sleep(3 * time.Second)
+			must(b.Heartbeat(t.Context(), leased.ID, leased.Token, Progress{}))
+		}
+		d.full.Store(false)
+		time.Sleep(time.Second) // it tries each second
+		synctest.Wait()
+		if err := b.Finish(t.Context(), leased.ID, leased.Token, Progress{}); err != nil {
+			t.Errorf("the disk has space again, and the worker retried: %v", err)
+		}
+		after := enqueue(t, b, key)
+		q := d.now().survives(t)
+		if j := q.get(before.ID); j == nil || j.State != Done {
+			t.Errorf("on disk the job that is done is %+v", j)
+		}
+		if q.get(after.ID) == nil || len(q.jobs) != 2 {
+			t.Errorf("the disk has %d jobs, want the 2 that were accepted", len(q.jobs))
+		}
+	})
 }
 
-// TestDiskFullIsSaidAndItGoesOnWhenThereIsRoom (claim 7.2).
-func TestDiskFullIsSaidAndItGoesOnWhenThereIsRoom(t *testing.T) {
-	d := &disk{}
-	b := brokerOn(d)
-	defer b.Close()
-	before := enqueue(t, b, NewJob{})
-	leased, err := b.Lease(t.Context(), "w", rand.Text())
-	if err != nil || leased.ID != before.ID {
-		t.Fatal(leased, err)
-	}
-	d.full.Store(true)
-	if _, err := b.Enqueue(t.Context(), NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Key: "k"}); !errors.Is(err, ErrUnavailable) || !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("with a full disk a job was answered with %v", err)
-	}
-	if w := send(webOn(b, ""), "POST", "/signups", Signup{"Ada", "ada@example.com"}); w.Code != 503 || w.Header().Get("Retry-After") == "" {
-		t.Errorf("with a full disk a sign-up was answered with %d", w.Code)
-	}
-	if err := b.Finish(t.Context(), leased.ID, leased.Token, Progress{}); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("with a full disk a done job was answered with %v", err)
-	}
-	d.full.Store(false)
-	if err := b.Finish(t.Context(), leased.ID, leased.Token, Progress{}); err != nil {
-		t.Errorf("with room again the worker tried again, and got %v", err)
-	}
-	after := enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Key: "k"})
-	restored := newBroker(BrokerConfig{Backlog: 10, Lease: time.Second})
-	if _, err := readRecords(bytes.NewReader(d.content), "", restored.restore); err != nil {
-		t.Fatal(err)
-	}
-	if j := restored.queue.Get(before.ID); j == nil || j.State != Done {
-		t.Errorf("the job that was done is %v on the disk", j)
-	}
-	if restored.queue.Get(after.ID) == nil || restored.queue.Len() != 2 {
-		t.Errorf("the disk has %d jobs, and should have the 2 that were accepted", restored.queue.Len())
-	}
+// TestChangeThatDidNotReachTheDiskIsNotForgotten has the disk fail when a recurring
+// job is finished, and then the machine (claim 7.2): the series goes on.
+func TestChangeThatDidNotReachTheDiskIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, way := range []string{"write", "sync"} {
+			d := &disk{}
+			b := brokerOn(d)
+			first := enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Policy: Policy{Every: time.Hour}})
+			other := enqueue(t, b, NewJob{})
+			leased, _ := b.Lease(t.Context(), "w", allKinds)
+			d.full.Store(way == "write")
+			d.broken.Store(way == "sync")
+			if err := b.Finish(t.Context(), first.ID, leased.Token, Progress{}); err != ErrUnavailable {
+				t.Errorf("%s fails: got %v, want %v", way, err, ErrUnavailable)
+			}
+			for what, err := range map[string]error{
+				"lease":  func() error { _, err := b.Lease(t.Context(), "w", allKinds); return err }(),
+				"cancel": func() error { _, err := b.Cancel(t.Context(), other.ID); return err }(),
+				"again":  b.Finish(t.Context(), first.ID, leased.Token, Progress{}),
+			} {
+				if err != ErrUnavailable {
+					t.Errorf("%s fails, then %s: got %v, want %v", way, what, err, ErrUnavailable)
+				}
+			}
+			d.full.Store(false)
+			d.broken.Store(false)
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if _, err := b.Lease(t.Context(), "w", allKinds); err != nil {
+				t.Errorf("%s worked again, but then a lease: %v", way, err)
+			}
+			q := d.now().survives(t)
+			if len(q.List(Scheduled, 10)) != 1 || q.get(first.ID).State != Done {
+				t.Errorf("%s failed, then worked; on disk the first is %s, and %d follow: want it done and 1", way, q.get(first.ID).State, len(q.List(Scheduled, 10)))
+			}
+			b.Close()
+		}
+	})
 }
 
-// TestJournalFollowsTheLiveJobs does many jobs and looks at the file's size (claim 7.2).
+// TestJournalFollowsTheLiveJobs runs many jobs and looks at the file's size (claim 7.2).
 func TestJournalFollowsTheLiveJobs(t *testing.T) {
-	dir := t.TempDir()
-	b := open(t, dir)
-	b.queue.Keep, b.compact = 10, 10<<10
-	live := enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("live@example.com"), Due: time.Now().Add(time.Hour)})
-	largest := int64(0)
-	for range 100 {
-		enqueue(t, b, NewJob{})
-		j, err := b.Lease(t.Context(), "w", rand.Text())
-		if err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{}
+		b := brokerOn(d)
+		b.queue.Keep = 10
+		live := enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("live@example.com"), Due: time.Now().Add(time.Hour)})
+		largest := 0
+		for range 200 {
+			for range 50 {
+				enqueue(t, b, NewJob{})
+				j, err := b.Lease(t.Context(), "w", allKinds)
+				must(err)
+				must(b.Finish(t.Context(), j.ID, j.Token, Progress{}))
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			largest = max(largest, len(d.now().content))
 		}
-		if err := b.Finish(t.Context(), j.ID, j.Token, Progress{}); err != nil {
-			t.Fatal(err)
+		b.Close()
+		if d.made < 5 || largest > 1200<<10 {
+			t.Errorf("with a handful of live jobs the journal grew to %d KB, after %d rewrites", largest>>10, d.made)
 		}
-		b.mu.Lock()
-		b.compact = min(b.compact, 10<<10)
-		b.mu.Unlock()
-		largest = max(largest, b.journal.Size())
-	}
-	b.Close()
-	if largest > 20<<10 {
-		t.Errorf("with a handful of live jobs the journal grew to %d KB", largest>>10)
-	}
-	b = open(t, dir)
-	defer b.Close()
-	if now := get(t, b, live.ID); now.State != Scheduled {
-		t.Errorf("after the compactions the live job is %s", now.State)
-	}
+		if q := d.now().survives(t); q.get(live.ID) == nil || len(q.jobs) < 11 {
+			t.Errorf("after the rewrites %d jobs are on disk, want the one that waits and the last 10", len(q.jobs))
+		}
+	})
 }
 
-// FuzzReplay reads whatever there is: never a panic, and never more than was
-// written. go test -fuzz Replay ./07-offload
+// TestJournalOfLiveJobsIsRewrittenOnce, since afterwards it has no history.
+func TestJournalOfLiveJobsIsRewrittenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{}
+		b := brokerOn(d)
+		defer b.Close()
+		for range 100 {
+			enqueue(t, b, NewJob{Kind: "report", Payload: []byte(`"` + strings.Repeat("x", 15<<10) + `"`)})
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if d.made != 1 {
+			t.Errorf("1.5 MB of live jobs were rewritten %d times in a minute, want once", d.made)
+		}
+	})
+}
+
+// FuzzReplay reads anything: never a panic, and never more than was written.
+// go test -fuzz Replay ./07-offload
 func FuzzReplay(f *testing.F) {
 	all, _ := three()
 	f.Add(all)
 	f.Add(all[:len(all)-3])
 	f.Add(make([]byte, 40))
-	job := &Job{number: 1, ID: "1-A", Key: "k", State: Queued}
-	f.Add(record(nil, encodeJob(job)))
-	job.Key, job.Due, job.Created = "", time.Unix(1, 0), time.Unix(1, 0)
-	f.Add(record(record(nil, encodeJob(job)), encodeJob(job))[:100])
-	f.Add(record(nil, encodeJob(job)))
+	job := Job{number: 1, ID: "1-A", Key: "k", State: Queued, Policy: Policy{Attempts: 1 << 30, Backoff: 1 << 62, Cap: 1 << 62}}
+	one := record(nil, change{job}.encode())
+	f.Add(one)
+	f.Add(append(append(one, mark...), one[:20]...))
+	job.State, job.Token, job.Policy.Every = Running, "t", 1
+	two := record(one, change{job, {number: 2, ID: "2-B", State: Dead}}.encode())
+	f.Add(two)
 	f.Fuzz(func(t *testing.T, content []byte) {
 		b := newBroker(BrokerConfig{Backlog: 10, Lease: time.Second})
-		var rewritten []byte
-		good, err := readRecords(bytes.NewReader(content), "fuzz", func(c []byte) error {
-			rewritten = record(rewritten, c)
+		b.queue.Keep = 3
+		var read [][]byte
+		good, err := readRecords(content, func(c []byte) error {
+			read = append(read, bytes.Clone(c))
 			b.restore(c) // whether it is a job or not
 			return nil
 		})
-		if n := len(b.queue.All(1000)); n > b.records || n != b.queue.Len() {
-			t.Errorf("%d jobs of %d records; it counts %d", n, b.records, b.queue.Len())
+		if good > len(content) {
+			t.Fatalf("%d bytes of %d are good", good, len(content))
 		}
-		if good > int64(len(content)) || !bytes.Equal(rewritten, content[:good]) {
-			t.Errorf("%d bytes are good, and the records in them are %d bytes (%v)", good, len(rewritten), err)
+		rest := bytes.ReplaceAll(content[:good], mark, nil)
+		for _, c := range read {
+			one := record(nil, c)
+			if !bytes.HasPrefix(rest, one) {
+				t.Fatalf("read a record that is not there: %q", c)
+			}
+			rest = rest[len(one):]
 		}
-		if err == nil && good < int64(len(content)) {
-			// What is cut off must look like the beginning of a record, or be zeros.
-			rest := content[good:]
-			if len(rest) >= header && bytes.Trim(rest, "\x00") != nil {
-				if _, err := readRecords(io.MultiReader(bytes.NewReader(rest), zeros{}), "fuzz", func([]byte) error { return nil }); err == nil {
-					t.Errorf("%d bytes that are not a torn record were cut off", len(rest))
-				}
+		if len(rest) > 0 {
+			t.Fatalf("%d good bytes were not read", len(rest))
+		}
+		if err == nil && bytes.Contains(content[good:], mark) {
+			t.Errorf("what was synced is cut off")
+		}
+		for now := time.Now(); b.queue.Next("w", []string{"", "welcome-mail"}, now) != nil; now = now.Add(time.Hour) {
+			b.queue.Expire(now.Add(time.Hour)) // what is read can be run
+			if now.After(time.Now().Add(100 * time.Hour)) {
+				break
 			}
 		}
+		if n := len(everyJob(b.queue)); n != len(b.queue.jobs) {
+			t.Errorf("%d jobs are in places, %d are known", n, len(b.queue.jobs))
+		}
 	})
-}
-
-// zeros never ends.
-type zeros struct{}
-
-func (zeros) Read(b []byte) (int, error) {
-	clear(b)
-	return len(b), nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,89 +14,85 @@ import (
 	"time"
 )
 
-// A Signup is what somebody sends who wants to join.
+// A Signup is what a new user sends.
 type Signup struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`
 }
 
-// Check returns what is wrong with a sign-up, if anything is.
+// Check returns what is wrong with a sign-up, or nil.
 func (s Signup) Check() error {
-	// A line break in a mail's header would let the client write headers of its own.
+	// With a line break in a header the client could write headers of its own.
 	if strings.TrimSpace(s.Name) == "" || len(s.Name) > 200 || strings.ContainsAny(s.Name, "\r\n") {
-		return errors.New("name must be one line, and not empty")
+		return invalid("name must be one line of 1 to 200 bytes")
 	}
 	if a, err := mail.ParseAddress(s.Email); err != nil || a.Address != s.Email || len(s.Email) > 200 {
-		return errors.New("email must be an address such as ada@example.com")
+		return invalid("email must be an address such as ada@example.com")
 	}
 	return nil
 }
 
-// A Maildir is a directory in which each mail is a file, as mail servers use it:
-// written under tmp, and moved to new when it is complete.
+// A Maildir is a directory in which each email is a file, as mail servers use it:
+// the file is written in tmp, and moved to new when it is complete.
 type Maildir string
 
-// Welcome is the handler that delivers a welcome mail. The mail is named by the
-// job: however often the job is done, it is one mail. Some addresses make
-// trouble, to be watched: @slow.test takes 1 s, @flaky.test fails twice,
-// @fails.test always, @panics.test, and @hangs.test does not listen to anything.
+// Welcome is the handler that delivers a welcome email, named by the job's ID: so
+// there is one email however often the job runs. Some addresses misbehave:
+// @slow.test takes 1 s, @flaky.test fails twice, @fails.test always, @gone.test
+// permanently, @panics.test panics and @hangs.test ignores cancellation.
 func (m Maildir) Welcome(ctx context.Context, t *Task) error {
 	var s Signup
 	if err := json.Unmarshal(t.Payload, &s); err != nil {
-		return err
+		return fmt.Errorf("%w: malformed payload: %w", ErrPermanent, err)
 	}
-	_, domain, _ := strings.Cut(s.Email, "@")
-	switch {
+	switch _, domain, _ := strings.Cut(s.Email, "@"); {
 	case domain == "slow.test":
 		if !sleep(ctx, time.Second) {
 			return context.Cause(ctx)
 		}
 	case domain == "flaky.test" && t.Attempt <= 2, domain == "fails.test":
 		return errors.New("451 mailbox busy, try again later")
+	case domain == "gone.test":
+		return fmt.Errorf("%w: 550 no such mailbox", ErrPermanent)
 	case domain == "panics.test":
 		panic("no such template")
 	case domain == "hangs.test":
-		time.Sleep(time.Hour) // wrong, but libraries are like that
+		time.Sleep(time.Hour) // wrong, but some libraries do that
 	}
 	text := fmt.Sprintf("To: %s\r\nSubject: Welcome\r\n\r\nWelcome, %s!\r\n", s.Email, s.Name)
 	return m.Deliver(t.ID, text) // the ID is the key
 }
 
-// Deliver puts a mail into new under that name. If it is there already, it is
-// replaced by itself.
+// Twice is the WRONG handler: it gives each email a new name. If a job is
+// redelivered, because its worker died after the delivery and before the report,
+// there are two emails.
+func (m Maildir) Twice(_ context.Context, t *Task) error {
+	return m.Deliver(rand.Text(), "To: ada@example.com\r\nSubject: Welcome\r\n\r\nWelcome!\r\n")
+}
+
+// Deliver puts an email into new under that name, unless it has been read. An
+// existing email is replaced by the same text.
 func (m Maildir) Deliver(name, text string) error {
 	for _, dir := range []string{"tmp", "new", "cur"} {
 		if err := os.MkdirAll(filepath.Join(string(m), dir), 0o700); err != nil {
 			return err
 		}
 	}
-	// A mail program moves what was read to cur, and adds flags to the name.
+	// A mail program moves an email that was read to cur, and adds flags to the name.
 	if read, err := fs.Glob(os.DirFS(string(m)), "cur/"+name+"*"); err != nil || len(read) > 0 {
-		return err // delivered before, and already read
+		return err
 	}
-	file, err := os.CreateTemp(filepath.Join(string(m), "tmp"), name+".*") // another worker may be at the same job
+	file, err := os.CreateTemp(filepath.Join(string(m), "tmp"), name+".*") // another worker may run the same job
 	if err != nil {
 		return err
 	}
+	defer os.Remove(file.Name()) // if it is still there
 	_, err = file.WriteString(text)
 	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
 		err = os.Rename(file.Name(), filepath.Join(string(m), "new", name))
 	}
 	if err != nil {
-		os.Remove(file.Name())
 		return err
 	}
-	return syncDir(filepath.Join(string(m), "new")) // only now will the mail be there after a power cut
-}
-
-// Delivered returns the names of the mails that have not been read.
-func (m Maildir) Delivered() (names []string, err error) {
-	entries, err := os.ReadDir(filepath.Join(string(m), "new"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names, err
+	return syncDir(filepath.Join(string(m), "new")) // or the name could be gone after a power loss
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +22,13 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "stuck":
 		stuck()
+	case "by hand": // without a starter: its standard input may end
+		os.Unsetenv(asRole)
+		main()
 	default:
+		if os.Getenv("OFFLOAD_TROUBLE") != "" {
+			inTrouble()
+		}
 		main()
 	}
 }
@@ -37,13 +45,13 @@ func open(t testing.TB, dir string) *Broker {
 
 // work starts a worker with one handler for all kinds. The caller calls stop,
 // which returns when the worker has ended.
-func work(t testing.TB, jobs Jobs, concurrency int, h Handler) (stop func() (stuck int)) {
+func work(t testing.TB, jobs Jobs, concurrency int, h Handler) (stop func() error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := &Worker{Name: "worker", Jobs: jobs, Mux: Mux{"welcome-mail": h, "report": h}, Concurrency: concurrency,
-		Beat: 3 * time.Second, Drain: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
-	ended := make(chan int, 1)
+		Drain: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
+	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
-	return func() int {
+	return func() error {
 		cancel()
 		return <-ended
 	}
@@ -60,6 +68,15 @@ func enqueue(t testing.TB, b *Broker, n NewJob) Job {
 		t.Fatal(err)
 	}
 	return j
+}
+
+// email is a new job with these attempts and, if given, that deadline.
+func email(address string, attempts int, deadline ...time.Duration) NewJob {
+	policy := Policy{Attempts: attempts}
+	for _, d := range deadline {
+		policy.Deadline = d
+	}
+	return NewJob{Kind: "welcome-mail", Payload: payload(address), Policy: policy}
 }
 
 // get returns the job as it is now.
@@ -81,15 +98,21 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body = http.NoBody
 	}
 	d.ServeHTTP(w, r)
-	return w.Result(), r.Context().Err()
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return w.Result(), nil
 }
 
-// webOn returns the handler of a web in front of that broker, without sockets in between.
-func webOn(b *Broker, root string) http.Handler {
+// clientOf returns a client of that broker, without sockets in between.
+func clientOf(b *Broker) *Client {
 	client := NewClient("http://broker", "")
 	client.HTTP.Transport = direct{API(b)}
-	return (&Web{client, root}).Handler()
+	return client
 }
+
+// webOn returns the handler of a web server in front of that broker.
+func webOn(b *Broker) http.Handler { return Web(clientOf(b)) }
 
 // send sends a request to a handler. v is sent as JSON, unless it is a string.
 func send(h http.Handler, method, path string, v any, headers ...string) *httptest.ResponseRecorder {
@@ -107,4 +130,32 @@ func send(h http.Handler, method, path string, v any, headers ...string) *httpte
 	return w
 }
 
-func newToken() string { return rand.Text() }
+// needsInterrupt skips a test that interrupts a process, where that cannot be done.
+func needsInterrupt(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a signal, which a program on Windows cannot send to another one")
+	}
+	if signal.Ignored(os.Interrupt) {
+		t.Skip("needs SIGINT, which this process ignores since its start, as a shell's background jobs do")
+	}
+}
+
+// allKinds are the kinds of a worker that can run every job.
+var allKinds = []string{"report", "welcome-mail"}
+
+// Delivered returns the names of the emails that have not been read.
+func (m Maildir) Delivered() (names []string) {
+	entries, _ := os.ReadDir(filepath.Join(string(m), "new")) // which does not exist before the first email
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// look returns an overview, and a channel that is closed when it has changed.
+func look(b *Broker) (o Overview, changed <-chan struct{}) {
+	b.locked(func(time.Time) { changed = b.changed })
+	o, _ = b.Overview(context.Background())
+	return o, changed
+}

@@ -22,9 +22,9 @@ import (
 
 var screenshot = flag.Bool("screenshot", false, "have TestPageInABrowser write page.png")
 
-// TestPageInABrowser signs somebody up in the page's form and sees the job done
-// without a reload, and requeues a dead job with its button, in a real Chromium
-// (claim 7.8).
+// TestPageInABrowser signs up with the page's form and sees the job done without a
+// reload, and requeues dead letters with their buttons and the keyboard, in a real
+// Chromium (claim 7.8).
 func TestPageInABrowser(t *testing.T) {
 	chromium := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -43,15 +43,15 @@ func TestPageInABrowser(t *testing.T) {
 	t.Cleanup(b.Close) // in the opposite order: the browser first, or its streams would keep the servers
 	api := httptest.NewServer(API(b))
 	t.Cleanup(api.Close)
-	web := httptest.NewServer((&Web{NewClient(api.URL, ""), ""}).Handler())
+	web := httptest.NewServer(Web(NewClient(api.URL, "")))
 	t.Cleanup(web.Close)
-	var mended atomic.Bool
+	var fixed atomic.Bool
 	hold := make(chan struct{})
 	stop := work(t, b, 4, func(ctx context.Context, task *Task) error {
 		var s Signup
 		json.Unmarshal(task.Payload, &s)
 		switch {
-		case s.Email == "dead@example.com" && !mended.Load():
+		case s.Email == "dead@example.com" && !fixed.Load():
 			return errors.New("550 <b>no such mailbox</b>")
 		case s.Email == "busy@example.com":
 			return errors.New("451 mailbox busy, try again later")
@@ -66,7 +66,7 @@ func TestPageInABrowser(t *testing.T) {
 	})
 	t.Cleanup(func() { stop() })
 	t.Cleanup(func() { close(hold) })
-	dead := enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("dead@example.com"), Policy: Policy{Attempts: 1}})
+	dead, second := enqueue(t, b, email("dead@example.com", 1)), enqueue(t, b, email("dead@example.com", 1))
 
 	tab := newTab(t, chromium, web.URL)
 	tab.until(`document.getElementById("connection").textContent === "live"`)
@@ -86,7 +86,7 @@ func TestPageInABrowser(t *testing.T) {
 		for i := range 3 {
 			enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload(fmt.Sprintf("long%d@example.com", i+1))})
 		}
-		enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("busy@example.com"), Policy: Policy{Attempts: 5, Backoff: time.Hour, Cap: time.Hour}})
+		enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("busy@example.com"), Policy: Policy{Attempts: 5, Deadline: time.Minute, Backoff: time.Hour, Cap: time.Hour}})
 		for range 100 { // for the chart
 			enqueue(t, b, NewJob{})
 			sleep(t.Context(), rand.N(150*time.Millisecond))
@@ -95,12 +95,23 @@ func TestPageInABrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	mended.Store(true)
-	tab.eval(`document.querySelector("#dead button").click()`)
-	tab.until(`document.querySelector("#dead button") === null`)
+	fixed.Store(true)
+	tab.until(`document.querySelectorAll("#dead button").length === 2`)
+	for tries := 0; tab.eval(`document.activeElement.textContent`) != "Requeue"; tries++ {
+		if tries > 50 {
+			t.Fatalf("50 tabs do not lead to the button: %v", tab.eval(`document.activeElement.outerHTML`))
+		}
+		tab.press("Tab", 9, "")
+	}
+	tab.press("Enter", 13, "\r")
+	tab.until(`document.querySelectorAll("#dead button").length === 1 && document.activeElement.textContent === "Requeue"`) // the other one
+	tab.press("Enter", 13, "\r")
+	tab.until(`document.querySelector("#dead button") === null && document.activeElement.id === "dead"`)
 	tab.until(`window.untouched === true`)
-	if j := (&System{jobs: NewClient(api.URL, "")}).await(t.Context(), dead.ID); j.State != Done {
-		t.Errorf("the dead job that was requeued by its button is %s", j.State)
+	for _, id := range []string{dead.ID, second.ID} {
+		if j := (&System{jobs: NewClient(api.URL, "")}).await(t.Context(), id); j.State != Done {
+			t.Errorf("the dead letter that was requeued by its button is %s, want done", j.State)
+		}
 	}
 }
 
@@ -194,6 +205,18 @@ func (b *tab) call(method string, params any, result any) {
 			}
 		}
 		return
+	}
+}
+
+// press presses a key.
+func (b *tab) press(key string, code int, text string) {
+	b.t.Helper()
+	for _, kind := range []string{"keyDown", "keyUp"} {
+		event := map[string]any{"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code}
+		if kind == "keyDown" && text != "" {
+			event["text"] = text
+		}
+		b.call("Input.dispatchKeyEvent", event, nil)
 	}
 }
 

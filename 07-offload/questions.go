@@ -20,7 +20,7 @@ var quizzes = map[string]quiz{
 	}, "a"},
 	"7.4": {"A job is due in 500 ms, and the workers are idle. When does it run?", []string{
 		"within milliseconds of that time",
-		"at the next full second, when the broker looks",
+		"at the next full second, when the broker polls",
 		"when the next job arrives",
 	}, ""},
 	"7.5": {"A worker is killed while it runs a job. What happens to the job?", []string{
@@ -28,10 +28,10 @@ var quizzes = map[string]quiz{
 		"another worker gets it when the lease has expired",
 		"another worker gets it immediately",
 	}, ""},
-	"7.6": {"A worker sends an email and dies before it says so. How many are sent?", []string{
+	"7.6": {"A worker sends an email and dies before it acknowledges. How many are sent?", []string{
 		"one: the broker knows that it was sent",
 		"two: that cannot be avoided",
-		"one, if the job's ID is the email's key; otherwise two",
+		"one if the job's ID is the email's key, otherwise two",
 	}, ""},
 	"7.7": {"A handler needs 1 s, and its deadline is 200 ms. What stops it?", []string{
 		"the handler itself, when its context is done",
@@ -39,18 +39,18 @@ var quizzes = map[string]quiz{
 		"the broker, which kills the worker",
 	}, ""},
 	"7.8": {"How does a browser receive a running job's progress?", []string{
-		"it asks again every second",
+		"it polls every second",
 		"it receives nothing until the job has ended",
-		"in one response, which the server continues",
+		"as events, in one response that stays open",
 	}, ""},
 	"7.9": {"Twelve emails of 1 s take one worker process 3 s. How long do two take?", []string{
 		"3 s: the web server is the limit",
 		"about 2 s",
 		"about 1.5 s",
 	}, ""},
-	"7.10": {"A handler starts a pipeline with a pool. What about its goroutines?", []string{
-		"they end by themselves when the handler returns",
-		"the handler makes them end before it returns",
-		"each of them needs its own worker process",
+	"7.10": {"A handler starts a pipeline with a pool. How do its goroutines end?", []string{
+		"by themselves, when the handler returns",
+		"the handler ends them before it returns",
+		"the worker ends them after the job",
 	}, "b"},
 }

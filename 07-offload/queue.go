@@ -1,248 +1,181 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
-	"container/heap"
-	"crypto/rand"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// A Queue knows all jobs and what may happen to them next. It does no I/O,
-// looks at no clock and takes no lock: its owner, the broker, tells it the time
-// and calls one method at a time. Each method changes one job and returns it,
-// to be written down.
+// A Queue knows all jobs, and what may happen to each next. It does no I/O, takes
+// no lock and has no clock: its caller, the broker, passes the time and stores
+// the jobs that a method returns. It makes one call at a time.
 type Queue struct {
-	Backlog int           // how many jobs may be under way or waiting at once
-	Lease   time.Duration // for how long a job is given to a worker
-	Keep    int           // how many ended jobs are remembered (dead ones all are)
+	Backlog int                                 // how many jobs may wait or run
+	Lease   time.Duration                       // of a worker, without a heartbeat
+	Keep    int                                 // how many ended jobs are kept in each state: the latest
+	Random  func() string                       // for IDs and tokens
+	Retry   func(p Policy, n int) time.Duration // how long to wait after n attempts
 
-	jobs   map[string]*Job
-	keys   map[string]*Job // by idempotency key
-	parked []parked        // in the order of their numbers; a job of the map may still have its place here
-	live   int             // not ended
-	last   uint64          // number given
-
-	// Every job is in one of these, so that a look at the queue need not look at all jobs.
-	waiting, scheduled, retrying, running, dead, over list
-
-	// These may have entries that are no longer true: they are dropped when they come up.
-	ready  []*Job  // due, first come first served; from next on
-	next   int     // those before are gone
-	later  entries // not due yet, by when they will be
-	leases entries // by when they expire
-	ended  []*Job  // oldest first, to be forgotten
+	jobs     map[uint64]*Job   // by number
+	keys     map[string]*Job   // by idempotency key
+	last     uint64            // number
+	finished int64             // jobs since the start
+	groups   map[group]*byTime // each job is in one
 }
 
-// A list counts the jobs that have the same state, and knows which they are if there can't be too many.
-type list struct {
-	count int
-	jobs  map[string]*Job
-}
-
-// move takes a job from the list it is in to another one, or to none.
-func (j *Job) move(to *list) {
-	if from := j.list; from != nil {
-		from.count--
-		delete(from.jobs, j.ID)
-	}
-	if j.list = to; to != nil {
-		to.count++
-		if to.jobs != nil {
-			to.jobs[j.ID] = j
-		}
-	}
-}
-
-// An entry is a job's place in a heap at the time it was put there.
-type entry struct {
-	at  time.Time
-	job *Job
-}
-
-type entries []entry
-
-func (e entries) Len() int { return len(e) }
-func (e entries) Less(i, j int) bool {
-	return cmp.Or(e[i].at.Compare(e[j].at), cmp.Compare(e[i].job.number, e[j].job.number)) < 0
-}
-func (e entries) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *entries) Push(x any)   { *e = append(*e, x.(entry)) }
-func (e *entries) Pop() any {
-	last := (*e)[len(*e)-1]
-	(*e)[len(*e)-1] = entry{} // or the job could never be collected
-	*e = (*e)[:len(*e)-1]
-	return last
+// A group is of jobs in one state. Jobs that wait for a worker are grouped by kind,
+// too: a worker may not have the handlers of all kinds.
+type group struct {
+	state State  // as it is shown
+	kind  string // of queued jobs
 }
 
 // NewQueue returns an empty queue.
-func NewQueue(backlog int, lease time.Duration, keep int) *Queue {
-	known := func() list { return list{jobs: make(map[string]*Job)} }
-	return &Queue{
-		Backlog: backlog, Lease: lease, Keep: keep, jobs: make(map[string]*Job), keys: make(map[string]*Job),
-		retrying: known(), running: known(), dead: known(),
-	}
+func NewQueue(backlog int, lease time.Duration, random func() string) *Queue {
+	return &Queue{Backlog: backlog, Lease: lease, Keep: 10_000, Random: random, Retry: Policy.Retry,
+		jobs: make(map[uint64]*Job), keys: make(map[string]*Job), groups: make(map[group]*byTime)}
 }
 
-// Restore puts a job in as the journal has it; a later one replaces an earlier
-// one. A running job gets a whole lease more: its worker may be alive, and gets
-// time to renew.
+// Restore adds a job from the journal; it replaces what was restored of the same job
+// before. A running job gets a whole new lease: its worker may be alive, and can renew it.
 func (q *Queue) Restore(j *Job, now time.Time) {
-	if old := q.Get(j.ID); old != nil {
+	if old := q.jobs[j.number]; old != nil {
 		q.forget(old)
 	}
-	q.last = max(q.last, j.number)
 	if j.State == Running {
 		j.Expires = now.Add(q.Lease)
 	}
-	q.put(j, now)
+	q.last = max(q.last, j.number)
+	q.know(j, now)
 }
 
-// Full reports whether there is no room for one more, beside so many that are not yet in the queue.
-func (q *Queue) Full(beside int) bool { return q.live+beside >= q.Backlog }
+// Add returns the known job that has the same key, or else a new job.
+func (q *Queue) Add(n NewJob, now time.Time) (*Job, error) {
+	known := q.keys[n.Key]
+	switch {
+	case known != nil && (known.Kind != n.Kind || !bytes.Equal(known.Payload, n.Payload)):
+		return nil, invalid("the key was used for another job")
+	case known != nil:
+		return known, nil
+	case len(q.jobs)-q.count(Done)-q.count(Dead)-q.count(Canceled) >= q.Backlog:
+		return nil, ErrBacklogFull
+	}
+	return q.create(n, now), nil
+}
 
-// Len returns how many jobs the queue knows.
-func (q *Queue) Len() int { return q.live + q.dead.count + q.over.count }
-
-// Name gives a new job its number, and an id that cannot be guessed.
-func (q *Queue) Name(j *Job) {
+func (q *Queue) create(n NewJob, now time.Time) *Job {
 	q.last++
-	j.number = q.last
-	j.ID = fmt.Sprintf("%d-%s", j.number, rand.Text())
+	j := &Job{Kind: n.Kind, Payload: n.Payload, Key: n.Key, Policy: n.Policy, State: Queued, Created: now, Due: n.Due,
+		number: q.last, planned: n.Due}
+	j.ID = fmt.Sprintf("%d-%s", j.number, q.Random())
+	q.know(j, now)
+	return j
 }
 
-// Add puts a new job in.
-func (q *Queue) Add(j Job, now time.Time) *Job {
-	j.State = Queued
-	q.put(&j, now)
-	return &j
-}
-
-func (q *Queue) put(j *Job, now time.Time) {
-	q.jobs[j.ID] = j
+func (q *Queue) know(j *Job, now time.Time) {
+	q.jobs[j.number] = j
 	if j.Key != "" {
 		q.keys[j.Key] = j
-	}
-	if !j.State.Ended() {
-		q.live++
 	}
 	q.place(j, now)
 }
 
-// place puts a job where its state belongs.
-func (q *Queue) place(j *Job, now time.Time) {
-	switch {
-	case j.State == Queued && j.Due.After(now):
-		if j.move(&q.scheduled); j.Attempts > 0 {
-			j.move(&q.retrying)
-		}
-		heap.Push(&q.later, entry{j.Due, j})
-	case j.State == Queued: // no heap for these: most jobs are due at once, and a million may wait
-		j.move(&q.waiting)
-		q.ready = append(q.ready, j)
-	case j.State == Running:
-		j.move(&q.running)
-		heap.Push(&q.leases, entry{j.Expires, j})
-	case j.State == Dead:
-		j.move(&q.dead)
-	default:
-		j.move(&q.over)
-		q.ended = append(q.ended, j)
-		for len(q.ended) > q.Keep {
-			if q.jobs[q.ended[0].ID] == q.ended[0] {
-				q.forget(q.ended[0])
-			}
-			q.ended[0] = nil
-			q.ended = q.ended[1:]
-		}
-	}
-}
-
 func (q *Queue) forget(j *Job) {
 	j.move(nil)
-	delete(q.jobs, j.ID)
+	delete(q.jobs, j.number)
 	if q.keys[j.Key] == j {
 		delete(q.keys, j.Key)
 	}
-	if !j.State.Ended() {
-		q.live--
+}
+
+// place moves a job to the group of its state. Of those that have ended only the
+// latest Keep stay in each group; the queue forgets the oldest. Which one that is
+// depends on the times in the jobs alone, so a restart does not change it.
+func (q *Queue) place(j *Job, now time.Time) {
+	g := group{state: j.shown(now)}
+	if g.state == Queued {
+		g.kind = j.Kind
+	}
+	h := q.groups[g]
+	if h == nil {
+		h = new(byTime)
+		q.groups[g] = h
+	}
+	j.move(h)
+	if g.state.Ended() && h.Len() > q.Keep {
+		q.forget(h.jobs[0])
 	}
 }
 
-// Get returns a job, and ByKey the one with that idempotency key.
-func (q *Queue) Get(id string) *Job {
-	if j := q.jobs[id]; j != nil {
-		return j
+// head returns the earliest job of a group, or nil.
+func (q *Queue) head(s State, kind string) *Job {
+	if h := q.groups[group{s, kind}]; h != nil && h.Len() > 0 {
+		return h.jobs[0]
 	}
-	digits, _, _ := strings.Cut(id, "-")
+	return nil
+}
+
+// count returns the number of jobs in a state.
+func (q *Queue) count(s State) (n int) {
+	for g, h := range q.groups {
+		if g.state == s {
+			n += h.Len()
+		}
+	}
+	return n
+}
+
+// Get returns the job with that ID.
+func (q *Queue) Get(id string) (*Job, error) {
+	digits, _, _ := strings.Cut(id, "-") // the ID begins with the number
 	number, _ := strconv.ParseUint(digits, 10, 64)
-	i, found := slices.BinarySearchFunc(q.parked, number, func(p parked, n uint64) int { return cmp.Compare(p.number(), n) })
-	if found && q.parked[i].job == nil {
-		q.unpark(&q.parked[i])
+	if j := q.jobs[number]; j != nil && j.ID == id {
+		return j, nil
 	}
-	return q.jobs[id]
+	return nil, ErrNotFound
 }
 
-func (q *Queue) ByKey(key string) *Job { return q.keys[key] }
-
-// First returns the job that is due and has waited longest, or nil if there is none.
-func (q *Queue) First(now time.Time) *Job {
-	for len(q.later) > 0 && !q.later[0].at.After(now) {
-		if j := heap.Pop(&q.later).(entry).job; j.list == &q.scheduled || j.list == &q.retrying { // not cancelled since, say
-			q.place(j, now)
+// First returns the job of one of these kinds that has been due for longest, or nil.
+func (q *Queue) First(kinds []string, now time.Time) (first *Job) {
+	q.promote(now)
+	for _, kind := range kinds {
+		if j := q.head(Queued, kind); j != nil && (first == nil || j.before(first)) {
+			first = j
 		}
 	}
-	for q.next < len(q.ready) && q.ready[q.next].list != &q.waiting {
-		q.ready[q.next] = nil
-		q.next++
-	}
-	var ready *Job
-	if q.next < len(q.ready) {
-		ready = q.ready[q.next]
-	} else {
-		q.ready, q.next = q.ready[:0], 0
-	}
-	for len(q.parked) > 0 && (ready == nil || q.parked[0].since() <= ready.Due.UnixNano()) {
-		if j := q.unpark(&q.parked[0]); j.list == &q.waiting {
-			return j
-		}
-		q.dropParked()
-	}
-	return ready
+	return first
 }
 
-// Next gives the first job to a worker, under a token that was never used before.
-// It returns nil if there is none.
-func (q *Queue) Next(worker, token string, now time.Time) *Job {
-	j := q.First(now)
+// promote moves the scheduled jobs that are due.
+func (q *Queue) promote(now time.Time) {
+	for j := q.head(Scheduled, ""); j != nil && !j.Due.After(now); j = q.head(Scheduled, "") {
+		q.place(j, now)
+	}
+}
+
+// Next gives the first job of these kinds to a worker, with a new token. It
+// returns nil if there is none.
+func (q *Queue) Next(worker string, kinds []string, now time.Time) *Job {
+	j := q.First(kinds, now)
 	if j == nil {
 		return nil
 	}
-	if len(q.parked) > 0 && q.parked[0].job == j {
-		q.dropParked()
-	} else {
-		q.ready[q.next] = nil
-		q.next++
-	}
-	if q.next > 1000 && q.next > len(q.ready)/2 { // give the room of those that are gone back
-		q.ready, q.next = append([]*Job(nil), q.ready[q.next:]...), 0
-	}
-	j.State, j.Worker, j.Token, j.Expires = Running, worker, token, now.Add(q.Lease)
+	j.State, j.Worker, j.Token, j.Expires = Running, worker, q.Random(), now.Add(q.Lease)
 	j.Attempts++
 	j.Progress = Progress{}
 	q.place(j, now)
 	return j
 }
 
-// leased returns the job if token is the one of its lease: an answer that comes
-// from a worker that was given up must change nothing (fencing).
+// leased returns the job if it is running under this token. The report of a
+// worker whose lease has ended must not change anything (fencing).
 func (q *Queue) leased(id, token string) (*Job, error) {
-	j := q.jobs[id]
-	if j == nil {
-		return nil, ErrNotFound
+	j, err := q.Get(id)
+	if err != nil {
+		return nil, err
 	}
 	if j.State != Running || j.Token != token {
 		return nil, ErrFenced
@@ -250,161 +183,113 @@ func (q *Queue) leased(id, token string) (*Job, error) {
 	return j, nil
 }
 
-// Renew makes a lease begin anew and notes the progress.
+// Renew extends a lease to a whole one from now, and sets the progress.
 func (q *Queue) Renew(id, token string, p Progress, now time.Time) (*Job, error) {
 	j, err := q.leased(id, token)
-	if err != nil {
+	if err = cmp.Or(err, p.check()); err != nil {
 		return nil, err
 	}
-	j.Expires = now.Add(q.Lease) // its entry in leases is too early now, and is put right when it comes up
-	j.Progress = p
+	j.Expires, j.Progress = now.Add(q.Lease), p
+	q.place(j, now)
 	return j, nil
 }
 
-// Done ends a job. If that has been said before under the same token it is no
-// error: the answer may have been lost on its way.
-func (q *Queue) Done(id, token string, p Progress, now time.Time) (*Job, error) {
-	if j := q.jobs[id]; j != nil && j.State == Done && j.Token == token {
-		return j, nil
+// Done ends a job, and returns it with the next one if it recurs. A worker reports
+// the same again if the answer was lost: then nothing changes.
+func (q *Queue) Done(id, token string, p Progress, now time.Time) ([]*Job, error) {
+	if j, err := q.Get(id); err == nil && j.State == Done && j.Token == token {
+		return []*Job{j}, nil
 	}
 	j, err := q.leased(id, token)
-	if err != nil {
+	if err = cmp.Or(err, p.check()); err != nil {
 		return nil, err
 	}
 	j.Progress, j.Error = p, ""
-	q.end(j, Done, now)
-	return j, nil
+	q.finished++
+	return q.end(j, Done, now), nil
 }
 
-// Fail notes that an attempt failed. The job is tried again later, or is dead.
-func (q *Queue) Fail(id, token, why string, now time.Time) (*Job, error) {
+// Fail ends an attempt. The job is retried later, or is a dead letter.
+func (q *Queue) Fail(id, token string, f Failure, now time.Time) ([]*Job, error) {
 	j, err := q.leased(id, token)
 	if err != nil {
 		return nil, err
 	}
-	q.failed(j, why, now)
-	return j, nil
+	return q.fail(j, f, now), nil
 }
 
-func (q *Queue) failed(j *Job, why string, now time.Time) {
-	j.Error = why
-	if j.Attempts >= j.Policy.Attempts {
-		q.end(j, Dead, now)
-		return
+func (q *Queue) fail(j *Job, f Failure, now time.Time) []*Job {
+	j.Error = cut(f.Error, errorMax)
+	if f.Permanent || j.Attempts >= j.Policy.Attempts {
+		return q.end(j, Dead, now)
 	}
-	q.wait(j, now.Add(j.Policy.Retry(j.Attempts)), now)
+	return q.wait(j, now.Add(q.Retry(j.Policy, j.Attempts)), now)
 }
 
-// Release hands a job back that was not begun or not finished: the attempt does not count.
-func (q *Queue) Release(id, token string, now time.Time) (*Job, error) {
+// Release returns a job that its worker did not finish. The attempt does not count.
+func (q *Queue) Release(id, token string, now time.Time) ([]*Job, error) {
 	j, err := q.leased(id, token)
 	if err != nil {
 		return nil, err
 	}
 	j.Attempts--
-	q.wait(j, now, now)
-	return j, nil
+	return q.wait(j, now, now), nil
 }
 
-// Abandon releases the job with that token, which its worker may never have heard of.
-func (q *Queue) Abandon(token string, now time.Time) (*Job, error) {
-	for _, e := range q.leases {
-		if e.job.State == Running && e.job.Token == token {
-			return q.Release(e.job.ID, token, now)
-		}
+// Cancel cancels a job that has not ended, or a dead letter. If the job is running,
+// its lease ends: its worker's next heartbeat is rejected.
+func (q *Queue) Cancel(id string, now time.Time) ([]*Job, error) {
+	j, err := q.Get(id)
+	if err != nil {
+		return nil, err
 	}
-	return nil, ErrNotFound
-}
-
-// Cancel ends a job that has not ended. If it is running, its worker hears of it
-// with its next heartbeat: the lease is no more.
-func (q *Queue) Cancel(id string, now time.Time) (*Job, error) {
-	j := q.Get(id)
-	if j == nil {
-		return nil, ErrNotFound
-	}
-	if j.State.Ended() {
+	if j.State == Done || j.State == Canceled {
 		return nil, ErrState
 	}
-	j.Token = ""
-	q.end(j, Cancelled, now)
-	return j, nil
+	return q.end(j, Canceled, now), nil
 }
 
-// Requeue gives a dead job all its attempts again.
-func (q *Queue) Requeue(id string, now time.Time) (*Job, error) {
-	j := q.jobs[id]
-	if j == nil {
-		return nil, ErrNotFound
+// Requeue gives a dead letter all its attempts again.
+func (q *Queue) Requeue(id string, now time.Time) ([]*Job, error) {
+	j, err := q.Get(id)
+	if err != nil {
+		return nil, err
 	}
 	if j.State != Dead {
 		return nil, ErrState
 	}
-	q.live++
 	j.Attempts, j.Ended = 0, time.Time{}
-	q.wait(j, now, now)
-	return j, nil
+	return q.wait(j, now, now), nil
 }
 
-// Expired takes one job away from a worker that has not been heard of for a
-// whole lease. It returns nil if there is none.
-func (q *Queue) Expired(now time.Time) *Job {
-	for len(q.leases) > 0 && !q.leases[0].at.After(now) {
-		j := heap.Pop(&q.leases).(entry).job
-		switch {
-		case j.list != &q.running:
-		case j.Expires.After(now):
-			q.place(j, now) // renewed since
-		default:
-			q.failed(j, "worker "+j.Worker+" was not heard of any more", now)
-			return j
-		}
+// Expire ends the attempt of a worker that has sent no heartbeat for a whole
+// lease. It returns nil if there is none.
+func (q *Queue) Expire(now time.Time) []*Job {
+	j := q.head(Running, "")
+	if j == nil || j.Expires.After(now) {
+		return nil
 	}
-	return nil
+	return q.fail(j, Failure{Error: fmt.Sprintf("worker %s sent no heartbeat for a whole lease", j.Worker)}, now)
 }
 
-// Soonest returns when the next job becomes due or the next lease may expire; never is zero.
-func (q *Queue) Soonest() (at time.Time) {
-	for _, h := range []entries{q.later, q.leases} {
-		if len(h) > 0 && (at.IsZero() || h[0].at.Before(at)) {
-			at = h[0].at
-		}
-	}
-	return at
-}
-
-func (q *Queue) wait(j *Job, until, now time.Time) {
+func (q *Queue) wait(j *Job, until, now time.Time) []*Job {
 	j.State, j.Due = Queued, until
 	j.Worker, j.Token, j.Expires = "", "", time.Time{}
 	q.place(j, now)
+	return []*Job{j}
 }
 
-func (q *Queue) end(j *Job, s State, now time.Time) {
-	q.live--
+// end ends a job. If it recurs and was not canceled, end also creates the next one,
+// at the first planned time that has not passed.
+func (q *Queue) end(j *Job, s State, now time.Time) []*Job {
+	changed := []*Job{j}
+	if every := j.Policy.Every; every > 0 && s != Canceled {
+		passed := max(0, now.Sub(j.planned)/every)
+		n := NewJob{Kind: j.Kind, Payload: j.Payload, Policy: j.Policy, Due: j.planned.Add((passed + 1) * every)}
+		changed = append(changed, q.create(n, now))
+		j.Policy.Every = 0 // the next one continues the series: this one, requeued, must not start another
+	}
 	j.State, j.Ended, j.Expires = s, now, time.Time{}
 	q.place(j, now)
-}
-
-// All returns the jobs in the order in which they came; of those that are parked only the first n.
-func (q *Queue) All(n int) []*Job {
-	for i := range q.parked[:min(n, len(q.parked))] {
-		q.unpark(&q.parked[i])
-	}
-	all := make([]*Job, 0, len(q.jobs))
-	for _, j := range q.jobs {
-		all = append(all, j)
-	}
-	slices.SortFunc(all, byNumber)
-	return all
-}
-
-func byNumber(a, b *Job) int { return cmp.Compare(a.number, b.number) }
-
-// View returns a copy of the job as it is shown: one whose time has not come is scheduled.
-func (j *Job) View(now time.Time) Job {
-	v := *j
-	if v.State == Queued && v.Due.After(now) {
-		v.State = Scheduled
-	}
-	return v
+	return changed
 }

@@ -1,174 +1,505 @@
 package main
 
 import (
-	"crypto/rand"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// TestQueueKnowsWhatItHasWithoutLooking does two thousand things by chance, starts
-// anew now and then, and compares what the queue counts with a look at every job
-// (claim 7.8).
-func TestQueueKnowsWhatItHasWithoutLooking(t *testing.T) {
-	q := NewQueue(1000, 10*time.Second, 20)
+// newQueue returns a queue with IDs 1-A, 2-A and so on, and tokens A.
+func newQueue() *Queue { return NewQueue(1_000_000, 10*time.Second, func() string { return "A" }) }
+
+// added adds a job that is due at that time.
+func added(q *Queue, kind string, due, now time.Time) *Job {
+	return must1(q.Add(NewJob{Kind: kind, Due: due, Policy: Policy{Attempts: 2, Backoff: 5 * time.Second, Cap: time.Minute}}, now))
+}
+
+// get returns the job with that ID, or nil.
+func (q *Queue) get(id string) *Job {
+	j, _ := q.Get(id)
+	return j
+}
+
+// everyJob returns the jobs in all places of a queue.
+func everyJob(q *Queue) (jobs []*Job) {
+	for _, h := range q.groups {
+		jobs = append(jobs, h.jobs...)
+	}
+	return jobs
+}
+
+// again returns a queue as a restart of the broker would have it.
+func again(t *testing.T, q *Queue, now time.Time) *Queue {
+	t.Helper()
+	fresh := NewQueue(q.Backlog, q.Lease, q.Random)
+	fresh.Keep = q.Keep
+	for _, j := range everyJob(q) {
+		must(decodeChange(change{*j}.encode(), func(j *Job) { fresh.Restore(j, now) }))
+	}
+	return fresh
+}
+
+// TestQueuePlacesEachJobByItsState takes two thousand random steps, with restarts in
+// between, and compares the places of the queue with the state of each job (claim 7.8).
+func TestQueuePlacesEachJobByItsState(t *testing.T) {
+	seed := mathrand.Uint64()
+	random := mathrand.New(mathrand.NewPCG(seed, 0))
+	q := newQueue()
+	q.Keep = 20
+	token := 0
+	q.Random = func() string { token++; return fmt.Sprint("token", token) }
 	now := time.Now()
-	ids, tokens := []string{"none"}, []string{"none"}
-	any := func(of []string) string { return of[mathrand.N(len(of))] }
-	for i := range 2000 {
-		now = now.Add(mathrand.N(time.Second))
-		token := fmt.Sprint("token ", i)
-		switch mathrand.N(10) {
+	any := func() (id, token string) {
+		all := everyJob(q)
+		if len(all) == 0 {
+			return "none", "none"
+		}
+		j := all[random.IntN(len(all))]
+		return j.ID, j.Token
+	}
+	for step := range 2000 {
+		now = now.Add(time.Duration(random.Int64N(int64(time.Second))))
+		id, token := any()
+		switch random.IntN(10) {
 		case 0, 1:
-			due := now.Add(mathrand.N(20*time.Second) - 10*time.Second)
-			j := Job{Created: now, Due: due, Policy: Policy{Attempts: 2, Backoff: 5 * time.Second, Cap: time.Minute}}
-			q.Name(&j)
-			q.Add(j, now)
-			ids = append(ids, j.ID)
+			added(q, "welcome-mail", now.Add(time.Duration(random.Int64N(int64(20*time.Second)))-10*time.Second), now)
 		case 2, 3, 4:
-			first := q.First(now)
-			if j := q.Next("w", token, now); j != first {
-				t.Fatalf("the first job is %v, and the worker got %v", first, j)
-			} else if j != nil {
-				ids, tokens = append(ids, j.ID), append(tokens, token)
+			first := q.First(allKinds, now)
+			if j := q.Next("w", allKinds, now); j != first {
+				t.Fatalf("seed %d, step %d: the first job is %v, but the worker got %v", seed, step, first, j)
 			}
 		case 5:
-			q.Done(any(ids), any(tokens[max(0, len(tokens)-5):]), Progress{}, now)
+			q.Done(id, token, Progress{}, now)
 		case 6:
-			for _, j := range q.All(0) {
-				if j.State == Running {
-					q.Fail(j.ID, j.Token, "451 busy", now)
-					break
-				}
-			}
+			q.Fail(id, token, Failure{Error: "451 busy"}, now)
 		case 7:
-			q.Cancel(any(ids), now)
+			q.Cancel(id, now)
 		case 8:
-			q.Requeue(any(ids), now)
+			q.Requeue(id, now)
 		case 9:
-			q.Expired(now)
+			q.Expire(now)
 		}
-		if i%200 == 199 {
-			anew := NewQueue(q.Backlog, q.Lease, q.Keep)
-			for content := range q.Records() {
-				if j, err := decodeJob(content); err != nil {
-					t.Fatal(err)
-				} else if !anew.Park(content) {
-					anew.Restore(j, now)
+		if step%200 == 199 {
+			q = again(t, q, now)
+		}
+		q.First(allKinds, now) // moves what is due
+		all := everyJob(q)
+		if len(all) != len(q.jobs) {
+			t.Fatalf("seed %d, step %d: %d jobs in places, %d known", seed, step, len(all), len(q.jobs))
+		}
+		for _, j := range all {
+			want := q.groups[group{j.State, ""}]
+			if j.State == Queued && j.Due.After(now) {
+				want = q.groups[group{Scheduled, ""}]
+			} else if j.State == Queued {
+				want = q.groups[group{Queued, j.Kind}]
+			}
+			if j.in != want || want.jobs[j.index] != j {
+				t.Fatalf("seed %d, step %d: a job that is %s is in the wrong place", seed, step, j.View(now).State)
+			}
+			if parent := (j.index - 1) / 2; j.index > 0 && j.before(want.jobs[parent]) {
+				t.Fatalf("seed %d, step %d: of jobs that are %s, a later one is before an earlier one", seed, step, j.View(now).State)
+			}
+		}
+	}
+}
+
+// TestTiesInTimeAreDecidedByTheNumber has jobs that were all due, failed or ended at
+// the same instant, as with a coarse clock: their order is that of their numbers,
+// before and after a restart.
+func TestTiesInTimeAreDecidedByTheNumber(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	q.Retry = func(Policy, int) time.Duration { return time.Minute }
+	var want []string
+	for range 30 {
+		want = append(want, added(q, "welcome-mail", now, now).ID)
+	}
+	ids := func(jobs []*Job) (ids []string) {
+		for _, j := range jobs {
+			ids = append(ids, j.ID)
+		}
+		return ids
+	}
+	for _, state := range []State{Queued, Running, Scheduled, Queued, Running, Dead} {
+		for _, q := range []*Queue{q, again(t, q, now)} {
+			if got := ids(q.List(state, 100)); !slices.Equal(got, want) {
+				t.Errorf("%s at the same instant: got the order %v", state, got)
+			}
+		}
+		var got []string
+		switch state {
+		case Queued:
+			for range want {
+				got = append(got, q.Next("w", allKinds, now).ID)
+			}
+		case Running:
+			if q.Fail("1-A", "A", Failure{}, now); true {
+				got = append(got, "1-A")
+			}
+			for now = now.Add(10 * time.Second); q.count(Running) > 0; {
+				got = append(got, q.Expire(now)[0].ID)
+			}
+			for _, j := range everyJob(q) {
+				if j.Due, j.Ended = now.Add(time.Minute), now; j.State != Dead {
+					j.Ended = time.Time{}
+				}
+				q.place(j, now)
+			}
+		case Scheduled:
+			now = now.Add(time.Minute)
+			q.First(allKinds, now)
+			continue
+		default:
+			continue
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s at the same instant, then taken: got the order %v", state, got)
+		}
+	}
+}
+
+// TestLeaseGivesOnlyTheKindsThatTheWorkerNames and of those the one that is due first.
+func TestLeaseGivesOnlyTheKindsThatTheWorkerNames(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	report := added(q, "report", now, now)
+	mail := added(q, "welcome-mail", now, now)
+	if j := q.Next("w", []string{"welcome-mail", "unknown"}, now); j != mail {
+		t.Errorf("a worker for emails got %v", j)
+	}
+	if j := q.Next("w", []string{"welcome-mail"}, now); j != nil {
+		t.Errorf("a worker for emails got %v", j)
+	}
+	added(q, "welcome-mail", now, now)
+	if j := q.Next("w", allKinds, now); j != report {
+		t.Errorf("a worker for both got %v, want the report, which is due for longer", j)
+	}
+}
+
+// TestReportUnderAnotherTokenOrAfterTheEndChangesNothing (claim 7.5).
+func TestReportUnderAnotherTokenOrAfterTheEndChangesNothing(t *testing.T) {
+	now := time.Now()
+	for _, test := range []struct {
+		state string
+		token string
+		want  error
+	}{
+		{"running", "B", ErrFenced}, {"running", "", ErrFenced}, {"queued", "", ErrFenced},
+		{"done", "A", ErrFenced}, {"canceled", "", ErrFenced}, {"dead", "A", ErrFenced}, {"unknown", "A", ErrNotFound},
+	} {
+		for _, report := range []string{"done", "fail", "release", "heartbeat"} {
+			if test.state == "done" && report == "done" {
+				continue // a repeated report, see below
+			}
+			q := newQueue()
+			j := added(q, "welcome-mail", now, now)
+			if test.state != "queued" {
+				q.Next("w", allKinds, now)
+			}
+			switch test.state {
+			case "done":
+				q.Done(j.ID, "A", Progress{}, now)
+			case "canceled":
+				q.Cancel(j.ID, now)
+			case "dead":
+				q.Fail(j.ID, "A", Failure{Permanent: true}, now)
+			case "unknown":
+				q.forget(j)
+			}
+			before := *j
+			var err error
+			switch report {
+			case "done":
+				_, err = q.Done(j.ID, test.token, Progress{}, now)
+			case "fail":
+				_, err = q.Fail(j.ID, test.token, Failure{}, now)
+			case "release":
+				_, err = q.Release(j.ID, test.token, now)
+			case "heartbeat":
+				_, err = q.Renew(j.ID, test.token, Progress{1, 2}, now)
+			}
+			if err != test.want || fmt.Sprint(*j) != fmt.Sprint(before) {
+				t.Errorf("%s under %q of a job that is %s: got %v, want %v and no change", report, test.token, test.state, err, test.want)
+			}
+		}
+	}
+}
+
+// TestRequeueNeedsADeadLetter and it gives all attempts again.
+func TestRequeueNeedsADeadLetter(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	j := added(q, "welcome-mail", now, now)
+	for _, state := range []State{Queued, Running, Done} {
+		if state == Running {
+			q.Next("w", allKinds, now)
+		} else if state == Done {
+			q.Done(j.ID, "A", Progress{}, now)
+		}
+		if _, err := q.Requeue(j.ID, now); err != ErrState || j.State != state {
+			t.Errorf("requeued while %s: got %v, and it is %s", state, err, j.State)
+		}
+	}
+	dead := added(q, "welcome-mail", now, now)
+	q.Next("w", allKinds, now)
+	q.Fail(dead.ID, "A", Failure{Error: "550", Permanent: true}, now)
+	if dead.State != Dead || dead.Attempts != 1 {
+		t.Errorf("after a permanent failure it is %s after %d attempts", dead.State, dead.Attempts)
+	}
+	if _, err := q.Requeue(dead.ID, now); err != nil || dead.State != Queued || dead.Attempts != 0 || !dead.Ended.IsZero() {
+		t.Errorf("requeued: %v, it is %s after %d attempts and ended %v", err, dead.State, dead.Attempts, dead.Ended)
+	}
+}
+
+// TestJobThatWaitsHasNoLease after its worker has failed, released or lost it.
+func TestJobThatWaitsHasNoLease(t *testing.T) {
+	for what, end := range map[string]func(q *Queue, j *Job, now time.Time) ([]*Job, error){
+		"failed": func(q *Queue, j *Job, now time.Time) ([]*Job, error) {
+			return q.Fail(j.ID, "A", Failure{Error: "451"}, now)
+		},
+		"released": func(q *Queue, j *Job, now time.Time) ([]*Job, error) { return q.Release(j.ID, "A", now) },
+		"expired":  func(q *Queue, j *Job, now time.Time) ([]*Job, error) { return q.Expire(now.Add(time.Hour)), nil },
+	} {
+		q, now := newQueue(), time.Now()
+		j := added(q, "welcome-mail", now, now)
+		q.Next("w", allKinds, now)
+		if _, err := end(q, j, now); err != nil || j.State != Queued || j.Worker != "" || j.Token != "" || !j.Expires.IsZero() {
+			t.Errorf("%s: %v, it is %s with the worker %q, the token %q and the lease %v", what, err, j.State, j.Worker, j.Token, j.Expires)
+		}
+	}
+}
+
+// TestCanceledJobDoesNotRecur (claim 7.4), but one that is a dead letter does.
+func TestCanceledJobDoesNotRecur(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	n := NewJob{Kind: "report", Due: now, Policy: Policy{Attempts: 1, Every: time.Minute}}
+	canceled, dead := must1(q.Add(n, now)), must1(q.Add(n, now))
+	if changed := must1(q.Cancel(canceled.ID, now)); len(changed) != 1 || len(q.jobs) != 2 {
+		t.Errorf("a series was canceled, and has %d jobs more", len(q.jobs)-2)
+	}
+	q.Next("w", allKinds, now)
+	if changed := must1(q.Fail(dead.ID, "A", Failure{}, now)); len(changed) != 2 || !changed[1].Due.Equal(now.Add(time.Minute)) {
+		t.Errorf("a job of a series is a dead letter: %d jobs changed, want also the next one, in a minute", len(changed))
+	}
+}
+
+// TestLatestEndedJobsAreKept: a key is known for as long as its job, which waited
+// while many others ended; a restart does not change that.
+func TestLatestEndedJobsAreKept(t *testing.T) {
+	for _, state := range []State{Done, Dead, Canceled} {
+		q, now := newQueue(), time.Now()
+		q.Keep = 10
+		k := must1(q.Add(NewJob{Kind: "report", Key: "k", Due: now}, now))
+		end := func(j *Job) {
+			now = now.Add(time.Millisecond)
+			for q.Next("w", []string{j.Kind}, now) != j {
+			}
+			switch state {
+			case Done:
+				q.Done(j.ID, "A", Progress{}, now)
+			case Dead:
+				q.Fail(j.ID, "A", Failure{Permanent: true}, now)
+			case Canceled:
+				q.Cancel(j.ID, now)
+			}
+		}
+		for range 25 {
+			end(added(q, "welcome-mail", now, now))
+		}
+		end(k)
+		for others := range 10 {
+			for restarts, q := range []*Queue{q, again(t, q, now)} {
+				if q.keys["k"] == nil || q.count(state) != 10 || len(q.jobs) != 10 {
+					t.Fatalf("%d %s since, %d restarts: the key's job is %v, and %d are kept of 10", others, state, restarts, q.keys["k"], q.count(state))
 				}
 			}
-			q = anew
+			end(added(q, "welcome-mail", now, now))
 		}
-		q.First(now) // those whose time has come are due
-		count := make(map[State]int)
-		retrying := 0
-		for _, p := range q.parked {
-			if p.job == nil {
-				count[Queued]++
-			}
-		}
-		for _, j := range q.jobs {
-			state := j.View(now).State
-			if count[state]++; state == Scheduled && j.Attempts > 0 {
-				retrying++
-			}
-		}
-		want := []int{count[Queued], count[Scheduled] - retrying, retrying, count[Running], count[Dead], count[Done] + count[Cancelled]}
-		have := []int{q.waiting.count, q.scheduled.count, q.retrying.count, q.running.count, q.dead.count, q.over.count}
-		if fmt.Sprint(want) != fmt.Sprint(have) {
-			t.Fatalf("after step %d there are %v waiting, scheduled, retrying, running, dead, over, and the queue counts %v", i, want, have)
-		}
-		if len(q.retrying.jobs) != retrying || len(q.running.jobs) != count[Running] || len(q.dead.jobs) != count[Dead] {
-			t.Fatalf("after step %d it knows other jobs than there are", i)
+		if len(q.keys) != 0 || len(q.jobs) != 10 {
+			t.Errorf("10 others are %s since, and the key is still known: %v", state, q.keys["k"])
 		}
 	}
 }
 
-// TestWaitingJobsAreTheSameAfterAStart starts a broker three times on the same
-// journal (claim 7.2): the jobs that waited come in their order, those with a key
-// among them, can be looked at, listed and cancelled, and a compaction keeps them.
-func TestWaitingJobsAreTheSameAfterAStart(t *testing.T) {
-	dir := t.TempDir()
-	b := open(t, dir)
-	var ids []string
-	for i := range 8 {
-		n := NewJob{}
-		if i == 3 {
-			n = NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Key: "k"}
-		}
-		ids = append(ids, enqueue(t, b, n).ID)
-	}
-	b.Close()
-
-	b = open(t, dir)
-	if len(b.queue.jobs) != 1 {
-		t.Errorf("at the start %d jobs were decoded: want the one with a key", len(b.queue.jobs))
-	}
-	if j := get(t, b, ids[5]); j.State != Queued || j.ID != ids[5] {
-		t.Errorf("job 6 is %+v after the start", j)
-	}
-	if _, err := b.Get(t.Context(), "5-SOMEBODYELSES"); err == nil {
-		t.Error("the number of a job was enough to see it")
-	}
-	if _, err := b.Cancel(t.Context(), ids[1]); err != nil {
-		t.Error("job 2 could not be cancelled:", err)
-	}
-	if j := enqueue(t, b, NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Key: "k"}); j.ID != ids[3] {
-		t.Error("the same key made another job after the start")
-	}
-	b.mu.Lock()
-	b.rewrite()
-	b.mu.Unlock()
-	ids = append(ids, enqueue(t, b, NewJob{}).ID)
-	b.Close()
-
-	b = open(t, dir)
-	defer b.Close()
-	want := slices.Delete(slices.Clone(ids), 1, 2)
-	var listed, leased []string
-	jobs, err := b.List(t.Context(), Queued, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, j := range jobs {
-		listed = append(listed, j.ID)
-	}
-	for range want {
-		j, err := b.Lease(t.Context(), "w", rand.Text())
-		if err != nil {
-			t.Fatal(err)
-		}
-		leased = append(leased, j.ID)
-	}
-	if !slices.Equal(listed, want) || !slices.Equal(leased, want) {
-		t.Errorf("want %v\nlisted %v\nleased %v", want, listed, leased)
-	}
-	if o, _ := b.Look(); o.Waiting != 0 || o.Running != len(want) {
-		t.Errorf("%d wait and %d run, of %d", o.Waiting, o.Running, len(want))
+// TestDeadLetterCanBeCanceled, so it is none any more.
+func TestDeadLetterCanBeCanceled(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	j := added(q, "welcome-mail", now, now)
+	q.Next("w", allKinds, now)
+	q.Fail(j.ID, "A", Failure{Permanent: true}, now)
+	if _, err := q.Cancel(j.ID, now); err != nil || j.State != Canceled || q.count(Dead) != 0 {
+		t.Errorf("a dead letter was canceled: %v, and it is %s", err, j.State)
 	}
 }
 
-// TestRecordThatIsNoJobIsADeadLetter: its bytes are those that were written, so
-// they are no damage, and nobody can do them (claim 7.2).
-func TestRecordThatIsNoJobIsADeadLetter(t *testing.T) {
-	dir := t.TempDir()
+// TestMemoryFollowsWhatIsLive schedules and cancels 100,000 jobs, behind one that
+// waits, and renews a lease as often: nothing of that stays.
+func TestMemoryFollowsWhatIsLive(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	q.Keep = 10
+	added(q, "welcome-mail", now, now)
+	running := added(q, "report", now, now)
+	q.Next("w", []string{"report"}, now)
+	for i := range 100_000 {
+		due := now
+		if i%2 == 0 {
+			due = now.Add(9000 * time.Hour)
+		}
+		q.Cancel(added(q, "welcome-mail", due, now).ID, now)
+		q.Renew(running.ID, "A", Progress{}, now)
+	}
+	kept := len(q.jobs)
+	for _, h := range q.groups {
+		kept = max(kept, cap(h.jobs))
+	}
+	if kept > 50 {
+		t.Errorf("2 jobs are live and 10 are kept, but something has %d entries", kept)
+	}
+	for range 1000 {
+		added(q, "welcome-mail", now, now)
+	}
+	for q.Next("w", []string{"welcome-mail"}, now) != nil {
+	}
+	if c := cap(q.groups[group{Queued, "welcome-mail"}].jobs); c > 50 {
+		t.Errorf("1001 jobs waited and none does now, but there is memory for %d", c)
+	}
+}
+
+// TestBacklogCountsWhatHasNotEnded: ended jobs do not count, and a key that is known
+// needs no place.
+func TestBacklogCountsWhatHasNotEnded(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	q.Backlog = 3
+	n := NewJob{Kind: "report", Key: "k", Due: now.Add(time.Hour)}
+	must1(q.Add(n, now))
+	added(q, "welcome-mail", now, now)
+	added(q, "welcome-mail", now, now)
+	running := q.Next("w", allKinds, now)
+	if _, err := q.Add(NewJob{Kind: "report", Due: now}, now); err != ErrBacklogFull {
+		t.Errorf("one job scheduled, one waiting and one running, of 3: another one got %v, want %v", err, ErrBacklogFull)
+	}
+	must1(q.Add(n, now))
+	q.Fail(running.ID, "A", Failure{Permanent: true}, now)
+	for _, state := range []State{Done, Canceled} {
+		j := added(q, "welcome-mail", now, now) // in the place of the one that has ended
+		if state == Canceled {
+			must1(q.Cancel(j.ID, now))
+			continue
+		}
+		must1(q.Done(q.Next("w", allKinds, now).ID, "A", Progress{}, now))
+	}
+	added(q, "welcome-mail", now, now)
+}
+
+func decoded(content []byte) (jobs []*Job, err error) {
+	err = decodeChange(content, func(j *Job) { jobs = append(jobs, j) })
+	return jobs, err
+}
+
+// TestChangeIsReadAsItWasWritten with a value in each field.
+func TestChangeIsReadAsItWasWritten(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(s, 7) }
+	j := Job{ID: "3-A", Kind: "k", Payload: []byte(`{"a":1}`), Key: "key", Policy: Policy{1, 2, 3, 4, 5}, State: Running, Attempts: 6,
+		Error: "e", Progress: Progress{7, 8}, Created: at(9), Due: at(10), planned: at(11), Ended: at(12), Worker: "w", Token: "t", Expires: at(13), number: 3}
+	content := change{j, {ID: "4-A", number: 4}}.encode()
+	jobs, err := decoded(content)
+	if err != nil || len(jobs) != 2 || fmt.Sprint(*jobs[0]) != fmt.Sprint(j) || jobs[1].ID != "4-A" || !jobs[1].Due.IsZero() {
+		t.Errorf("wrote %v\nread  %v, %v", j, jobs, err)
+	}
+	for n := range content[1:] {
+		if jobs, err := decoded(content[:n+1]); err == nil && len(jobs) > 1 {
+			t.Errorf("read two jobs from %d bytes of %d", n+1, len(content))
+		}
+	}
+}
+
+// TestRetryDoublesItsLimitAndNeverOverflows up to the cap, and a day (claim 7.3).
+func TestRetryDoublesItsLimitAndNeverOverflows(t *testing.T) {
+	for _, test := range []struct {
+		p        Policy
+		attempts int
+		limit    time.Duration
+	}{
+		{Policy{Backoff: time.Second, Cap: time.Minute}, 1, time.Second},
+		{Policy{Backoff: time.Second, Cap: time.Minute}, 4, 8 * time.Second},
+		{Policy{Backoff: time.Second, Cap: time.Minute}, 7, time.Minute},
+		{Policy{Backoff: 1<<63 - 1, Cap: 1<<63 - 1}, 1<<31 - 1, day},
+		{Policy{Backoff: -5, Cap: -1}, 3, 0},
+	} {
+		var longest time.Duration
+		for range 500 {
+			wait := test.p.Retry(test.attempts)
+			if wait < 0 {
+				t.Fatalf("%+v: a wait of %v after %d attempts", test.p, wait, test.attempts)
+			}
+			longest = max(longest, wait)
+		}
+		if longest > test.limit || longest < test.limit*9/10 {
+			t.Errorf("%+v: the longest of 500 waits after %d attempts is %v, want almost %v", test.p, test.attempts, longest, test.limit)
+		}
+	}
+}
+
+// TestLimitsOfANewJob tries each just within and just beyond.
+func TestLimitsOfANewJob(t *testing.T) {
 	now := time.Now()
-	content := encodeJob(&Job{number: 1, ID: "1-A", State: Queued, Created: now, Due: now})
-	good := encodeJob(&Job{number: 2, ID: "2-B", State: Queued, Created: now, Due: now})
-	if err := os.WriteFile(filepath.Join(dir, "journal"), record(record(nil, content[:len(content)-1]), good), 0o600); err != nil {
-		t.Fatal(err)
+	good := func() NewJob { return NewJob{Kind: "report", Payload: []byte(`{}`)} }
+	with := func(f func(n *NewJob)) NewJob { n := good(); f(&n); return n }
+	policy := func(p Policy) NewJob { return with(func(n *NewJob) { n.Policy = p }) }
+	text := func(n int) []byte { return []byte(`"` + strings.Repeat("<", n-2) + `"`) }
+	for _, test := range []struct {
+		n    NewJob
+		want string // in the error, or "" for none
+	}{
+		{good(), ""},
+		{with(func(n *NewJob) { n.Kind = "unknown" }), "kind"},
+		{with(func(n *NewJob) { n.Payload = nil }), "JSON"},
+		{with(func(n *NewJob) { n.Payload = []byte(" null ") }), "not null"},
+		{with(func(n *NewJob) { n.Payload = []byte("{") }), "JSON"},
+		{with(func(n *NewJob) { n.Payload = []byte("\"\xff\"") }), "JSON"},
+		{with(func(n *NewJob) { n.Payload = text(payloadMax) }), ""},
+		{with(func(n *NewJob) { n.Payload = text(payloadMax + 1) }), "payload"},
+		{with(func(n *NewJob) { n.Key = strings.Repeat("k", keyMax) }), ""},
+		{with(func(n *NewJob) { n.Key = strings.Repeat("k", keyMax+1) }), "key"},
+		{with(func(n *NewJob) { n.Key = "\xff" }), "key"},
+		{with(func(n *NewJob) { n.Due = now.Add(year) }), ""},
+		{with(func(n *NewJob) { n.Due = now.Add(year + 1) }), "due"},
+		{policy(Policy{Attempts: 100}), ""},
+		{policy(Policy{Attempts: 101}), "attempts"},
+		{policy(Policy{Attempts: -1}), "attempts"},
+		{policy(Policy{Deadline: day, Backoff: day, Cap: day}), ""},
+		{policy(Policy{Deadline: day + 1}), "deadline"},
+		{policy(Policy{Deadline: -1}), "deadline"},
+		{policy(Policy{Backoff: -1}), "backoff"},
+		{policy(Policy{Backoff: 1<<63 - 1, Cap: 1<<63 - 1}), "backoff"},
+		{policy(Policy{Cap: -1}), "cap"},
+		{policy(Policy{Every: 100 * time.Millisecond}), ""},
+		{policy(Policy{Every: 1}), "every"},
+		{policy(Policy{Every: -time.Hour}), "every"},
+		{policy(Policy{Every: year + 1}), "every"},
+	} {
+		n, err := test.n.check(now)
+		if (err == nil) != (test.want == "") || err != nil && (!errors.Is(err, ErrBadJob) || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%.80v: got %v, want an error about %q", test.n, err, test.want)
+		}
+		if err == nil && (n.Policy.Attempts == 0 || n.Policy.Deadline == 0 || n.Due.IsZero()) {
+			t.Errorf("%.80v: the policy was not completed: %+v", test.n, n)
+		}
 	}
-	b := open(t, dir)
-	defer b.Close()
-	if j, err := b.Lease(t.Context(), "w", rand.Text()); err != nil || j.ID != "2-B" {
-		t.Errorf("the job behind it is %v, %v", j, err)
+}
+
+// TestLongErrorIsCutAndItsHeadKept between two characters.
+func TestLongErrorIsCutAndItsHeadKept(t *testing.T) {
+	if got := cut(strings.Repeat("a", errorMax-1)+"é…", errorMax); got != strings.Repeat("a", errorMax-1) {
+		t.Errorf("cut to %d bytes that end in %q", len(got), got[len(got)-3:])
 	}
-	if o, _ := b.Look(); o.Dead != 1 || !strings.HasPrefix(o.SomeDead[0].ID, "1-") || o.SomeDead[0].Error == "" || o.Waiting != 0 {
-		t.Errorf("it is not among the dead: %+v", o)
+	q, now := newQueue(), time.Now()
+	j := added(q, "report", now, now)
+	q.Next("w", allKinds, now)
+	q.Fail(j.ID, "A", Failure{Error: "451 busy " + strings.Repeat("x", 70<<10)}, now)
+	if len(j.Error) != errorMax || !strings.HasPrefix(j.Error, "451 busy xxx") {
+		t.Errorf("an error of 70 KB was kept as %d bytes: %.20q", len(j.Error), j.Error)
 	}
 }

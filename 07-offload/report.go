@@ -4,12 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -20,106 +18,88 @@ type ReportRequest struct {
 	Dir string `json:"dir"`
 }
 
-// Check returns what is wrong with a request: the directory must be there, and
-// nothing outside the root can be reached, by dots or by links.
-func (q ReportRequest) Check(root string) error {
-	r, err := os.OpenRoot(root)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if info, err := r.Stat(filepath.FromSlash(q.Dir)); err != nil || !info.IsDir() {
-		return fmt.Errorf("dir must be a directory below the root, got %q", q.Dir)
+// Check returns what is wrong with a request, or nil.
+func (q ReportRequest) Check() error {
+	if !fs.ValidPath(q.Dir) || len(q.Dir) > 1000 {
+		return invalid("dir must be a path such as a/b, below the root of the reports")
 	}
 	return nil
 }
 
-// Reports makes reports on directories below Root, and writes them into Out.
-type Reports struct{ Root, Out string }
+// Reports makes reports on directories below Root and delivers them into Out.
+type Reports struct {
+	Root string
+	Out  Maildir
+}
 
-// Report is a handler in which chapters 05 and 06 come together, inside a job: a
-// pipeline walks the directory, hashes its files with a pool of workers, and adds
-// up. The first error stops all stages; so does ctx, which ends when the job is
-// cancelled or has had its time.
+// Report is a handler in which chapters 05 and 06 come together: it walks the
+// directory, and a pool of workers hashes the files. The first error stops all of
+// it. So does ctx, which is done when the job is canceled, its deadline passes, or
+// the worker stops.
 func (r Reports) Report(ctx context.Context, t *Task) error {
 	var q ReportRequest
 	if err := json.Unmarshal(t.Payload, &q); err != nil {
-		return err
+		return fmt.Errorf("%w: malformed payload: %w", ErrPermanent, err)
 	}
-	root, err := os.OpenRoot(r.Root)
+	root, err := os.OpenRoot(r.Root) // no path leads out of it, by dots or by links
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	tree, err := fs.Sub(root.FS(), filepath.ToSlash(filepath.Clean(q.Dir)))
-	if err != nil {
-		return err
-	}
-
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	paths := make(chan string, 16)
 	var found atomic.Int64
-	paths, sums := make(chan string, 16), make(chan [sha256.Size]byte, 16)
-	var stages sync.WaitGroup
-	stages.Go(func() {
-		defer close(paths)
-		err := fs.WalkDir(tree, ".", func(path string, e fs.DirEntry, err error) error {
-			if err != nil || !e.Type().IsRegular() {
-				return err
-			}
-			found.Add(1)
-			select {
-			case paths <- path:
-				return nil
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		})
-		if err != nil {
-			stop(err)
-		}
-	})
+	var mu sync.Mutex // guards files and different
+	files, different := 0, make(map[[sha256.Size]byte]bool)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for path := range paths {
-				sum, err := hash(tree, path)
+				sum, err := hash(ctx, root, path)
 				if err != nil {
 					stop(err)
 					return
 				}
-				select {
-				case sums <- sum:
-				case <-ctx.Done():
-					return
-				}
+				mu.Lock()
+				files++
+				different[sum] = true
+				t.Progress(files, int(found.Load()))
+				mu.Unlock()
 			}
 		})
 	}
-	stages.Go(func() {
-		workers.Wait()
-		close(sums)
+	err = fs.WalkDir(root.FS(), q.Dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		found.Add(1)
+		select {
+		case paths <- path:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	})
-	files, different := 0, make(map[[sha256.Size]byte]bool)
-	for sum := range sums {
-		files++
-		different[sum] = true
-		t.Progress(files, int(found.Load()))
+	if err != nil {
+		stop(err)
 	}
-	stages.Wait()
+	close(paths)
+	workers.Wait()
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s: %d files, %d of them different\n", q.Dir, files, len(different))
-	return errors.Join(os.MkdirAll(r.Out, 0o700), os.WriteFile(filepath.Join(r.Out, t.ID+".txt"), []byte(text), 0o600))
+	text := fmt.Sprintf("%s: %s, %d of them different\n", q.Dir, plural(files, "file"), len(different))
+	return r.Out.Deliver(t.ID+".txt", text)
 }
 
-func hash(tree fs.FS, path string) (sum [sha256.Size]byte, err error) {
-	file, err := tree.Open(path)
+func hash(ctx context.Context, root *os.Root, path string) (sum [sha256.Size]byte, err error) {
+	file, err := root.Open(path)
 	if err != nil {
 		return sum, err
 	}
 	defer file.Close()
+	defer context.AfterFunc(ctx, func() { file.Close() })() // to read a large file may take long
 	h := sha256.New()
 	_, err = io.Copy(h, file)
 	return [sha256.Size]byte(h.Sum(nil)), err

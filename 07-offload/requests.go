@@ -2,13 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,43 +15,16 @@ import (
 
 func payload(email string) json.RawMessage { return must1(json.Marshal(Signup{"Ada", email})) }
 
-// signUp signs Ada up with that address, and returns the job and the time to the answer.
+// signUp signs Ada up with that address. It returns the job's ID and the time to the answer.
 func (s *System) signUp(ctx context.Context, email string) (id string, took time.Duration) {
 	began := time.Now()
-	id, status := s.trySignUp(ctx, email, "")
-	if status != http.StatusAccepted {
-		must(fmt.Errorf("a sign-up was answered with %d", status))
-	}
-	return id, time.Since(began)
-}
-
-// trySignUp returns the status of the answer, and the job if it is 202.
-func (s *System) trySignUp(ctx context.Context, email, key string) (id string, status int) {
-	answer := post(ctx, s.web.URL+"/signups", Signup{"Ada", email}, key)
-	var j Job
-	if answer.status != http.StatusAccepted || json.Unmarshal(answer.body, &j) != nil {
-		return "", answer.status
-	}
-	s.note(j.ID, j.State)
-	return j.ID, answer.status
-}
-
-// enqueue enqueues a job directly at the broker.
-func (s *System) enqueue(ctx context.Context, n NewJob) (id string) {
-	j := must1(s.jobs.Enqueue(ctx, n))
-	s.note(j.ID, j.State)
-	return j.ID
+	j := must1(call[Job](ctx, s.site, "POST", "/signups", Signup{"Ada", email}))
+	return j.ID, time.Since(began)
 }
 
 // await waits until a job has ended.
 func (s *System) await(ctx context.Context, id string) Job {
 	return s.until(ctx, id, func(j Job) bool { return j.State.Ended() })
-}
-
-func (s *System) awaitAll(ctx context.Context, ids []string) {
-	for _, id := range ids {
-		s.await(ctx, id)
-	}
 }
 
 // lost is the state of a job that was accepted, but that the broker does not know.
@@ -61,15 +33,11 @@ const lost State = "lost"
 // until waits until a job is as wanted, or lost.
 func (s *System) until(ctx context.Context, id string, wanted func(Job) bool) Job {
 	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); sleep(ctx, 5*time.Millisecond) {
-		must(context.Cause(ctx))
 		j, err := s.jobs.Get(ctx, id)
 		switch {
 		case errors.Is(err, ErrNotFound):
-			j = Job{ID: id, State: lost}
-			s.note(id, lost)
-			return j
+			return Job{ID: id, State: lost}
 		case err == nil && wanted(j):
-			s.note(id, j.State)
 			return j
 		case err != nil && !errors.Is(err, ErrUnavailable):
 			must(err)
@@ -80,112 +48,78 @@ func (s *System) until(ctx context.Context, id string, wanted func(Job) bool) Jo
 }
 
 // running signs up until it sees a worker run the job, which takes 1 s.
-func (s *System) running(ctx context.Context) Job {
-	for {
+func (s *System) running(ctx context.Context) (j Job) {
+	for j.State != Running {
 		id, _ := s.signUp(ctx, "ada@slow.test")
-		if j := s.until(ctx, id, func(j Job) bool { return j.State == Running || j.State.Ended() }); j.State == Running {
-			return j
-		}
+		j = s.until(ctx, id, func(j Job) bool { return j.State == Running || j.State.Ended() })
 	}
-}
-
-// cancelRunning cancels a running job and returns how long that took.
-func (s *System) cancelRunning(ctx context.Context) (took time.Duration) {
-	for {
-		id, began := s.running(ctx).ID, time.Now()
-		_, err := s.jobs.Cancel(ctx, id)
-		took = time.Since(began)
-		s.await(ctx, id)
-		if !errors.Is(err, ErrState) { // otherwise it was done just before
-			must(err)
-			return took
-		}
-	}
-}
-
-// series returns the jobs in that state whose email goes to that address.
-func (s *System) series(ctx context.Context, address string, state State) (ids []string) {
-	for _, j := range s.list(ctx, state) {
-		if bytes.Contains(j.Payload, []byte(address)) {
-			ids = append(ids, j.ID)
-		}
-	}
-	return ids
-}
-
-// cancelSeries cancels the job of a series that is not yet running.
-func (s *System) cancelSeries(ctx context.Context, address string) {
-	for len(s.series(ctx, address, Cancelled)) == 0 {
-		for _, id := range append(s.series(ctx, address, Scheduled), s.series(ctx, address, Queued)...) {
-			s.jobs.Cancel(ctx, id)
-		}
-	}
-}
-
-// report enqueues a report on a folder of 200 files, which it creates if need be.
-func (s *System) report(ctx context.Context) (j Job) {
-	for i := range 200 {
-		s.do(func() {
-			name := filepath.Join(s.path("files"), fmt.Sprint("d", i%10), fmt.Sprint(i))
-			if _, err := os.Stat(name); err == nil {
-				return
-			}
-			must(os.MkdirAll(filepath.Dir(name), 0o700))
-			must(os.WriteFile(name, bytes.Repeat([]byte{byte(i % 150)}, 1<<20), 0o600))
-		})
-	}
-	answer := post(ctx, s.web.URL+"/reports", ReportRequest{"."}, "")
-	if answer.status != http.StatusAccepted {
-		must(fmt.Errorf("a report was answered with %d", answer.status))
-	}
-	must(json.Unmarshal(answer.body, &j))
-	s.note(j.ID, j.State)
 	return j
 }
 
-// list returns the jobs in that state, or in any if it is "", and notes them.
-func (s *System) list(ctx context.Context, state State) []Job {
-	jobs := must1(s.jobs.List(ctx, state, 10_000))
-	for _, j := range jobs {
-		s.note(j.ID, j.State)
+// crash sends sign-ups and kills the broker when half of them are accepted, while the
+// next are sent. It restarts the broker after the first 503, so every run has one.
+func (s *System) crash(ctx context.Context, signUps int) (ids []string, restart time.Duration) {
+	run, killed := rand.Text(), make(chan struct{}) // so that a second run has keys of its own
+	for len(ids) < signUps || restart == 0 {
+		j, err := call[Job](ctx, s.site, "POST", "/signups", Signup{"Ada", "ada@example.com"}, fmt.Sprint(run, len(ids)))
+		switch {
+		case err == nil:
+			if ids = append(ids, j.ID); len(ids) == signUps/2 {
+				go func() {
+					s.broker.Kill()
+					close(killed)
+				}()
+			}
+		case !errors.Is(err, ErrUnavailable):
+			must(err)
+		case len(ids) >= signUps/2 && restart == 0:
+			<-killed
+			began := time.Now()
+			s.do(s.broker.Restart)
+			restart = time.Since(began)
+		}
 	}
-	return jobs
+	return ids, restart
 }
 
-// serveInline serves the wrong handler, which sends the email itself.
-func (s *System) serveInline(ctx context.Context) (server *http.Server, url string) {
-	listener := must1(Listen("127.0.0.1:0", ""))
-	server = NewServer(Inline(func(ctx context.Context, t *Task) (err error) {
-		s.do(func() { err = Maildir(s.path("inline")).Welcome(ctx, t) })
-		return err
-	}), "")
-	server.BaseContext = func(net.Listener) context.Context { return ctx }
-	go server.Serve(listener)
-	return server, "http://" + listener.Addr().String()
-}
-
-// An answered is a response that was read, or status 0 if there was none.
-type answered struct {
-	status int
-	body   []byte
-	took   time.Duration
-}
-
-// post sends v as JSON.
-func post(ctx context.Context, url string, v any, key string) answered {
+// burst sends 12 sign-ups whose emails take 1 s each, and returns how long they
+// take together, and the longest time to an answer.
+func (s *System) burst(ctx context.Context) (took, slowest time.Duration) {
 	began := time.Now()
-	request := must1(http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(must1(json.Marshal(v)))))
-	if key != "" {
-		request.Header.Set("Idempotency-Key", key)
+	var ids []string
+	for range 12 {
+		id, answered := s.signUp(ctx, "ada@slow.test")
+		ids, slowest = append(ids, id), max(slowest, answered)
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return answered{}
+	for _, id := range ids {
+		s.await(ctx, id)
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return answered{}
+	return time.Since(began), slowest
+}
+
+// report enqueues a report on a folder of 200 files, which it creates.
+func (s *System) report(ctx context.Context) (id string) {
+	for i := range 200 {
+		s.do(func() error {
+			name := filepath.Join(s.path("files"), fmt.Sprint("d", i%10), fmt.Sprint(i))
+			content := bytes.Repeat([]byte{byte(i % 150)}, 1<<20)
+			return cmp.Or(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, content, 0o600))
+		})
 	}
-	return answered{response.StatusCode, body, time.Since(began)}
+	return must1(call[Job](ctx, s.site, "POST", "/reports", ReportRequest{"."})).ID
+}
+
+// inline signs Ada up with the wrong handler, which sends the email itself, and
+// returns the time to the answer.
+func (s *System) inline(ctx context.Context, email string) time.Duration {
+	listener := must1(Listen("127.0.0.1:0", ""))
+	server := NewServer(Inline(func(ctx context.Context, t *Task) error {
+		s.do(func() error { return Maildir(s.path("inline")).Welcome(ctx, t) })
+		return nil
+	}), "")
+	go server.Serve(listener)
+	defer server.Close()
+	began := time.Now()
+	must1(call[any](ctx, NewClient("http://"+listener.Addr().String(), ""), "POST", "/signups", Signup{"Ada", email}))
+	return time.Since(began)
 }

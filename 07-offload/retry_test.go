@@ -27,16 +27,16 @@ func TestRetriesWaitLongerEachTimeAndEndAsADeadLetter(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if len(begun) != 6 {
-			t.Fatalf("%d attempts, and the policy allows 6", len(begun))
+			t.Fatalf("%d attempts; the policy allows 6", len(begun))
 		}
 		for i, limit := range []time.Duration{1, 2, 4, 5, 5} {
-			// The clock moves in steps of a millisecond when somebody waits for a retry.
+			// A worker that waits for a retry looks again after a millisecond at the earliest.
 			if wait := begun[i+1].Sub(begun[i]); wait < 0 || wait > limit*time.Second+time.Millisecond {
-				t.Errorf("retry %d came after %v, and its limit is %v", i+1, wait, limit*time.Second)
+				t.Errorf("retry %d started after %v; its limit is %v", i+1, wait, limit*time.Second)
 			}
 		}
 		if now := get(t, b, j.ID); now.State != Dead || now.Error != errBusy.Error() {
-			t.Errorf("after its last attempt it is %s with the error %q, not a dead letter with its reason", now.State, now.Error)
+			t.Errorf("after its last attempt it is %s with the error %q, want a dead letter with its error", now.State, now.Error)
 		}
 		if _, err := b.Requeue(t.Context(), j.ID); err != nil {
 			t.Fatal(err)
@@ -50,7 +50,7 @@ func TestRetriesWaitLongerEachTimeAndEndAsADeadLetter(t *testing.T) {
 }
 
 // attemptsInTheFirstSecond has 100 jobs fail at the same instant, again and again.
-// The journal is in memory: thousands of syncs prove nothing here.
+// The journal is in memory: thousands of syncs would only take time.
 func attemptsInTheFirstSecond(t *testing.T, p Policy) (attempts int) {
 	synctest.Test(t, func(t *testing.T) {
 		b := brokerOn(&disk{})
@@ -79,14 +79,14 @@ func TestBackoffSparesWhatIsOverloaded(t *testing.T) {
 	}
 }
 
-// TestRetryWithoutBackoffIsAStorm counts the same without any wait (negative control of 7.3).
+// TestRetryWithoutBackoffIsAStorm counts the same without a wait that matters (negative control of 7.3).
 func TestRetryWithoutBackoffIsAStorm(t *testing.T) {
-	if n := attemptsInTheFirstSecond(t, Policy{Attempts: 10}); n != 1000 {
+	if n := attemptsInTheFirstSecond(t, Policy{Attempts: 10, Backoff: 1, Cap: 1}); n != 1000 {
 		t.Errorf("%d attempts of 100 jobs in the first second: want the storm of all 1000", n)
 	}
 }
 
-// TestJitterSpreadsRetriesOverTheWholeRange draws many (claim 7.3).
+// TestJitterSpreadsRetriesOverTheWholeRange of the wait (claim 7.3).
 func TestJitterSpreadsRetriesOverTheWholeRange(t *testing.T) {
 	p := Policy{Backoff: time.Second, Cap: time.Minute}
 	var quarters [4]int
@@ -95,7 +95,7 @@ func TestJitterSpreadsRetriesOverTheWholeRange(t *testing.T) {
 	}
 	for i, n := range quarters {
 		if n < 800 {
-			t.Errorf("of 4000 third retries, %d came in quarter %d of the range: they are not spread", n, i+1)
+			t.Errorf("of 4000 third retries, %d are in quarter %d of the range: they are not spread", n, i+1)
 		}
 	}
 	if wait := p.Retry(1000); wait > time.Minute {
@@ -127,9 +127,8 @@ func TestScheduledJobIsNotDoneBeforeItsTime(t *testing.T) {
 	})
 }
 
-// TestFailureMovesNoLaterTimes has the first of a series fail, and die, and be sent
-// again (claim 7.4): those that come after it come when they would have come anyway,
-// and once.
+// TestFailureMovesNoLaterTimes has the first job of a series fail, be dead-lettered and
+// be requeued (claim 7.4): the later ones run once, at the times that were planned.
 func TestFailureMovesNoLaterTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, t.TempDir())
@@ -147,18 +146,18 @@ func TestFailureMovesNoLaterTimes(t *testing.T) {
 		})
 		time.Sleep(50 * time.Second)
 		if j, err := b.Requeue(t.Context(), first.ID); err != nil || j.State != Queued {
-			t.Fatalf("the first one should be dead by now, and sent again: it is %s, %v", j.State, err)
+			t.Fatalf("the first one should be a dead letter that can be requeued: it is %s, %v", j.State, err)
 		}
 		time.Sleep(200 * time.Second)
 		stop()
 		if want := []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute}; !slices.Equal(at, want) {
-			t.Errorf("the first of a series failed and was sent again, and then they came at %v, want %v", at, want)
+			t.Errorf("the first of a series failed and was requeued; the others ran at %v, want %v", at, want)
 		}
 	})
 }
 
-// TestJobComesAgainEverySoOften, and what was missed comes once (claim 7.4).
-func TestJobComesAgainEverySoOften(t *testing.T) {
+// TestJobRecursAtItsInterval, and several missed runs are made up by one (claim 7.4).
+func TestJobRecursAtItsInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		b := open(t, dir)
@@ -170,7 +169,7 @@ func TestJobComesAgainEverySoOften(t *testing.T) {
 		time.Sleep(150 * time.Second)
 		stop()
 		b.Close()
-		time.Sleep(10 * time.Minute) // nobody is there: ten are missed
+		time.Sleep(10 * time.Minute) // no worker runs: ten are missed
 		b = open(t, dir)
 		defer b.Close()
 		stop = work(t, b, 1, note)
@@ -178,11 +177,11 @@ func TestJobComesAgainEverySoOften(t *testing.T) {
 		stop()
 		want := []time.Duration{0, 60 * time.Second, 120 * time.Second, 750 * time.Second, 780 * time.Second, 840 * time.Second}
 		if len(at) != len(want) {
-			t.Fatalf("it came at %v, want %v", at, want)
+			t.Fatalf("it ran at %v, want %v", at, want)
 		}
 		for i := range want {
 			if at[i] != want[i] {
-				t.Errorf("it came at %v, want %v", at, want)
+				t.Errorf("it ran at %v, want %v", at, want)
 				break
 			}
 		}

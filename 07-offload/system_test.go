@@ -2,8 +2,8 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,21 +14,21 @@ import (
 	"time"
 )
 
-// A demo is this program as a child process.
-type demo struct {
+// A program is this one as a child process.
+type program struct {
 	*exec.Cmd
 	stdout io.ReadCloser
 	dir    string // for its temporary files
 }
 
 // startDemo starts this program with these arguments.
-func startDemo(t *testing.T, role string, stdin *os.File, args ...string) demo {
+func startDemo(t *testing.T, role string, stdin *os.File, args ...string) program {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := demo{Cmd: exec.CommandContext(t.Context(), self, args...), dir: t.TempDir()}
+	d := program{Cmd: exec.CommandContext(t.Context(), self, args...), dir: t.TempDir()}
 	d.Env = append(os.Environ(), asRole+"="+role, "GORACE=atexit_sleep_ms=0", "TMPDIR="+d.dir, "TMP="+d.dir)
 	if stdin != nil {
 		d.Stdin = stdin
@@ -43,7 +43,7 @@ func startDemo(t *testing.T, role string, stdin *os.File, args ...string) demo {
 }
 
 // readUntil reads the output up to this text.
-func (d demo) readUntil(t *testing.T, text string) {
+func (d program) readUntil(t *testing.T, text string) {
 	t.Helper()
 	var read []byte
 	for b := make([]byte, 1); !bytes.HasSuffix(read, []byte(text)); read = append(read, b...) {
@@ -54,7 +54,7 @@ func (d demo) readUntil(t *testing.T, text string) {
 }
 
 // leavesNothing waits for the end of the program and looks for its processes and files.
-func (d demo) leavesNothing(t *testing.T) {
+func (d program) leavesNothing(t *testing.T) {
 	t.Helper()
 	d.Wait()
 	if left, err := os.ReadDir(d.dir); err != nil || len(left) > 0 {
@@ -72,7 +72,7 @@ func (d demo) leavesNothing(t *testing.T) {
 // does that is left (claim 7.5).
 func TestLessonThatIsCutOffLeavesNothing(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("needs SIGPIPE, which Windows does not have: there the demo runs to its end")
+		t.Skip("needs SIGPIPE, which Windows does not have: there the demo continues")
 	}
 	d := startDemo(t, "1", nil)
 	d.readUntil(t, "\n7.1")
@@ -80,24 +80,25 @@ func TestLessonThatIsCutOffLeavesNothing(t *testing.T) {
 	d.leavesNothing(t)
 }
 
-// TestInterruptedDemoLeavesNothing interrupts it, as Ctrl-C does, while it starts,
-// runs a section, and waits for an answer.
+// TestInterruptedDemoLeavesNothing interrupts it, as Ctrl-C does and the end of its
+// terminal, while it starts, runs a section, and waits for an answer.
 func TestInterruptedDemoLeavesNothing(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("needs a signal, which a program on Windows cannot send to another one")
-	}
-	for _, when := range []struct{ printed, args string }{
-		{"lose nothing\n", "7.6"},
-		{"\n7.1", "7.1"},
-		{"\n7.2", "7.2"},
-		{"\n7.5", "7.5"},
-		{"\n7.8", "7.8"},
-		{"Your answer", "-ask 7.6"},
+	needsInterrupt(t)
+	for _, when := range []struct {
+		printed, args string
+		signal        os.Signal
+	}{
+		{"lose nothing\n", "7.6", os.Interrupt},
+		{"\n7.1", "7.1", syscall.SIGTERM},
+		{"\n7.2", "7.2", os.Interrupt},
+		{"\n7.5", "7.5", syscall.SIGHUP},
+		{"\n7.8", "7.8", os.Interrupt},
+		{"Your answer", "-ask 7.6", os.Interrupt},
 	} {
 		t.Run(when.printed+when.args, func(t *testing.T) {
 			var stdin *os.File
 			if when.printed == "Your answer" {
-				terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0) // on which nobody types
+				terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0) // at which there is no user
 				if err != nil {
 					t.Skip("needs a pseudoterminal: ", err)
 				}
@@ -106,7 +107,7 @@ func TestInterruptedDemoLeavesNothing(t *testing.T) {
 			}
 			d := startDemo(t, "1", stdin, strings.Fields(when.args)...)
 			d.readUntil(t, when.printed)
-			d.Process.Signal(os.Interrupt)
+			d.Process.Signal(when.signal)
 			d.leavesNothing(t)
 			if stdin != nil && d.ProcessState.ExitCode() != 1 { // all others may have ended before the interrupt
 				t.Errorf("after an interrupt the demo ended with %v, want exit status 1", d.ProcessState)
@@ -115,23 +116,32 @@ func TestInterruptedDemoLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestClosedSystemStartsNothing and writes nothing: do blocks until the program ends.
+func TestClosedSystemStartsNothing(t *testing.T) {
+	s := new(System)
+	s.do(func() error { return nil })
+	s.Close()
+	if s.life.TryLock() {
+		t.Error("a closed system still starts processes")
+	}
+}
+
 // stuck is a demo that cannot be closed.
 func stuck() {
 	s := new(System)
 	s.life.Lock()
-	s.closeOnSignal(func() { os.Stdout.WriteString("closing\n") }) // and then it blocks
+	os.Stderr = os.Stdout
+	s.closeOnSignal()
 	os.Stdout.WriteString("ready\n")
 	select {}
 }
 
 func TestSecondInterruptEndsTheDemoImmediately(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("needs a signal, which a program on Windows cannot send to another one")
-	}
+	needsInterrupt(t)
 	d := startDemo(t, "stuck", nil)
 	d.readUntil(t, "ready\n")
 	d.Process.Signal(os.Interrupt)
-	d.readUntil(t, "closing\n")
+	d.readUntil(t, "07-offload: interrupt\n") // and then it blocks
 	d.Process.Signal(os.Interrupt)
 	defer time.AfterFunc(30*time.Second, func() { d.Process.Kill() }).Stop()
 	d.Wait()
@@ -140,47 +150,54 @@ func TestSecondInterruptEndsTheDemoImmediately(t *testing.T) {
 	}
 }
 
-// TestSectionsRunInAnyOrderAndTwice runs some without the sections before them.
+// TestSectionsRunInAnyOrderAndTwice runs some without the sections before them. A token in
+// the environment, which is for the roles, is not used.
 func TestSectionsRunInAnyOrderAndTwice(t *testing.T) {
+	t.Setenv("OFFLOAD_TOKEN", "secret")
 	d := startDemo(t, "1", nil, "7.10", "7.8", "7.6", "7.4", "7.2", "7.10", "7.4", "7.2", "7.6")
 	out, _ := io.ReadAll(d.stdout)
 	d.leavesNothing(t)
-	if !d.ProcessState.Success() || !bytes.Contains(out, []byte("lost 0, extra emails 0,")) {
-		t.Errorf("%v; want status 0, and nothing lost:\n%s", d.ProcessState, out)
+	if !d.ProcessState.Success() || strings.Count(string(out), "lost"+strings.Repeat(" ", 30)+"0\n") != 2 {
+		t.Errorf("%v; want status 0, and nothing lost twice:\n%s", d.ProcessState, out)
 	}
 }
 
-// TestUnknownArgumentIsAnErrorWithRolesAndSections and starts no process.
-func TestUnknownArgumentIsAnErrorWithRolesAndSections(t *testing.T) {
-	for _, args := range []string{"7.11", "chapter", "7.1 broker", "-ask brokers"} {
-		self, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.CommandContext(t.Context(), self, strings.Fields(args)...)
-		cmd.Env = append(os.Environ(), asRole+"=1")
+// TestUnknownArgumentIsAnErrorWithTheSections and starts no process.
+func TestUnknownArgumentIsAnErrorWithTheSections(t *testing.T) {
+	for _, args := range []string{"7.11", "7.", "chapter", "brokers"} {
+		cmd := byHand(t, nil, args)
 		out, _ := cmd.CombinedOutput()
-		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "\nbroker  Keeps") || !strings.Contains(string(out), "\n7.10  The patterns") {
-			t.Errorf("%s: %v; want exit status 2 and the lists of roles and sections:\n%s", args, cmd.ProcessState, out)
+		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "\n7.10  The patterns") {
+			t.Errorf("%s: %v; want exit status 2 and the list of sections:\n%s", args, cmd.ProcessState, out)
 		}
 	}
 }
 
-// TestTotalCountsWhatIsLostAndExtra notes a job that the broker does not know, and
-// delivers an email that no job asked for.
-func TestTotalCountsWhatIsLostAndExtra(t *testing.T) {
-	s := new(System)
-	t.Cleanup(s.Close)
-	s.Open()
-	s.await(t.Context(), s.enqueue(t.Context(), NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com")}))
-	unfinished := s.enqueue(t.Context(), NewJob{Kind: "welcome-mail", Payload: payload("ada@slow.test")})
-	s.note("1-UNKNOWN", Queued)
-	if err := s.mail().Deliver("2-UNKNOWN", ""); err != nil {
+// TestLostJobEndsTheDemoWithStatus1: the broker does not know one that was accepted.
+func TestLostJobEndsTheDemoWithStatus1(t *testing.T) {
+	if os.Getenv("OFFLOAD_LOST") != "" {
+		demo.Open()
+		demo.site = NewClient("http://web", "")
+		requests := 0
+		demo.site.HTTP.Transport = direct{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var err error
+			if requests++; requests == 60 { // after the kill
+				err = ErrUnavailable
+			}
+			answer(w, r, http.StatusAccepted, Job{ID: "1-UNKNOWN"}, err)
+		})}
+		demo.nothingLost(t.Context())
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
 		t.Fatal(err)
 	}
-	got := s.total(t.Context())
-	if want := (Total{accepted: 3, done: 2, lost: 1, extra: 1}); got != want || got.right() {
-		t.Errorf("of %s the total is %+v, want %+v", unfinished, got, want)
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestLostJobEndsTheDemoWithStatus1$")
+	cmd.Env = append(os.Environ(), "OFFLOAD_LOST=1")
+	out, _ := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "07-offload: a job that was accepted is lost") {
+		t.Errorf("%v; want exit status 1 and the reason:\n%s", cmd.ProcessState, out)
 	}
 }
 
@@ -197,22 +214,5 @@ func TestDemoThatIsNotCompleteExitsWithStatus1(t *testing.T) {
 	out, _ := cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "\n07-offload: ") || strings.Contains(string(out), "goroutine ") {
 		t.Errorf("%v; want exit status 1 and the error in one line:\n%s", cmd.ProcessState, out)
-	}
-}
-
-// TestWrongTotalExitsWithStatus1 ends main's way with a total that is wrong.
-func TestWrongTotalExitsWithStatus1(t *testing.T) {
-	if os.Getenv("OFFLOAD_WRONG_TOTAL") != "" {
-		new(System).finish(context.Background())
-		return
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestWrongTotalExitsWithStatus1$")
-	cmd.Env = append(os.Environ(), "OFFLOAD_WRONG_TOTAL=1")
-	if cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
-		t.Errorf("%v; want exit status 1", cmd.ProcessState)
 	}
 }

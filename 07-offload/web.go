@@ -1,172 +1,84 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"time"
 )
 
 //go:embed page
 var page embed.FS
 
-// Web is what people see: it takes requests, has the broker write them down, and
-// answers. It holds no state, and starts no goroutine for work.
-type Web struct {
-	Broker *Client
-	Root   string // reports are on directories below it; "" means no reports
-}
-
-// patience is how long a client waits for a broker that does not answer.
-const patience = 1500 * time.Millisecond
-
-// Handler returns the handler for all of it:
+// Web is what people see: it has the broker store requests as jobs, and then
+// answers. It handles what handleJobs does and
 //
-//	POST   /signups           {"name", "email"}  202 with Location, once the job is on the disk; ?in=48h for later
-//	POST   /reports           {"dir"}            202 with Location
-//	GET    /jobs?state=dead                      up to 100 jobs in that state, or in any
-//	GET    /jobs/{id}                            the job
-//	GET    /jobs/{id}/events                     the same as server-sent events
-//	DELETE /jobs/{id}                            cancels it
-//	POST   /jobs/{id}/requeue                    gives a dead one all its attempts again
-//	GET    /overview, GET /overview/events       what there is to be seen at a glance
-//	GET    /debug/vars                           the broker's figures
-//	GET    /                                     the page that shows it
+//	POST /signups           {"name", "email"}  202 with Location, once the job is on disk; ?in=48h for later
+//	POST /reports           {"dir"}            202 with Location
+//	GET  /jobs/{id}/events  the job as server-sent events: five times a second, if it has changed, until it has ended
+//	GET  /                  the page that shows the jobs
 //
-// With an Idempotency-Key header the same key is the same job, as long as the
-// broker remembers that: until it has ended, and a thousand others after it. A
-// browser on another site can't use any of it that changes something.
-func (web *Web) Handler() http.Handler {
+// Requests with the same Idempotency-Key header create one job, as long as the broker
+// knows it.
+func Web(broker Store) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /signups", func(w http.ResponseWriter, r *http.Request) {
-		var s Signup
-		if decode(w, r, &s) {
-			web.enqueue(w, r, "welcome-mail", s, s.Check())
-		}
+	handleJobs(mux, broker)
+	handle(mux, "POST /signups", http.StatusAccepted, func(r *http.Request, s Signup) (any, error) {
+		return offload(r, broker, "welcome-mail", s, s.Check())
 	})
-	mux.HandleFunc("POST /reports", func(w http.ResponseWriter, r *http.Request) {
-		var q ReportRequest
-		if web.Root == "" {
-			http.Error(w, "there are no reports here: web has no -root", http.StatusNotFound)
-		} else if decode(w, r, &q) {
-			web.enqueue(w, r, "report", q, q.Check(web.Root))
-		}
+	handle(mux, "POST /reports", http.StatusAccepted, func(r *http.Request, q ReportRequest) (any, error) {
+		return offload(r, broker, "report", q, q.Check())
 	})
-	for pattern, f := range map[string]func(context.Context, string) (Job, error){
-		"GET /jobs/{id}":          web.Broker.Get,
-		"DELETE /jobs/{id}":       web.Broker.Cancel,
-		"POST /jobs/{id}/requeue": web.Broker.Requeue,
-	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			ctx, cancel := context.WithTimeout(r.Context(), patience)
-			defer cancel()
-			j, err := f(ctx, r.PathValue("id"))
-			answer(w, http.StatusOK, j, err)
-		})
-	}
-	mux.HandleFunc("GET /jobs", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), patience)
-		defer cancel()
-		jobs, err := web.Broker.List(ctx, State(url.QueryEscape(r.FormValue("state"))), 100)
-		answer(w, http.StatusOK, jobs, err)
-	})
-	mux.HandleFunc("GET /overview", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), patience)
-		defer cancel()
-		o, err := web.Broker.Overview(ctx)
-		answer(w, http.StatusOK, o, err)
-	})
-	mux.HandleFunc("GET /debug/vars", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), patience)
-		defer cancel()
-		vars, err := web.Broker.Events(ctx, "/debug/vars")
-		if err != nil {
-			answer(w, 0, nil, err)
-			return
-		}
-		defer vars.Close()
-		w.Header().Set("Content-Type", "application/json")
-		io.Copy(w, vars)
-	})
-	mux.HandleFunc("GET /overview/events", web.events)
-	mux.HandleFunc("GET /jobs/{id}/events", web.events)
-	files, err := fs.Sub(page, "page")
-	if err != nil {
-		panic(err) // embedded above
-	}
-	static := http.FileServerFS(files)
+	mux.HandleFunc("GET /jobs/{id}/events", func(w http.ResponseWriter, r *http.Request) { events(w, r, broker) })
+	files, _ := fs.Sub(page, "page") // an error is only possible for an invalid name
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		static.ServeHTTP(w, r)
+		http.FileServerFS(files).ServeHTTP(w, r)
 	})
-	return http.NewCrossOriginProtection().Handler(mux)
+	return mux
 }
 
-// enqueue has a job written down, unless the request is no good, and answers.
-func (web *Web) enqueue(w http.ResponseWriter, r *http.Request, kind string, payload any, wrong error) {
+// offload enqueues what a client has sent as a job, unless it is wrong.
+func offload(r *http.Request, broker Store, kind string, v any, wrong error) (any, error) {
 	if wrong != nil {
-		http.Error(w, wrong.Error(), http.StatusUnprocessableEntity)
-		return
+		return nil, wrong
 	}
-	key := r.Header.Get("Idempotency-Key")
-	if len(key) > 200 {
-		http.Error(w, "the Idempotency-Key is too long: 200 characters at most", http.StatusBadRequest)
-		return
+	wait, err := time.ParseDuration(cmp.Or(r.URL.Query().Get("in"), "0s"))
+	if err != nil || wait < 0 {
+		return nil, fmt.Errorf("%w: in must be a duration such as 90s or 48h", errMalformed)
 	}
-	if key != "" {
-		key = kind + " " + key
+	n := NewJob{Kind: kind, Key: r.Header.Get("Idempotency-Key")}
+	if wait > 0 {
+		n.Due = time.Now().Add(wait)
 	}
-	var due time.Time
-	if in := r.URL.Query().Get("in"); in != "" {
-		wait, err := time.ParseDuration(in)
-		if err != nil || wait < 0 || wait > 10_000*time.Hour {
-			http.Error(w, "in must be a duration such as 90s or 48h", http.StatusBadRequest)
-			return
-		}
-		due = time.Now().Add(wait)
-	}
-	content, err := json.Marshal(payload)
-	if err != nil {
-		answer(w, 0, nil, err)
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
-	defer cancel()
-	j, err := web.Broker.Enqueue(ctx, NewJob{Kind: kind, Payload: content, Key: key, Due: due})
-	if err == nil {
-		w.Header().Set("Location", "/jobs/"+j.ID)
-	}
-	answer(w, http.StatusAccepted, j, err)
+	n.Payload, _ = json.Marshal(v)        // strings, so there is no error
+	return broker.Enqueue(r.Context(), n) // then the 202
 }
 
-// events passes the broker's server-sent events on, piece by piece.
-func (web *Web) events(w http.ResponseWriter, r *http.Request) {
-	events, err := web.Broker.Events(r.Context(), r.URL.Path)
-	if err != nil {
-		answer(w, 0, nil, err)
-		return
-	}
-	defer events.Close()
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	out := http.NewResponseController(w)
-	out.SetWriteDeadline(time.Time{})
-	buffer := make([]byte, 32<<10)
+// events looks at the job five times a second and sends it when it has changed. A
+// restart of the broker does not end the stream.
+func events(w http.ResponseWriter, r *http.Request, broker Store) {
+	out, sent := http.NewResponseController(w), ""
 	for {
-		n, err := events.Read(buffer)
-		if _, failed := w.Write(buffer[:n]); failed != nil || out.Flush() != nil {
+		j, err := broker.Get(r.Context(), r.PathValue("id"))
+		if err != nil && sent == "" {
+			answer(w, r, 0, nil, err)
 			return
 		}
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				panic(http.ErrAbortHandler) // broken off, and the browser should know
-			}
+		if data, _ := json.Marshal(j); err == nil && string(data) != sent {
+			sent = string(data)
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.Header().Set("Cache-Control", "no-store")
+			out.SetWriteDeadline(time.Now().Add(2 * time.Second)) // or a client that does not read could keep the server from ending
+			fmt.Fprintf(w, "data: %s\n\n", data)
+			err = out.Flush()
+		}
+		if err != nil && !errors.Is(err, ErrUnavailable) || j.State.Ended() || r.Method == http.MethodHead || !sleep(r.Context(), 200*time.Millisecond) {
 			return
 		}
 	}

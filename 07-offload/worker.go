@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,24 +17,26 @@ import (
 
 // Jobs is where a worker gets its jobs: a *Client, or in tests the *Broker itself.
 type Jobs interface {
-	Lease(ctx context.Context, worker, token string) (Job, error)
-	Abandon(ctx context.Context, token string) error
+	Lease(ctx context.Context, worker string, kinds []string) (Job, error)
 	Heartbeat(ctx context.Context, id, token string, p Progress) error
 	Finish(ctx context.Context, id, token string, p Progress) error
-	Fail(ctx context.Context, id, token, why string) error
+	Fail(ctx context.Context, id, token string, f Failure) error
 	Release(ctx context.Context, id, token string) error
 }
 
-// A Handler does a job. It must stop soon when ctx ends. A job can come twice
-// (its worker died before it could say that it was done), so whatever a handler
-// does must have its effect once however often it is done: it has the job's ID
-// to tell by. An error, or a panic, is a failed attempt.
+// A Handler runs a job. It must return soon after ctx is done. A job may be
+// delivered more than once (its worker may die before it reports the result), so
+// a handler must be idempotent: the job's ID is the key. An error, a panic or
+// runtime.Goexit is a failed attempt. No retry follows an error that wraps ErrPermanent.
 type Handler func(ctx context.Context, t *Task) error
+
+// ErrPermanent is for errors that a retry cannot fix.
+var ErrPermanent = errors.New("permanent error")
 
 // A Mux has the handlers by kind, as http.ServeMux has them by path.
 type Mux map[string]Handler
 
-// A Task is a job at work.
+// A Task is one attempt at a job.
 type Task struct {
 	ID       string
 	Attempt  int
@@ -40,205 +44,185 @@ type Task struct {
 	progress atomic.Pointer[Progress]
 }
 
-// Progress notes how far the task is; the next heartbeat takes it along.
-func (t *Task) Progress(done, total int) { t.progress.Store(&Progress{done, total}) }
-
-func (t *Task) soFar() (p Progress) {
-	if now := t.progress.Load(); now != nil {
-		p = *now
-	}
-	return p
+// Progress sets how far the task is, from 0 to its total. The next heartbeat, or the
+// report that it is done, sends it.
+func (t *Task) Progress(done, total int) {
+	total = max(total, 0)
+	t.progress.Store(&Progress{min(max(done, 0), total), total})
 }
 
-// A Worker does jobs: Concurrency at once, and never more.
+// A Worker runs up to Concurrency jobs at the same time.
 type Worker struct {
 	Name        string
 	Jobs        Jobs
 	Mux         Mux
 	Concurrency int
-	Beat        time.Duration // between two heartbeats; a third of the broker's lease is good
-	Drain       time.Duration // how long to wait for tasks under way when told to stop
+	Drain       time.Duration // how long Run waits for running jobs when its ctx is done
 	Log         *slog.Logger
+
+	stuck atomic.Int64 // slots whose handler ignores cancellation
 }
 
 var (
 	errDraining = errors.New("the worker is stopping")
-	errLost     = errors.New("the job is not this worker's any more")
-	errStuck    = errors.New("stuck: the handler did not return at its deadline")
+	errLost     = errors.New("the worker no longer has the lease")
+	errStuck    = errors.New("the handler ignores its canceled context")
+	errGoexit   = errors.New("the handler called runtime.Goexit")
 )
 
-// Run takes jobs and does them until ctx ends. Then it takes no more, waits for
-// those under way, up to Drain, cancels the rest and hands them back. It returns
-// when all has ended, or when a handler that does not listen can't be waited for
-// any longer; those are the stuck ones.
-func (w *Worker) Run(ctx context.Context) (stuck int) {
-	work, give := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer give(nil)
+// Run runs jobs until ctx is done. Then it leases no more jobs, waits for the
+// running ones up to Drain, and cancels and releases the rest. It returns errStuck
+// if handlers ignore that. It returns errStuck before ctx is done, too, when such
+// handlers occupy all slots: only a restart of the process can free them.
+func (w *Worker) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	kinds := slices.Sorted(maps.Keys(w.Mux))
 	var slots sync.WaitGroup
-	var busy atomic.Int64
 	for range w.Concurrency { // a pool, as in chapter 05, whose queue is the broker's
 		slots.Go(func() {
-			for pause := time.Duration(0); ctx.Err() == nil; {
-				token := rand.Text()
-				j, err := w.Jobs.Lease(ctx, w.Name, token)
-				if err != nil {
-					// Perhaps there was a job, and only the answer did not come through.
-					call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-					w.Jobs.Abandon(call, token) // else its lease will end
-					cancel()
-					if ctx.Err() == nil {
-						pause = min(max(2*pause, 50*time.Millisecond), 2*time.Second)
-						w.Log.Warn("no broker", "error", err, "again in", pause)
-						sleep(ctx, pause)
-					}
-					continue
+			for ctx.Err() == nil {
+				j, err := w.Jobs.Lease(ctx, w.Name, kinds)
+				if err == nil {
+					w.do(work, j, stop)
+				} else if sleep(ctx, rand.N(retryPause)) {
+					w.Log.Warn("cannot lease a job", "error", err)
 				}
-				pause = 0
-				busy.Add(1)
-				w.do(work, j)
-				busy.Add(-1)
 			}
 		})
 	}
 	<-ctx.Done()
+	if context.Cause(ctx) == errStuck {
+		return fmt.Errorf("all %d slots are occupied: %w", w.Concurrency, errStuck)
+	}
+	defer time.AfterFunc(w.Drain, func() { cancel(errDraining) }).Stop()
 	ended := make(chan struct{})
 	go func() {
 		slots.Wait()
 		close(ended)
 	}()
-	if within(ended, w.Drain) {
-		return 0
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(w.Drain + w.Drain/2 + time.Second): // the rest is to return and release
+		return errStuck
 	}
-	give(errDraining)
-	if within(ended, w.Drain/2+time.Second) { // time to hand back what listens
-		return 0
-	}
-	return int(busy.Load())
 }
 
-// do does one job and tells the broker what came of it.
-func (w *Worker) do(ctx context.Context, j Job) {
+// do runs one job and reports the result. It calls stop when the last slot is stuck.
+func (w *Worker) do(ctx context.Context, j Job, stop context.CancelCauseFunc) {
 	log := w.Log.With("job", j.ID, "kind", j.Kind, "attempt", j.Attempts)
-	log.Info("begun")
-	ctx, lose := context.WithCancelCause(ctx)
-	defer lose(nil)
-	attempt := ctx
-	if j.Policy.Deadline > 0 {
-		var cancel context.CancelFunc
-		attempt, cancel = context.WithTimeout(ctx, j.Policy.Deadline)
-		defer cancel()
+	lease := time.Until(j.Expires)
+	if lease < time.Millisecond {
+		log.Warn("not started: its lease expired in transit")
+		return
 	}
+	log.Info("started")
+	held, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	// When the lease expires another worker may get the job. So without a heartbeat that
+	// succeeds the job is canceled a tenth of the lease earlier: its handler has time to return.
+	expiring := time.AfterFunc(lease*9/10, func() { lose(errLost) })
+	defer expiring.Stop()
+	attempt, cancel := context.WithTimeout(held, j.Policy.Deadline)
+	defer cancel()
 	t := &Task{ID: j.ID, Attempt: j.Attempts, Payload: j.Payload}
+	t.Progress(0, 0)
 	result := make(chan error, 1)
-	go func() { result <- w.call(attempt, t, j.Kind) }()
+	go func() {
+		err := errGoexit // unless the handler returns or panics
+		defer func() {
+			if v := recover(); v != nil {
+				err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			}
+			result <- err
+		}()
+		err = w.Mux[j.Kind](attempt, t)
+	}()
+	beating, silence := context.WithCancel(held)
+	defer silence()
+	go w.renew(beating, j, t, lease, expiring, lose)
+	var err error
+	select {
+	case err = <-result:
+	case <-attempt.Done():
+		silence() // if the handler does not return, another worker must get the job
+		// A goroutine cannot be stopped from outside. If the handler does not return, its slot stays
+		// occupied: with another job there would be more than Concurrency at the same time.
+		overdue := time.AfterFunc(lease/3, func() {
+			log.Error(errStuck.Error(), "cause", context.Cause(attempt))
+			if w.stuck.Add(1) == int64(w.Concurrency) {
+				stop(errStuck)
+			}
+		})
+		if err = <-result; !overdue.Stop() {
+			w.stuck.Add(-1)
+		}
+	}
+	w.report(ctx, context.Cause(held), log, j, t, err)
+}
 
-	beat := time.NewTicker(w.Beat)
+// renew sends heartbeats until ctx is done: three in a lease, so that one may be lost.
+func (w *Worker) renew(ctx context.Context, j Job, t *Task, lease time.Duration, expiring *time.Timer, lose context.CancelCauseFunc) {
+	beat := time.NewTicker(lease / 3)
 	defer beat.Stop()
-	over := attempt.Done()
-	var grace <-chan time.Time
-	reported := false
 	for {
 		select {
-		case err := <-result:
-			if !reported {
-				w.report(ctx, log, j, t, err)
-			}
-			return
-		case <-over:
-			// A nil channel is never ready: so this case comes once. Now a handler that listens has time to end.
-			over, grace = nil, time.After(w.Beat)
-		case <-grace:
-			// It does not listen. The attempt has failed, and may be made again elsewhere. But
-			// this goroutine can't be stopped, so its slot stays taken: to begin another task
-			// would be more at once than Concurrency.
-			log.Error("stuck: its handler does not return", "because", context.Cause(attempt))
-			if ctx.Err() == nil {
-				reported = true
-				w.report(ctx, log, j, t, errStuck)
-			}
-		case <-beat.C:
-			if attempt.Err() != nil {
-				continue
-			}
-			call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*w.Beat)
-			err := w.Jobs.Heartbeat(call, j.ID, j.Token, t.soFar())
+		case sent := <-beat.C:
+			call, cancel := context.WithTimeout(ctx, lease/3)
+			err := w.Jobs.Heartbeat(call, j.ID, j.Token, *t.progress.Load())
 			cancel()
-			if errors.Is(err, ErrFenced) || errors.Is(err, ErrNotFound) {
-				lose(errLost) // cancelled, or given to another worker
+			switch {
+			case err == nil:
+				expiring.Reset(time.Until(sent.Add(lease * 9 / 10)))
+			case errors.Is(err, ErrFenced), errors.Is(err, ErrNotFound):
+				lose(errLost) // the job was canceled, or another worker has it
 			}
+		case <-ctx.Done():
+			return
 		}
 	}
 }
 
-// call calls the handler and turns a panic into an error, with its stack.
-func (w *Worker) call(ctx context.Context, t *Task, kind string) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		}
-	}()
-	h := w.Mux[kind]
-	if h == nil {
-		return fmt.Errorf("this worker knows no %q", kind)
-	}
-	return h(ctx, t)
-}
-
-// report tells the broker, and does not give up as long as the broker is away
-// and the worker goes on: to do it all again would be dearer.
-func (w *Worker) report(ctx context.Context, log *slog.Logger, j Job, t *Task, err error) {
-	what := "done"
-	tell := func(ctx context.Context) error { return w.Jobs.Finish(ctx, j.ID, j.Token, t.soFar()) }
-	switch {
-	case err == nil:
-	case context.Cause(ctx) == errLost:
-		log.Warn("given up", "because", errLost)
+// report reports the result of an attempt; when the lease is lost, it only logs that.
+// While the broker is unavailable it retries until ctx is done, because to repeat the
+// job costs more.
+// A broker that was restarted accepts the report: it renews all leases.
+func (w *Worker) report(ctx context.Context, cause error, log *slog.Logger, j Job, t *Task, err error) {
+	if err != nil && cause == errLost {
+		log.Warn("canceled", "cause", cause)
 		return
-	case context.Cause(ctx) == errDraining:
-		what = "handed back"
-		tell = func(ctx context.Context) error { return w.Jobs.Release(ctx, j.ID, j.Token) }
-	default:
-		what = "failed"
-		tell = func(ctx context.Context) error { return w.Jobs.Fail(ctx, j.ID, j.Token, err.Error()) }
 	}
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+	for {
 		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		told := tell(call)
+		var rejected error
+		switch {
+		case err == nil:
+			rejected = w.Jobs.Finish(call, j.ID, j.Token, *t.progress.Load())
+		case cause == errDraining:
+			rejected = w.Jobs.Release(call, j.ID, j.Token)
+		default:
+			rejected = w.Jobs.Fail(call, j.ID, j.Token, Failure{err.Error(), errors.Is(err, ErrPermanent)})
+		}
 		cancel()
-		if told == nil {
-			log.Info(what, "error", err)
+		if !errors.Is(rejected, ErrUnavailable) || !sleep(ctx, rand.N(retryPause)) {
+			log.Info("reported", "error", err, "rejected", rejected)
 			return
-		}
-		if !errors.Is(told, ErrUnavailable) {
-			log.Warn("nobody wants to know", "what", what, "because", told)
-			return
-		}
-		if ctx.Err() != nil || !sleep(ctx, pause) {
-			return // the lease will end
 		}
 	}
 }
 
-// sleep waits for d, or returns false when ctx ends before.
+// retryPause is the longest time before another call of a broker that is not available.
+const retryPause = time.Second / 2
+
+// sleep sleeps for d and returns true, or false as soon as ctx is done.
 func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
-		return true
+	case <-time.After(d):
+		return ctx.Err() == nil
 	case <-ctx.Done():
-		return false
-	}
-}
-
-// within waits for c to be closed, d at most.
-func within(c <-chan struct{}, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-c:
-		return true
-	case <-timer.C:
 		return false
 	}
 }

@@ -193,7 +193,7 @@ func TestPageBlockShowsWhatItSays(t *testing.T) {
 		}
 		ended := regexp.MustCompile(`"state": ?"(done|dead|canceled)"`)
 		for !ended.MatchString(get(job)) {
-			time.Sleep(20 * time.Millisecond) // the job has attempts left
+			<-time.After(20 * time.Millisecond) // the job has attempts left
 		}
 		if got := ended.FindStringSubmatch(get(job))[1]; got != want {
 			t.Errorf("the job of %s is %s, want %s", email, got, want)

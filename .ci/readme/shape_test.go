@@ -41,9 +41,9 @@ func TestReadmesHaveOneShape(t *testing.T) {
 	}
 }
 
-// longest is the limit for the lines of a README. Chapters that have not been
-// rewritten may be longer.
-var longest = map[string]int{"01": 250, "02": 250, "03": 250, "04": 250, "05": 250, "06": 250, "07": 440}
+// longest is the limit for the lines of a README. That of 07 shows the output of ten
+// sections.
+var longest = map[string]int{"01": 250, "02": 250, "03": 250, "04": 250, "05": 250, "06": 250, "07": 300}
 
 // TestCopiesAreEqual compares the files that every chapter has a copy of.
 func TestCopiesAreEqual(t *testing.T) {

@@ -43,8 +43,8 @@ func TestBackgroundTaskThatPanicsIsCounted(t *testing.T) {
 					time.Sleep(time.Second)
 					if i == 4 {
 						time.Sleep(time.Second / 2)
-						var visits map[string]int // nil
-						visits["ada"]++           // a runtime.Error
+						var page struct{ visits map[string]int } // nil
+						page.visits["ada"]++                     // a runtime.Error
 					}
 					panic("template: welcome.html is not found")
 				})

@@ -29,10 +29,11 @@ func Inspect(c *gin.Context) (r Remainder) {
 	return r
 }
 
-// Audit is the right way for work that outlives the request. Before the handler
-// returns it reads what the work needs. The work gets values, not c, and a
-// context that keeps the request's values but not its cancellation, with a
-// timeout of its own.
+// Audit gives work that outlives the request what is right for it. Before the handler
+// returns it reads what the work needs. The work gets values, not c, and a context
+// that keeps the request's values but not its cancellation, with a timeout of its
+// own. What any such goroutine needs besides, a limit on the number, recover and a
+// drain at shutdown, is in chapter 04.
 func Audit(work func(ctx context.Context, user, body string)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		user := c.Param("user")

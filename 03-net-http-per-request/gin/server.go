@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -25,22 +26,26 @@ func Start(h http.Handler) (srv *http.Server, url string, err error) {
 		Handler:           &limitBody{h},
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      time.Minute,
+		WriteTimeout:      time.Minute, // cuts a stream off; a server with streams has 0, and a deadline for each write (3.8)
 		IdleTimeout:       time.Minute,
 	}
 	go srv.Serve(listener)
 	return srv, "http://" + listener.Addr().String(), nil
 }
 
+var client = &http.Client{Timeout: time.Minute}
+
 // get sends a request and returns when the response has arrived. A status other
 // than 200 is an error.
 func get(url string) error {
-	response, err := http.Get(url)
+	response, err := client.Get(url)
 	if err != nil {
 		return err
 	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
 	if response.StatusCode != http.StatusOK {
-		err = errors.New(response.Status)
+		err = errors.Join(err, errors.New(response.Status))
 	}
-	return errors.Join(err, response.Body.Close())
+	return err
 }

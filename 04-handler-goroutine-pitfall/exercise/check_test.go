@@ -595,7 +595,7 @@ func explain(out string, of task) *failure {
 			look: "these lines: what does each of them wait for, and what makes it stop? (section 2.5 in chapter 02)"}
 	case strings.HasPrefix(end, "deadlock:"), strings.Contains(end, "all goroutines are asleep"), strings.Contains(out, stuck):
 		if waits == "" { // the check itself blocks
-			return &failure{what: "the check waits for something that no longer happens: no goroutine in " + of.file + " is left. Did the function return too early?", look: look}
+			return &failure{what: "the check waits for something that no longer happens: no goroutine in " + of.file + " is left. Did the function return too early, or leave a channel open?", look: look}
 		}
 		return &failure{what: "deadlock: no goroutine can proceed" + waits, look: whatFor + " (section 2.7 in chapter 02)"}
 	case strings.HasPrefix(end, "test timed out"):

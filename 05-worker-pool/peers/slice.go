@@ -64,10 +64,11 @@ type Result[R any] struct {
 
 // AsDone calls do for all tasks of a slice on that number of workers (fewer than 1
 // count as 1), and yields one result for each task, when it is there. An
-// error does not stop the others. If ctx is done, no other task is begun: the Err
-// of its result is then context.Cause(ctx). When the loop ends, in any way (break,
-// return, a panic, Goexit), the context of the tasks that are running has been
-// canceled, and every goroutine that AsDone has started has ended.
+// error does not stop the others. If ctx is done, so is the context of the tasks that
+// are running, and no other task is begun: the Err of its result is then
+// context.Cause(ctx). When the loop ends, in any way (break, return, a panic,
+// Goexit), the context of the tasks that are running has been canceled, and every
+// goroutine that AsDone has started has ended.
 //
 // It returns an iterator, an iter.Seq: a function that calls the body of a for
 // range loop, here named yield, for each result.

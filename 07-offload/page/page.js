@@ -10,11 +10,13 @@ const element = (name, text, attributes = {}) => {
   return e;
 };
 
-const what = job => job.kind + " " + (job.payload.email || job.payload.dir || "") + " · " + job.id.slice(0, 8);
+const what = job => job.kind + " · " + job.id.slice(0, 8);
+const plural = (n, thing) => n + " " + thing + (n === 1 ? "" : "s");
 const seconds = s => s < 60 ? s.toFixed(1) + " s" : (s / 60).toFixed(1) + " min";
 
-// fill shows jobs in a list. Elements stay as long as their jobs do, so that the
-// focus of a keyboard is not lost at every update.
+// fill shows jobs in a list. Elements stay as long as their jobs do, so that an
+// update does not take the focus of the keyboard away. When the focused one leaves,
+// the focus moves to the next button, or to the list.
 function fill(list, jobs, show) {
   const old = new Map([...list.children].map(e => [e.dataset.job, e]));
   jobs.forEach((job, i) => {
@@ -24,7 +26,11 @@ function fill(list, jobs, show) {
     show(e, job);
     if (list.children[i] !== e) list.insertBefore(e, list.children[i] || null);
   });
-  for (const e of old.values()) e.remove();
+  for (const e of old.values()) {
+    const focused = e.contains(document.activeElement);
+    e.remove();
+    if (focused) (list.querySelector("button") || list).focus();
+  }
 }
 
 function part(e, selector, make) {
@@ -40,7 +46,7 @@ function showRunning(e, job) {
     bar.max = job.progress.total;
     bar.value = job.progress.done;
   } else {
-    bar.removeAttribute("value"); // under way, nobody knows how far
+    bar.removeAttribute("value"); // in progress, but it is unknown how far
   }
   part(e, ".note", () => element("div", undefined, { class: "note" })).textContent = "attempt " + job.attempts + " by " + job.worker;
 }
@@ -49,11 +55,11 @@ function showRetry(e, job) {
   part(e, ".what", () => element("div", undefined, { class: "what" })).textContent = what(job);
   const wait = Math.max(0, (new Date(job.due) - Date.now()) / 1000);
   part(e, ".note", () => element("div", undefined, { class: "note" })).textContent =
-    "attempt " + (job.attempts + 1) + " of " + job.policy.attempts + " in " + seconds(wait) + ", because: " + job.error.split("\n")[0];
+    "attempt " + (job.attempts + 1) + " of " + job.policy.attempts + " in " + seconds(wait) + "; the last one failed with: " + job.error.split("\n")[0];
 }
 
 function showDead(e, job) {
-  part(e, ".what", () => element("div", undefined, { class: "what" })).textContent = what(job) + ", after " + job.attempts + (job.attempts === 1 ? " attempt" : " attempts");
+  part(e, ".what", () => element("div", undefined, { class: "what" })).textContent = what(job) + ", after " + plural(job.attempts, "attempt");
   part(e, "pre", () => element("pre", undefined, { tabindex: "0" })).textContent = job.error;
   part(e, "button", () => {
     const b = element("button", "Requeue", { "aria-label": "Requeue " + job.id });
@@ -62,14 +68,13 @@ function showDead(e, job) {
   });
 }
 
-// The chart counts what became done, second by second.
+// The chart shows how many jobs were done in each of the last 60 s.
 const rates = new Array(60).fill(0);
 let last = null;
 function chart(done) {
-  if (last !== null && done > last) rates[59] += done - last;
+  rates.push(last === null ? 0 : Math.max(0, done - last)); // fewer after a restart of the broker
+  rates.shift();
   last = done;
-}
-setInterval(() => {
   const peak = Math.max(...rates);
   $("peak").textContent = peak;
   $("chart").replaceChildren(...rates.map((r, i) => {
@@ -78,9 +83,7 @@ setInterval(() => {
     for (const [k, v] of Object.entries({ x: i, y: 20 - h, width: .8, height: h })) bar.setAttribute(k, v);
     return bar;
   }));
-  rates.push(0);
-  rates.shift();
-}, 1000);
+}
 
 async function post(url, body) {
   try {
@@ -96,30 +99,37 @@ async function post(url, body) {
 $("signup").addEventListener("submit", async event => {
   event.preventDefault();
   const form = event.target;
-  const job = await post("/signups", Object.fromEntries(new FormData(form)));
+  const data = Object.fromEntries(new FormData(form));
+  const job = await post("/signups", data);
   if (!job) return;
   form.reset();
   const events = new EventSource("/jobs/" + job.id + "/events");
   events.onmessage = e => {
     const now = JSON.parse(e.data);
-    $("answer").textContent = now.payload.email + ": " + now.state + (now.attempts > 1 ? ", attempt " + now.attempts : "");
-    if (["done", "dead", "cancelled"].includes(now.state)) events.close();
+    $("answer").textContent = data.email + ": " + now.state + (now.attempts > 1 ? ", attempt " + now.attempts : "");
+    if (["done", "dead", "canceled"].includes(now.state)) events.close();
   };
 });
 
-const overview = new EventSource("/overview/events");
-overview.onopen = () => { $("connection").textContent = "live"; };
-overview.onerror = () => { $("connection").textContent = "the broker is away, trying again …"; };
-overview.onmessage = e => {
-  const o = JSON.parse(e.data);
-  $("waiting").textContent = o.waiting;
-  $("oldest").textContent = o.waiting ? seconds(o.oldest) : "–";
-  $("running-count").textContent = o.running;
-  $("scheduled").textContent = o.scheduled;
-  $("dead-count").textContent = o.dead;
-  $("done").textContent = o.done;
-  chart(o.done);
-  fill($("running"), o.some_running, showRunning);
-  fill($("retrying"), o.some_retrying, showRetry);
-  fill($("dead"), o.some_dead, showDead);
-};
+async function overview() {
+  try {
+    const response = await fetch("/overview");
+    if (!response.ok) throw new Error(response.status);
+    const o = await response.json();
+    $("connection").textContent = "live";
+    $("waiting").textContent = o.waiting;
+    $("oldest").textContent = o.waiting ? seconds(o.oldest) : "–";
+    $("running-count").textContent = o.running;
+    $("scheduled").textContent = o.scheduled;
+    $("dead-count").textContent = o.dead;
+    $("done").textContent = o.done;
+    chart(o.done);
+    fill($("running"), o.some_running, showRunning);
+    fill($("retrying"), o.some_retrying, showRetry);
+    fill($("dead"), o.some_dead, showDead);
+  } catch {
+    $("connection").textContent = "not connected, retrying …";
+  }
+}
+overview();
+setInterval(overview, 1000);

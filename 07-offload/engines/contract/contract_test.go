@@ -225,7 +225,7 @@ func killedWorker(r *trial) string {
 		r.Fatal("the email is there, but its worker was killed during the task")
 	}
 	next := r.worker(1)
-	m, err := next.Says(regexp.MustCompile(`msg=begun job=`+id+` (?:.* )?attempt=(\d+)`), r.Lost)
+	m, err := next.Says(regexp.MustCompile(`msg=(?:begun|started) job=`+id+` (?:.* )?attempt=(\d+)`), r.Lost)
 	r.must(err)
 	after := time.Since(killed)
 	r.delivered(10*time.Second, id)
@@ -237,7 +237,7 @@ func killedWorker(r *trial) string {
 	return "after " + short(after)
 }
 
-var begun = regexp.MustCompile("msg=begun")
+var begun = regexp.MustCompile("msg=(?:begun|started)")
 
 func drained(r *trial) string {
 	if runtime.GOOS == "windows" {

@@ -13,7 +13,7 @@ import (
 )
 
 // unprivileged returns what makes a command run as the owner of dir. If this process
-// is root, that is another user: postgres, if there is one, otherwise nobody. The
+// is root, that is another user: postgres, if there is one. The
 // directories above dir must let that user through.
 func unprivileged(dir string) (prepare func(*exec.Cmd), err error) {
 	if os.Geteuid() != 0 {

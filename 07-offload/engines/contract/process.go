@@ -124,7 +124,7 @@ func (p *Process) SaysTimes(what *regexp.Regexp, n int, timeout time.Duration) e
 
 // Begun waits until a worker says that it begins a task, and returns when that was.
 func (p *Process) Begun(id string, attempt int, timeout time.Duration) (at time.Time, err error) {
-	m, err := p.Says(regexp.MustCompile(`^time=(\S+) .*msg=begun job=`+id+` (?:.* )?attempt=`+strconv.Itoa(attempt)+`\b`), timeout)
+	m, err := p.Says(regexp.MustCompile(`^time=(\S+) .*msg=(?:begun|started) job=`+id+` (?:.* )?attempt=`+strconv.Itoa(attempt)+`\b`), timeout)
 	if err != nil {
 		return at, err
 	}

@@ -12,7 +12,6 @@ type System struct {
 	Folder    string // of its program
 	Flag      string // with the address of the server
 	NewServer func(dir, program string, defaults bool) (*Server, error)
-	Worker    []string // further flags of a worker
 
 	Backoff      time.Duration // at least between the first attempt and the third
 	Retried      time.Duration // for those two retries
@@ -91,7 +90,7 @@ var (
 		Apart:     true, Attempts: true, dead: deadOf, requeue: requeueOf,
 	}
 	Chapter07 = System{
-		Name: "chapter 07", Folder: "..", Flag: "-broker", NewServer: NewBroker, Worker: []string{"-heartbeat", "1s"},
+		Name: "chapter 07", Folder: "..", Flag: "-broker", NewServer: NewBroker,
 		Backoff: 0, Retried: 20 * time.Second, // full jitter: a wait may be nothing
 		Lost: 30 * time.Second, Decides: Setting{"the broker's `-lease`", "3 s", "10 s"},
 		NoLong: "in the chapter's own tests (7.5)", Malformed: "in the chapter's own tests (7.3)", TwoCommits: twoCommits,
@@ -139,6 +138,6 @@ func (s System) StartWeb(program, at string, more ...string) (*Process, error) {
 
 // StartWorker starts one of its workers.
 func (s System) StartWorker(program, at string, mail Mailbox, concurrency int, more ...string) (*Process, error) {
-	args := append([]string{"worker", s.Flag, at, "-mail", string(mail), "-concurrency", fmt.Sprint(concurrency)}, s.Worker...)
+	args := []string{"worker", s.Flag, at, "-mail", string(mail), "-concurrency", fmt.Sprint(concurrency)}
 	return Start(program, append(args, more...)...)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -44,7 +45,7 @@ func relay(ctx context.Context, db *pgxpool.Pool, queue *asynq.Client) (moved in
 		}
 		for _, t := range tasks {
 			if err := enqueue(ctx, queue, t.Task, t.ID); err != nil {
-				return err
+				return fmt.Errorf("task %s: %w", t.ID, err)
 			}
 			if _, err := tx.Exec(ctx, `delete from outbox where id = $1`, t.ID); err != nil {
 				return err

@@ -17,7 +17,7 @@ import (
 const kind = "welcome-mail"
 
 // insertUser is the application's own write.
-const insertUser = `insert into users (id, name, email) values ($1, $2, $3) on conflict do nothing`
+const insertUser = `insert into users (id, name, email) values ($1, $2, $3) on conflict (id) do nothing`
 
 // Tasks writes a user to PostgreSQL and a task to Redis: two systems, two commits.
 type Tasks struct {

@@ -57,7 +57,7 @@ func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 		return err
 	}
 	return pgx.BeginFunc(ctx, q.pool, func(tx pgx.Tx) error {
-		user, err := tx.Exec(ctx, `insert into users (id, name, email) values ($1, $2, $3) on conflict do nothing`, t.ID, t.Name, t.Email)
+		user, err := tx.Exec(ctx, `insert into users (id, name, email) values ($1, $2, $3) on conflict (id) do nothing`, t.ID, t.Name, t.Email)
 		if err != nil || user.RowsAffected() == 0 {
 			return err // nil: the same sign-up again. Its row is the idempotency key
 		}

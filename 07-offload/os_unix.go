@@ -9,8 +9,6 @@ import (
 	"syscall"
 )
 
-const noDirSync = false
-
 // lock keeps other brokers out of a directory until release is called or this
 // process ends, however it ends: the system lets go of the lock then.
 func lock(path string) (release func(), err error) {
@@ -27,3 +25,7 @@ func lock(path string) (release func(), err error) {
 	}
 	return func() { file.Close() }, nil
 }
+
+// ownGroup keeps a Ctrl-C, which a terminal sends to its foreground process group,
+// from a child: the child ends when its starter does, not before.
+var ownGroup = &syscall.SysProcAttr{Setpgid: true}

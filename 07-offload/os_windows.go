@@ -6,11 +6,8 @@ import (
 	"syscall"
 )
 
-// noDirSync: Windows writes names to the disk by itself, and refuses to be asked.
-const noDirSync = true
-
 // lock keeps other brokers out of a directory until release is called or this
-// process ends: the file is open, and shared with nobody.
+// process ends: the file is open, and not shared.
 func lock(path string) (release func(), err error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
@@ -23,3 +20,6 @@ func lock(path string) (release func(), err error) {
 	file := os.NewFile(uintptr(handle), path)
 	return func() { file.Close() }, nil
 }
+
+// ownGroup keeps a Ctrl-C in the console from a child.
+var ownGroup = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}

@@ -1,0 +1,368 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestWaitingJobsAreTheSameAfterAStart restarts a broker, with a rewrite of its
+// journal in between (claim 7.2): the jobs are leased in the order in which they
+// came, keys are known, and a canceled job stays canceled.
+func TestWaitingJobsAreTheSameAfterAStart(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	var ids []string
+	mail := NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Key: "k"}
+	for i := range 8 {
+		n := NewJob{}
+		if i == 3 {
+			n = mail
+		}
+		ids = append(ids, enqueue(t, b, n).ID)
+	}
+	b.Close()
+
+	b = open(t, dir)
+	if j := get(t, b, ids[5]); j.State != Queued {
+		t.Errorf("job 6 is %+v after the start", j)
+	}
+	if _, err := b.Get(t.Context(), "5-ANOTHER"); err != ErrNotFound {
+		t.Errorf("a job of which only the number is right: got %v, want %v", err, ErrNotFound)
+	}
+	if _, err := b.Cancel(t.Context(), ids[1]); err != nil {
+		t.Error("job 2 could not be canceled:", err)
+	}
+	if j := enqueue(t, b, mail); j.ID != ids[3] {
+		t.Error("the same key made another job after the start")
+	}
+	if err := b.compact(); err != nil {
+		t.Error(err)
+	}
+	ids = append(ids, enqueue(t, b, NewJob{}).ID)
+	b.Close()
+
+	b = open(t, dir)
+	defer b.Close()
+	want := slices.Delete(slices.Clone(ids), 1, 2)
+	var listed, leased []string
+	jobs, err := b.List(t.Context(), Queued, 100)
+	must(err)
+	for _, j := range jobs {
+		listed = append(listed, j.ID)
+	}
+	for range want {
+		j, err := b.Lease(t.Context(), "w", allKinds)
+		must(err)
+		leased = append(leased, j.ID)
+	}
+	if !slices.Equal(listed, want) || !slices.Equal(leased, want) {
+		t.Errorf("want %v\nlisted %v\nleased %v", want, listed, leased)
+	}
+	if j := get(t, b, ids[1]); j.State != Canceled {
+		t.Errorf("the canceled job is %s after the start", j.State)
+	}
+}
+
+// TestRestartKeepsLeases restarts a broker in the middle of a job (claim 7.5): its
+// worker has a whole lease from then on, and the attempt counts.
+func TestRestartKeepsLeases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		b := open(t, dir)
+		enqueue(t, b, NewJob{})
+		j, err := b.Lease(t.Context(), "w", allKinds)
+		must(err)
+		time.Sleep(9 * time.Second)
+		b.Close()
+		b = open(t, dir)
+		defer b.Close()
+		time.Sleep(9 * time.Second)
+		if now := get(t, b, j.ID); now.State != Running || now.Attempts != 1 || now.Worker != "w" {
+			t.Errorf("9 s after the start it is %+v, want it running", now)
+		}
+		if err := b.Finish(t.Context(), j.ID, j.Token, Progress{}); err != nil {
+			t.Error("its worker could not finish it:", err)
+		}
+	})
+}
+
+// TestRecordThatIsNotAJobRefusesTheStart: its checksum is right, so an operator must
+// decide (claim 7.2).
+func TestRecordThatIsNotAJobRefusesTheStart(t *testing.T) {
+	content := change{{ID: "1-A", number: 1}}.encode()
+	path := write(t, records(string(content), string(content[:len(content)-1])))
+	b := newBroker(BrokerConfig{Backlog: 1, Lease: time.Second})
+	_, _, err := OpenJournal(path, b.restore)
+	if want := fmt.Sprintf("damaged at byte %d: ", header+len(content)); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want it %s", err, want)
+	}
+}
+
+// TestLeaseIsAWholeOneAfterASlowSave has a disk that takes 8 s to store a lease of
+// 10 s (claim 7.5): the worker has 10 s from then on.
+func TestLeaseIsAWholeOneAfterASlowSave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{}
+		b := brokerOn(d)
+		defer b.Close()
+		enqueue(t, b, NewJob{})
+		d.syncing = func() { time.Sleep(8 * time.Second) }
+		j, err := b.Lease(t.Context(), "w", allKinds)
+		if left := time.Until(j.Expires); err != nil || left != 10*time.Second {
+			t.Errorf("the lease expires in %v, %v; want 10s", left, err)
+		}
+		time.Sleep(9 * time.Second)
+		if now := get(t, b, j.ID); now.State != Running {
+			t.Errorf("9 s later the job is %s", now.State)
+		}
+	})
+}
+
+// TestResultThatIsReportedTwiceCountsOnce as when the answer was lost. The second
+// report returns when the first is on disk.
+func TestResultThatIsReportedTwiceCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{}
+		b := brokerOn(d)
+		defer b.Close()
+		enqueue(t, b, NewJob{})
+		j, err := b.Lease(t.Context(), "w", allKinds)
+		must(err)
+		d.syncing = func() { time.Sleep(time.Second) }
+		began := time.Now()
+		go b.Finish(t.Context(), j.ID, j.Token, Progress{})
+		synctest.Wait()
+		if err := b.Finish(t.Context(), j.ID, j.Token, Progress{}); err != nil || time.Since(began) != 2*time.Second {
+			t.Errorf("the second report: %v after %v, want 2s: it is stored after the first one", err, time.Since(began))
+		}
+		if o, _ := look(b); o.Done != 1 {
+			t.Errorf("one job is done, but %d are counted", o.Done)
+		}
+	})
+}
+
+// TestSameKeyWaitsForTheFirstToBeStored: the second client gets the same job when it
+// is on disk, and an error if the disk fails. A worker gets it only then, too.
+func TestSameKeyWaitsForTheFirstToBeStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, fails := range []bool{false, true} {
+			d := &disk{}
+			b := brokerOn(d)
+			d.syncing = func() { time.Sleep(time.Second) }
+			d.broken.Store(fails)
+			n := NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Key: "k"}
+			began := time.Now()
+			ids, errs := make([]string, 3), make([]error, 3)
+			var group sync.WaitGroup
+			group.Go(func() {
+				j, err := b.Lease(t.Context(), "w", allKinds)
+				if (err != nil) != fails || !fails && d.survives(t).get(j.ID) == nil {
+					t.Errorf("disk fails: %v; a worker got the job %q, %v, want it only from the disk", fails, j.ID, err)
+				}
+			})
+			for i := range ids {
+				group.Go(func() {
+					j, err := b.Enqueue(t.Context(), n)
+					ids[i], errs[i] = j.ID, err
+					if took := time.Since(began).Seconds(); fails && took != 1 || !fails && took != float64(1+min(i, 1)) {
+						t.Errorf("disk fails: %v; client %d got its answer after %v s", fails, i, took)
+					}
+				})
+				synctest.Wait()
+			}
+			group.Wait()
+			for i := range ids {
+				if fails != (errs[i] == ErrUnavailable) || ids[i] != ids[0] || (ids[i] == "") != fails {
+					t.Errorf("disk fails: %v; client %d got the job %q and %v, client 0 the job %q", fails, i, ids[i], errs[i], ids[0])
+				}
+			}
+			d.broken.Store(false)
+			time.Sleep(5 * time.Second) // a rewrite makes the journal good again
+			if j := enqueue(t, b, n); j.ID != ids[0] && !fails || len(b.queue.jobs) != 1 {
+				t.Errorf("disk fails: %v; later the same key is the job %s, and %d are known", fails, j.ID, len(b.queue.jobs))
+			}
+			b.Close()
+		}
+	})
+}
+
+// TestKeyOfAnotherJobIsRefused whose kind or payload is different.
+func TestKeyOfAnotherJobIsRefused(t *testing.T) {
+	b := brokerOn(&disk{})
+	defer b.Close()
+	ada := NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Key: "k"}
+	first := enqueue(t, b, ada)
+	if _, err := b.Enqueue(t.Context(), NewJob{Kind: "welcome-mail", Payload: payload("eve@example.com"), Key: "k"}); !errors.Is(err, ErrBadJob) {
+		t.Errorf("Ada's key with Eve's address: got %v, want %v", err, ErrBadJob)
+	}
+	if _, err := b.Enqueue(t.Context(), NewJob{Kind: "report", Payload: ada.Payload, Key: "k"}); !errors.Is(err, ErrBadJob) {
+		t.Errorf("the key of an email with a report: got %v, want %v", err, ErrBadJob)
+	}
+	ada.Payload = []byte(strings.ReplaceAll(string(ada.Payload), ":", " : "))
+	if j := enqueue(t, b, ada); j.ID != first.ID {
+		t.Error("the same payload with other spaces made another job")
+	}
+}
+
+// TestRewriteKeepsChangesThatAreMadeMeanwhile enqueues, finishes and cancels jobs
+// during rewrites, and then restarts (claim 7.2).
+func TestRewriteKeepsChangesThatAreMadeMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	b := newBroker(BrokerConfig{Backlog: 100_000, Lease: 10 * time.Minute, Log: slog.New(slog.DiscardHandler)})
+	b.compactAt, b.release = 1<<60, func() {} // only this test rewrites
+	journal, _, err := OpenJournal(filepath.Join(dir, "journal"), b.restore)
+	must(err)
+	b.start(journal)
+	must1(b.change("queued", func(now time.Time) (jobs []*Job, err error) {
+		for range 1500 {
+			jobs = append(jobs, must1(b.queue.Add(NewJob{Kind: "report", Payload: []byte("{}"), Due: now}, now)))
+		}
+		return jobs, nil
+	}))
+	stop := make(chan bool)
+	var group sync.WaitGroup
+	want := make([]map[string]State, 4)
+	for i := range want {
+		want[i] = make(map[string]State)
+		group.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				id := enqueue(t, b, NewJob{}).ID
+				want[i][id] = Queued
+				if n%2 == 0 {
+					if j, err := b.Cancel(t.Context(), id); err == nil {
+						want[i][id] = j.State
+					}
+				}
+				if j, err := b.Lease(t.Context(), "w", []string{"report"}); err == nil {
+					must(b.Finish(t.Context(), j.ID, j.Token, Progress{}))
+					want[i][j.ID] = Done
+				}
+			}
+		})
+	}
+	for range 10 {
+		if err := b.compact(); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	group.Wait()
+	b.Close()
+	b = open(t, dir)
+	defer b.Close()
+	for _, jobs := range want {
+		for id, state := range jobs {
+			if j, err := b.Get(t.Context(), id); err != nil || j.State != state {
+				t.Fatalf("%s was %s, and after rewrites and a restart it is %q, %v", id, state, j.State, err)
+			}
+		}
+	}
+}
+
+// TestJobsThatComeDuringARewriteAreCopied (claim 7.2): the last job of 1,000 is done,
+// and followed by the next one of its series, when half of the jobs are copied.
+func TestJobsThatComeDuringARewriteAreCopied(t *testing.T) {
+	b := brokerOn(&disk{})
+	defer b.Close()
+	for range 999 {
+		enqueue(t, b, NewJob{})
+	}
+	enqueue(t, b, NewJob{Kind: "report", Payload: []byte("{}"), Policy: Policy{Every: time.Hour}})
+	j, err := b.Lease(t.Context(), "w", []string{"report"})
+	must(err)
+	copied := make(map[uint64]State)
+	for jobs := range b.copies {
+		if len(copied) == 0 {
+			must(b.Finish(t.Context(), j.ID, j.Token, Progress{}))
+		}
+		for _, j := range jobs {
+			copied[j.number] = j.State
+		}
+	}
+	if len(copied) != 1001 || copied[1001] != Queued {
+		t.Errorf("%d jobs were copied, want all 1000 and the next one of the series, which is %q", len(copied), copied[1001])
+	}
+}
+
+// TestPanicUnderTheLockEndsTheProcess: net/http would recover it, and leave the
+// broker locked.
+func TestPanicUnderTheLockEndsTheProcess(t *testing.T) {
+	if os.Getenv("OFFLOAD_PANIC") != "" {
+		b := brokerOn(&disk{})
+		defer func() { recover() }()
+		b.locked(func(time.Time) { panic("a bug") })
+		os.Exit(0)
+	}
+	cmd := exec.Command(must1(os.Executable()), "-test.run=^TestPanicUnderTheLockEndsTheProcess$")
+	cmd.Env = append(os.Environ(), "OFFLOAD_PANIC=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "lock is held: a bug") || !strings.Contains(string(out), "broker_test.go") {
+		t.Errorf("a panic under the lock: %v, want the process to end with the panic and its stack:\n%s", err, out)
+	}
+}
+
+// TestOverviewHasTheAgeOfTheOldestAndTheRetries (claim 7.8): a job that is due later
+// waits from then on, and only one that has failed is a retry.
+func TestOverviewHasTheAgeOfTheOldestAndTheRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		policy := Policy{Attempts: 2, Backoff: time.Hour, Cap: time.Hour}
+		b.queue.Retry = func(Policy, int) time.Duration { return time.Hour }
+		failed := enqueue(t, b, NewJob{Kind: "report", Payload: []byte("{}"), Policy: policy})
+		leased, err := b.Lease(t.Context(), "w", allKinds)
+		must(err)
+		must(b.Fail(t.Context(), failed.ID, leased.Token, Failure{Error: "451"}))
+		due := enqueue(t, b, NewJob{Kind: "report", Payload: []byte("{}"), Due: time.Now().Add(10 * time.Second)})
+		later := enqueue(t, b, NewJob{Kind: "report", Payload: []byte("{}"), Due: time.Now().Add(time.Minute)})
+		time.Sleep(30 * time.Second)
+		if queued, err := b.List(t.Context(), Queued, 10); err != nil || len(queued) != 1 || queued[0].ID != due.ID {
+			t.Errorf("queued are %v, %v; want the one that is due", queued, err)
+		}
+		if o, _ := look(b); o.Scheduled != 2 || len(o.SomeRetrying) != 1 {
+			t.Errorf("one has failed and one is due later: %+v", o)
+		}
+		time.Sleep(time.Minute)
+		enqueue(t, b, NewJob{})
+		o, _ := look(b)
+		if o.Oldest != 80 || o.Waiting != 3 || o.Scheduled != 1 || len(o.SomeRetrying) != 1 || o.SomeRetrying[0].ID != failed.ID {
+			t.Errorf("one failed, %s and %s are due, and one is new: %+v", due.ID, later.ID, o)
+		}
+	})
+}
+
+// TestOldLeaseExpiresWhileOthersAreRenewed and the broker's other leases are kept.
+func TestOldLeaseExpiresWhileOthersAreRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		silent, renewed := enqueue(t, b, NewJob{}), enqueue(t, b, NewJob{})
+		b.Lease(t.Context(), "silent", allKinds)
+		j, _ := b.Lease(t.Context(), "renewed", allKinds)
+		for range 4 {
+			time.Sleep(3 * time.Second)
+			must(b.Heartbeat(t.Context(), j.ID, j.Token, Progress{1, 2}))
+		}
+		if now := get(t, b, silent.ID); now.State == Running || !strings.Contains(now.Error, "silent sent no heartbeat") {
+			t.Errorf("12 s without a heartbeat, and its job is %s: %s", now.State, now.Error)
+		}
+		if now := get(t, b, renewed.ID); now.State != Running || now.Progress != (Progress{1, 2}) {
+			t.Errorf("renewed every 3 s, and its job is %s with the progress %v: %s", now.State, now.Progress, now.Error)
+		}
+	})
+}

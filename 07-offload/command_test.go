@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// byHand runs a role until it ends, as a command that a person types.
+func byHand(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(append(os.Environ(), asRole+"=by hand", "GORACE=atexit_sleep_ms=0"), env...)
+	return cmd
+}
+
+// TestWrongFlagsExitWithStatus2 and with an error that says what is right.
+func TestWrongFlagsExitWithStatus2(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"broker -lease 1ms", "-lease must be from 100ms to 1h, got 1ms"},
+		{"all -lease 2h", "-lease must be from 100ms to 1h, got 2h"},
+		{"worker -concurrency 0", "-concurrency must be from 1 to 10000, got 0"},
+		{"worker -drain -1s", "-drain must not be negative, got -1s"},
+		{"all -concurrency 10001", "-concurrency must be from 1 to 10000, got 10001"},
+		{"web -broker localhost:8081", "-broker must be a URL such as http://localhost:8081"},
+		{"worker -broker x://localhost", "-broker must be a URL such as http://localhost:8081"},
+		{"web now", `web takes no arguments, got ["now"]`},
+		{"broker -token S", "flag provided but not defined: -token"},
+		{"worker -token S", "flag provided but not defined: -token"},
+	} {
+		cmd := byHand(t, nil, strings.Fields(test.args)...)
+		out, _ := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), test.want) {
+			t.Errorf("%s: %v; want exit status 2 and %q:\n%s", test.args, cmd.ProcessState, test.want, out)
+		}
+	}
+}
+
+// TestTokenIsNotAmongTheArguments, which everybody on the machine can list, nor in the
+// logs. It is in the environment.
+func TestTokenIsNotAmongTheArguments(t *testing.T) {
+	const secret = "a-token-that-is-secret"
+	dir := t.TempDir()
+	t.Setenv("OFFLOAD_TOKEN", secret)
+	start := func(args ...string) *Process {
+		p, err := Start(args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Kill)
+		if strings.Contains(strings.Join(p.cmd.Args, " "), secret) {
+			t.Errorf("the arguments of the %s contain the token: %q", args[0], p.cmd.Args)
+		}
+		return p
+	}
+	broker := start("broker", "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "jobs"))
+	web := start("web", "-addr", "127.0.0.1:0", "-broker", broker.URL)
+	worker := start("worker", "-broker", broker.URL, "-mail", filepath.Join(dir, "mail"))
+	get := func(path, token string) (int, string) {
+		request, err := http.NewRequest("GET", path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		text, _ := io.ReadAll(response.Body)
+		return response.StatusCode, string(text)
+	}
+	for _, url := range []string{broker.URL, web.URL} {
+		if status, _ := get(url+"/overview", "wrong"); status != http.StatusUnauthorized {
+			t.Errorf("with a wrong token: status %d, want 401", status)
+		}
+		if status, text := get(url+"/overview", secret); status != http.StatusOK {
+			t.Errorf("with the token: status %d, want 200: %s", status, text)
+		}
+	}
+	s := &System{jobs: NewClient(broker.URL, secret), site: NewClient(web.URL, secret)}
+	id, _ := s.signUp(t.Context(), "ada@example.com")
+	if j := s.await(t.Context(), id); j.State != Done {
+		t.Errorf("the worker with the token: the job is %s, want done", j.State)
+	}
+	for _, p := range []*Process{worker, web, broker} {
+		if strings.Contains(p.Log(), secret) {
+			t.Errorf("the log of the %s contains the token:\n%s", p.args[0], p.Log())
+		}
+	}
+}
+
+// TestAllRolesInOneProcess signs up, and stops it.
+func TestAllRolesInOneProcess(t *testing.T) {
+	dir := t.TempDir()
+	p := &Process{args: []string{"all", "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "jobs"), "-mail", filepath.Join(dir, "mail")}}
+	if err := p.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	client := NewClient(p.URL, "")
+	s := &System{jobs: client, site: client} // the web server handles both
+	id, _ := s.signUp(t.Context(), "ada@example.com")
+	if j := s.await(t.Context(), id); j.State != Done {
+		t.Errorf("the job is %s, want done", j.State)
+	}
+	if status := p.Stop(); status != 0 {
+		t.Errorf("stopped, it exited with status %d, want 0\n%s", status, p.Log())
+	}
+}
+
+// TestAllEndsWhenItsAddressIsTaken: the worker in it does not go on alone.
+func TestAllEndsWhenItsAddressIsTaken(t *testing.T) {
+	listener, err := Listen("127.0.0.1:0", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	dir := t.TempDir()
+	cmd := byHand(t, nil, "all", "-addr", listener.Addr().String(), "-data", filepath.Join(dir, "jobs"), "-mail", filepath.Join(dir, "mail"))
+	cmd.Stderr = new(bytes.Buffer)
+	defer time.AfterFunc(40*time.Second, func() { cmd.Process.Kill() }).Stop()
+	if cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("%v; want exit status 1:\n%s", cmd.ProcessState, cmd.Stderr)
+	}
+}
+
+// TestSecondSignalEndsARoleImmediately (claim 7.5): the first one drains, for 10 s and more.
+func TestSecondSignalEndsARoleImmediately(t *testing.T) {
+	needsInterrupt(t)
+	dir := t.TempDir()
+	broker, err := Start("broker", "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "jobs"), "-lease", "500ms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Kill)
+	s := &System{jobs: NewClient(broker.URL, "")}
+	worker := byHand(t, nil, "worker", "-broker", broker.URL, "-mail", filepath.Join(dir, "mail"))
+	stderr, err := worker.StderrPipe()
+	if err := errors.Join(err, worker.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(40*time.Second, func() { worker.Process.Kill() }).Stop()
+	if _, err := s.jobs.Enqueue(t.Context(), NewJob{Kind: "welcome-mail", Payload: payload("ada@hangs.test")}); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(stderr); lines.Scan() && !strings.Contains(lines.Text(), "msg=started"); { // its handler runs then
+	}
+	go io.Copy(io.Discard, stderr)
+	worker.Process.Signal(os.Interrupt)
+	ended := make(chan error, 1)
+	go func() { ended <- worker.Wait() }()
+	for draining := true; draining; { // two interrupts that arrive together count as one
+		select {
+		case <-ended:
+			draining = false
+		case <-time.After(50 * time.Millisecond):
+			worker.Process.Signal(os.Interrupt)
+		}
+	}
+	if status, ok := worker.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
+		t.Errorf("the worker ended with %v, want it ended by the second interrupt", worker.ProcessState)
+	}
+}
+
+// TestInterruptWhileProcessesStartPrintsOneLine sends it to the whole group, as a terminal does.
+func TestInterruptWhileProcessesStartPrintsOneLine(t *testing.T) {
+	needsInterrupt(t)
+	for _, delay := range []time.Duration{0, 5, 20, 60} {
+		var stderr bytes.Buffer
+		cmd := byHand(t, []string{"TMPDIR=" + t.TempDir()}, "7.6")
+		cmd.Stderr = &stderr
+		cmd.SysProcAttr = ownGroup
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		stdout.Read(make([]byte, 1))           // its title: now it starts the processes
+		<-time.After(delay * time.Millisecond) // any moment of the start
+		interruptGroup(cmd)
+		io.Copy(io.Discard, stdout)
+		cmd.Wait()
+		if cmd.ProcessState.ExitCode() == 0 {
+			continue // it had ended
+		}
+		// A process that is being started belongs to the group for a moment: it may be interrupted first.
+		if got := strings.Trim(stderr.String(), "\n"); cmd.ProcessState.ExitCode() != 1 || !strings.HasPrefix(got, "07-offload: ") || strings.Contains(got, "\n") {
+			t.Errorf("interrupted, the demo ended with %v and printed %q; want status 1 and one line", cmd.ProcessState, got)
+		}
+	}
+}
