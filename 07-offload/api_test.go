@@ -439,7 +439,7 @@ func TestJobsEnqueuedDuringARequestShareTheNextOne(t *testing.T) {
 				n := NewJob{Kind: "report", Payload: []byte("{}")}
 				switch i {
 				case 1:
-					n.Kind = "unknown"
+					n.Payload = []byte("{") // as a part of the list, all of it would be malformed
 				case 2:
 					time.AfterFunc(500*time.Millisecond, cancel)
 				}
