@@ -33,29 +33,35 @@ var roles = map[string]func(argument string){
 		fmt.Println((memory()-usedMemory)/uint64(n), crowd.Alive(), threads()-usedThreads)
 		crowd.Leave()
 	},
-	// Prints the time in ns to start a crowd.
+	// Prints the time to start a crowd.
 	"start": func(argument string) {
 		n, _ := strconv.Atoi(argument)
-		fmt.Println(NewCrowd().Grow(n).Nanoseconds())
+		fmt.Println(NewCrowd().Grow(n))
 	},
-	// Prints how many threads there are, and the time in ns to start them. The
-	// runtime ends the child where the system refuses n threads.
+	// Prints how many threads there are, and the time to start them. The runtime
+	// ends the child where the system refuses n threads.
 	"thread each": func(argument string) {
 		n, _ := strconv.Atoi(argument)
 		took := NewThreadCrowd().Grow(n)
-		fmt.Println(threads(), took.Nanoseconds())
+		fmt.Println(threads(), took)
 	},
 }
 
 // threadEach starts n goroutines that keep an OS thread each, in a child process
-// that run starts: runRole, or the same for another build. It returns how many threads the child then had, and the time to
-// start them; or an error if the system refuses n threads.
+// that run starts: runRole, or the same for another build. It returns how many
+// threads the child then had, and the time to start them; or an error if the
+// system refuses n threads.
 func threadEach(n int, run func(role, argument string, env ...string) (string, int, error)) (threads int, took time.Duration, err error) {
 	out, status, err := run("thread each", strconv.Itoa(n))
 	if err != nil {
 		return 0, 0, err
 	}
-	if _, err := fmt.Sscan(out, &threads, (*int64)(&took)); err != nil || status != 0 {
+	var text string
+	_, err = fmt.Sscan(out, &threads, &text)
+	if err == nil {
+		took, err = time.ParseDuration(text)
+	}
+	if err != nil || status != 0 {
 		first, _, _ := strings.Cut(out, "\n")
 		return 0, 0, fmt.Errorf("refused by this system: %s", first)
 	}

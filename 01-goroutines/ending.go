@@ -10,7 +10,7 @@ import (
 // process ends, and with it the goroutine, before it has printed its line.
 func MainReturnsFirst() {
 	go func() {
-		time.Sleep(time.Hour) // after a millisecond the line would appear in rare runs
+		time.Sleep(time.Hour) // with a millisecond the line would appear in rare runs
 		fmt.Println("email sent")
 	}()
 }

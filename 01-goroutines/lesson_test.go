@@ -104,7 +104,11 @@ func TestAskDoesNotBlockWithoutATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+	limit := time.Hour
+	if deadline, ok := t.Deadline(); ok {
+		limit = time.Until(deadline) * 3 / 4
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	child := exec.CommandContext(ctx, self)
 	child.Stdin = input
@@ -114,10 +118,13 @@ func TestAskDoesNotBlockWithoutATerminal(t *testing.T) {
 	if ctx.Err() != nil {
 		t.Fatalf("-ask blocks for input that is not a terminal: %v\n%s", err, out)
 	}
-	for _, want := range []string{"\n1.2  What limits", "     a  the number of CPUs", "Answer c: memory.", "\nRight: 0 of 2.\n"} {
+	for _, want := range []string{"\n1.2  What limits", "     a  the number of CPUs", "Answer c: memory."} {
 		if status != 0 || !strings.Contains(out, want) {
 			t.Errorf("exit status %d; want %q in:\n%s", status, want, out)
 		}
+	}
+	if strings.Contains(out, "Right:") {
+		t.Errorf("no question was answered, but the answers are counted:\n%s", out)
 	}
 	if strings.Index(out, "\n1.2  What limits") > strings.Index(out, "\n1.2  A hundred thousand") {
 		t.Errorf("the question comes after the claim that answers it:\n%s", out)

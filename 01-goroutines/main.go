@@ -66,7 +66,7 @@ func memoryPerGoroutine(context.Context) string {
 	var each uint64
 	var took time.Duration
 	for i, alive := range rows {
-		took += crowd.Grow(alive) // from the row before to this one
+		took += crowd.Grow(alive)
 		used := memory() - before
 		each = used / uint64(alive)
 		fmt.Printf(row, count(alive), measured(size(each)), measured(size(used)), measured(short(took)))
@@ -106,16 +106,16 @@ func aliveTogether(context.Context) string {
 // fewThreads compares a crowd with goroutines that keep an OS thread each.
 func fewThreads(context.Context) string {
 	const locked = 1000
-	const row = "     %-38s %12s    %17s\n"
+	const row = "     %-37s %13s    %17s\n"
 	crowd := NewCrowd()
 	took, blocked := crowd.Grow(*crowdSize), threads()
 	crowd.Leave()
 	fmt.Printf(row, "goroutines", "OS threads", "time to start one")
-	fmt.Printf(row, count(*crowdSize)+", blocked", measured(fmt.Sprint(blocked, " threads")), measured(short(took/time.Duration(*crowdSize))))
+	fmt.Printf(row, count(*crowdSize)+", blocked", measured(count(blocked)+" threads"), measured(short(took/time.Duration(*crowdSize))))
 	if used, took, err := threadEach(locked, runRole); err != nil {
 		fmt.Printf("     %s, each locked to a thread: %v\n", count(locked), err)
 	} else {
-		fmt.Printf(row, count(locked)+", each locked to a thread", measured(fmt.Sprint(used, " threads")), measured(short(took/locked)))
+		fmt.Printf(row, count(locked)+", each locked to a thread", measured(count(used)+" threads"), measured(short(took/locked)))
 	}
 	takeaway("A blocked goroutine does not occupy a thread. A few threads run all",
 		"goroutines that are ready.")
@@ -134,7 +134,7 @@ func preemption(context.Context) string {
 	runtime.GOMAXPROCS(before)
 	close(blocked)
 	all := turns[len(turns)-1].End
-	fmt.Println("     three goroutines, one CPU (GOMAXPROCS=1)")
+	fmt.Println("     three goroutines, one CPU (GOMAXPROCS=1); █ has the CPU")
 	for who, name := range []string{"computes", "computes", "blocks"} {
 		fmt.Printf("     %-8s  %s\n", name, lane(turns, who, 56))
 	}
@@ -227,8 +227,8 @@ func concurrencyIsNotParallelism(context.Context) string {
 	fmt.Printf(row, fmt.Sprintf("%s goroutines that sleep %s each", count(sleepers), short(sleep)),
 		measured(short(took)), measured(times(sleepers*sleep, took)))
 	takeaway(fmt.Sprintf("GOMAXPROCS is %d, of %s. Speed is compared with one goroutine.", cpus, plural(runtime.NumCPU(), "CPU")),
-		"Computation gains up to GOMAXPROCS, and less while other programs use the",
-		"CPUs: parallelism. Blocked goroutines wait concurrently.")
+		"Computation runs in parallel: it gains up to GOMAXPROCS, and less while",
+		"other programs use the CPUs. Goroutines that sleep need no CPU.")
 	if took < sleepers*sleep/10 {
 		return "a"
 	}

@@ -20,8 +20,8 @@ var quizzes = map[string]quiz{
 	}, ""},
 	"1.4": {"Two goroutines compute without a pause, on one CPU. Who runs?", []string{
 		"the first until it is done, then the second",
-		"both, by turns of some milliseconds",
-		"both, but they change places at every step",
+		"both, in turns of some milliseconds",
+		"both, and they switch after every step",
 	}, ""},
 	"1.5": {"main starts a goroutine that prints a line, and returns. What happens?", []string{
 		"the line is printed, then the program ends",

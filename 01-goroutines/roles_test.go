@@ -1,17 +1,26 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TestMain lets the test binary play the roles of children.go. This file, like
 // roles.go, is the same in every chapter that needs it.
 func TestMain(m *testing.M) {
+	roles["ends with 7"] = func(argument string) {
+		fmt.Print(argument)
+		fmt.Fprint(os.Stderr, ", and an error")
+		os.Exit(7)
+	}
+	roles["never ends"] = func(string) { <-time.After(time.Hour) }
 	if playRole() {
 		return
 	}
@@ -22,6 +31,39 @@ func TestMain(m *testing.M) {
 }
 
 var buildDir string
+
+// TestRunRoleReturnsOutputStatusAndErrors runs a child that ends, one that does
+// not, and one that does not start.
+func TestRunRoleReturnsOutputStatusAndErrors(t *testing.T) {
+	if out, status, err := runRole("ends with 7", "a=b"); out != "a=b, and an error" || status != 7 || err != nil {
+		t.Errorf("got %q, status %d, %v; want what the child printed on both outputs, and status 7", out, status, err)
+	}
+	if _, _, err := runRoleOf(filepath.Join(t.TempDir(), "missing"), "", ""); err == nil {
+		t.Error("there is no such program, but runRoleOf returned no error")
+	}
+	defer func(limit time.Duration) { roleLimit = limit }(roleLimit)
+	roleLimit = 50 * time.Millisecond
+	if _, _, err := runRole("never ends", ""); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the child was killed after %v; got the error %v, want the deadline's", roleLimit, err)
+	}
+}
+
+// TestPlayRoleReportsWhetherThereIsOne plays a role of its own in this process.
+func TestPlayRoleReportsWhetherThereIsOne(t *testing.T) {
+	var got string
+	roles["keeps"] = func(argument string) { got = argument }
+	defer delete(roles, "keeps")
+	for _, want := range []struct {
+		variable, argument string
+		played             bool
+	}{{"", "", false}, {"no such role=a", "", false}, {"keeps=a=b", "a=b", true}} {
+		t.Setenv(roleVariable, want.variable)
+		if played := playRole(); played != want.played || got != want.argument {
+			t.Errorf("with %s=%q playRole returned %t, and the argument was %q, want %t and %q",
+				roleVariable, want.variable, played, got, want.played, want.argument)
+		}
+	}
+}
 
 // needsRaceDetector skips a test that requires a report of the race detector.
 func needsRaceDetector(t *testing.T) {

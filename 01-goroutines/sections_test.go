@@ -21,7 +21,7 @@ var sections = map[string]struct{ prints, answer string }{
      alive at the same time: 1,000, in ### MB
 `, "c"},
 	"1.4": {`
-     three goroutines, one CPU (GOMAXPROCS=1)
+     three goroutines, one CPU (GOMAXPROCS=1); █ has the CPU
      computes  ###█###
      computes  ###█###
      blocks    ························································

@@ -38,13 +38,7 @@ func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 					continue
 				}
 				mu.Lock()
-				now := time.Since(began)
-				if n := len(turns); n == 0 || turns[n-1].Who != me { // on several CPUs another one may lock first
-					if n > 0 {
-						turns[n-1].End = now
-					}
-					turns = append(turns, Turn{Who: me, Start: now})
-				}
+				turns = nextTurn(turns, me, time.Since(began))
 				mu.Unlock()
 			}
 			total.Add(int64(steps))
@@ -53,6 +47,20 @@ func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 	wg.Wait()
 	turns[len(turns)-1].End = time.Since(began)
 	return turns, total.Load()
+}
+
+// nextTurn ends the last turn and begins one of the goroutine who, unless the last
+// one is its own: on several CPUs another goroutine may step in between and lock
+// later.
+func nextTurn(turns []Turn, who int, now time.Duration) []Turn {
+	n := len(turns)
+	if n > 0 && turns[n-1].Who == who {
+		return turns
+	}
+	if n > 0 {
+		turns[n-1].End = now
+	}
+	return append(turns, Turn{Who: who, Start: now})
 }
 
 // OthersRun reports whether another goroutine runs while this one is busy: in a

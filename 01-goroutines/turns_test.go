@@ -2,6 +2,7 @@ package main
 
 import (
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -39,6 +40,18 @@ func TestOnOneCPUGoroutinesTakeTurns(t *testing.T) {
 	t.Logf("%d steps in %d turns; in parallel there would be nearly as many turns as steps", steps, len(turns))
 	if steps/int64(len(turns)) < 100 {
 		t.Errorf("%d steps in %d turns: the steps are interleaved, so the goroutines ran in parallel", steps, len(turns))
+	}
+}
+
+// TestTurnOfTheSameGoroutineGoesOn has goroutine 1 begin twice, as on several CPUs
+// when another one has stepped in between but locks later.
+func TestTurnOfTheSameGoroutineGoesOn(t *testing.T) {
+	var turns []Turn
+	for i, who := range []int{0, 1, 1, 0} {
+		turns = nextTurn(turns, who, time.Duration(i))
+	}
+	if want := []Turn{{0, 0, 1}, {1, 1, 3}, {0, 3, 0}}; !slices.Equal(turns, want) {
+		t.Errorf("got the turns %v, want %v", turns, want)
 	}
 }
 

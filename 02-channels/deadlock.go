@@ -23,22 +23,16 @@ var stuckServer string
 
 // RunStuckServer builds and runs stuck/server.go, which has the same deadlock
 // and a listener open. It returns the state in which its main goroutine stays,
-// and what the runtime reports. The server is built without cgo, with which the
-// runtime never reports a deadlock; net may use cgo, so only the server imports it.
+// and what the runtime reports.
 func RunStuckServer() (state, reported string, err error) {
 	dir, err := os.MkdirTemp("", "stuck")
 	if err != nil {
 		return "", "", err
 	}
 	defer os.RemoveAll(dir)
-	program, file := filepath.Join(dir, "server.exe"), filepath.Join(dir, "server.go")
-	if err := os.WriteFile(file, []byte(stuckServer), 0o644); err != nil {
+	program := filepath.Join(dir, "server.exe")
+	if err := buildStuckServer(program); err != nil {
 		return "", "", err
-	}
-	build := exec.Command("go", "build", "-race=false", "-o", program, file)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", "", fmt.Errorf("%w\n%s", err, out)
 	}
 	var stderr strings.Builder
 	server := exec.Command(program)
@@ -59,4 +53,19 @@ func RunStuckServer() (state, reported string, err error) {
 	server.Process.Kill()
 	server.Wait()
 	return state, stderr.String(), err
+}
+
+// buildStuckServer builds the server without cgo, with which the runtime never
+// reports a deadlock; net may use cgo, so only the server imports it.
+func buildStuckServer(program string) error {
+	file := program + ".go"
+	if err := os.WriteFile(file, []byte(stuckServer), 0o644); err != nil {
+		return err
+	}
+	build := exec.Command("go", "build", "-race=false", "-o", program, file)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
 }

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"debug/buildinfo"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -12,8 +16,9 @@ const allAsleep = "fatal error: all goroutines are asleep - deadlock!\n"
 func TestRuntimeReportsWhenAllGoroutinesAreBlocked(t *testing.T) {
 	out, status, err := runRoleOf(withoutRaceDetector(t), "deadlock", "")
 	t.Logf("exit status %d\n%s", status, out)
-	if status != 2 || err != nil || !strings.HasPrefix(out, allAsleep) || !strings.Contains(out, "[chan receive]") {
-		t.Errorf("the only goroutine is blocked; got exit status %d, %v, want 2 and the runtime's report", status, err)
+	states := goroutineState.FindAllStringSubmatch(out, -1)
+	if status != 2 || err != nil || !strings.HasPrefix(out, allAsleep) || len(states) != 1 || states[0][1] != "[chan receive]" {
+		t.Errorf("the only goroutine is blocked; got exit status %d, %v, the states %q, want 2 and the runtime's report of one goroutine", status, err, states)
 	}
 }
 
@@ -27,6 +32,23 @@ func TestRuntimeIsSilentWhileAListenerIsOpen(t *testing.T) {
 	}
 	if state != "goroutine 1 [chan receive]" || reported != "" {
 		t.Errorf("got state %q and report %q; want main blocked in a receive, and no report", state, reported)
+	}
+}
+
+// TestStuckServerIsBuiltWithoutCgo: with cgo the runtime is silent in any case.
+func TestStuckServerIsBuiltWithoutCgo(t *testing.T) {
+	withoutRaceDetector(t) // skips the test if there is no go command
+	program := filepath.Join(t.TempDir(), "server.exe")
+	t.Setenv("CGO_ENABLED", "1")
+	if err := buildStuckServer(program); err != nil {
+		t.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "0"}) {
+		t.Errorf("the server was built with %v, want CGO_ENABLED=0", info.Settings)
 	}
 }
 

@@ -152,7 +152,7 @@ func (l *lesson) teach(ctx context.Context) {
 
 // run runs the chosen sections. With -ask it reads an answer for each.
 func (l *lesson) run(ctx context.Context, answers *bufio.Scanner) {
-	sections, right := l.chosen, 0
+	sections, answered, right := l.chosen, 0, 0
 	if sections == nil {
 		sections = l.sections
 	}
@@ -160,6 +160,9 @@ func (l *lesson) run(ctx context.Context, answers *bufio.Scanner) {
 		q, answer := l.ask[s.id], ""
 		if l.asking {
 			answer = q.ask(s.id, answers)
+		}
+		if answer != "" {
+			answered++
 		}
 		fmt.Printf("\n%s\n%s\n", painted{bold, s.id + "  " + s.claim}, s.code)
 		ctx, task := trace.NewTask(ctx, s.id)
@@ -169,7 +172,7 @@ func (l *lesson) run(ctx context.Context, answers *bufio.Scanner) {
 			right++
 		}
 	}
-	if l.asking {
+	if answered > 0 {
 		fmt.Printf("\nRight: %d of %d.\n", right, len(sections))
 	}
 }

@@ -126,8 +126,8 @@ func ownership(context.Context) string {
 		"     nothing orders the accesses. A mutex orders them: only one goroutine at a\n" +
 		"     time is in the critical section (2.8). Here each goroutine owns its total.\n")
 	fmt.Printf("     4 goroutines counted %s requests, %s bytes\n", measured(count(total.Requests)), measured(count(total.Bytes)))
-	takeaway("With one total for all, n++ (load, add, store) sometimes loses an update:",
-		"too rarely for a test of the total. The race detector reports it:",
+	takeaway("With one total for all, n++ (load, add, store) can lose an update, but so",
+		"rarely that a test of the total may pass. The race detector reports it:",
 		"go test -race -v -run SharedTotal ./02-channels (it must report a race)")
 	return ""
 }
@@ -210,9 +210,9 @@ func mutexOrChannel(context.Context) (supported string) {
 		}
 		fmt.Printf(row, way.name, count(way.tally.Total()), measured(short(add)), measured(short(read)))
 	}
-	takeaway("Between Lock and Unlock, in the critical section, at most one goroutine",
-		"runs: mutual exclusion. State that stays: a mutex, or an atomic for one",
-		"number. A value that moves on to another goroutine: a channel.")
+	takeaway("At most one goroutine is in the critical section, from Lock to Unlock:",
+		"mutual exclusion. State that stays: a mutex, or an atomic for one number.",
+		"A value that moves on to another goroutine: a channel.")
 	return supported
 }
 

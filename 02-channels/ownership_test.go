@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime/metrics"
 	"strings"
 	"testing"
 )
@@ -12,11 +13,23 @@ func TestOwnedDataNeedsNoLock(t *testing.T) {
 	if want := (Total{Requests: 6, Bytes: 136}); got != want {
 		t.Errorf("got the total %+v, want %+v", got, want)
 	}
+	before := goroutinesCreated()
+	CountOwned(make([][]int, 10)...)
+	if n := goroutinesCreated() - before; n < 10 {
+		t.Errorf("for 10 logs %d goroutines were started", n)
+	}
 	for range 100 { // the last of equal logs counts, too
 		if got, want := CountOwned([]int{7}, []int{7}, []int{7}), (Total{3, 21}); got != want {
 			t.Fatalf("got the total %+v, want %+v", got, want)
 		}
 	}
+}
+
+// goroutinesCreated returns how many goroutines have been started so far.
+func goroutinesCreated() uint64 {
+	sample := []metrics.Sample{{Name: "/sched/goroutines-created:goroutines"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 // TestSharedTotalIsADataRace runs the wrong version in a child process and

@@ -3,7 +3,7 @@ package main
 // quizzes are what -ask asks, by section. Where right is empty the section
 // measures which answer is right.
 var quizzes = map[string]quiz{
-	"2.1": {"No buffer, and a receive every 40 ms. How long does send 3 block?", []string{
+	"2.1": {"An unbuffered channel, a receive every 40 ms. How long does send 3 block?", []string{
 		"not at all",
 		"about 40 ms",
 		"about 120 ms",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,14 +15,20 @@ func TestEveryTallyCountsRight(t *testing.T) {
 	for name, tally := range map[string]Tally{
 		"AtomicTally": new(AtomicTally), "MutexTally": new(MutexTally), "RWMutexTally": new(RWMutexTally), "ChannelTally": channel,
 	} {
+		start := make(chan struct{})
+		var two sync.WaitGroup // that only the tally orders
+		two.Go(func() { <-start; tally.Add() })
+		two.Go(func() { <-start; tally.Total() })
+		close(start)
+		two.Wait()
 		Concurrently(8, 500, func() {
 			tally.Add()
-			if n := tally.Total(); n < 1 || n > 4000 { // concurrently with Add
+			if n := tally.Total(); n < 2 || n > 4001 { // concurrently with Add
 				t.Errorf("%s: the total is %d while 8 goroutines add 500 each", name, n)
 			}
 		})
-		if got := tally.Total(); got != 4000 {
-			t.Errorf("%s: 8 goroutines added 500 each; the total is %d", name, got)
+		if got := tally.Total(); got != 4001 {
+			t.Errorf("%s: a goroutine added 1 and then 8 added 500 each; the total is %d", name, got)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func main() {
 	}
 	l := &lesson{
 		folder: "03-net-http-per-request",
-		title:  "03 · net/http: your handlers already run concurrently",
+		title:  "03 · net/http: which goroutine runs your handler",
 		about:  "Shows in which goroutines a Go web server runs handlers, and what follows from it.",
 		next:   "go run ./04-handler-goroutine-pitfall",
 		ask:    quizzes,
@@ -41,7 +41,7 @@ func main() {
 				code{"(rt *Router) ServeHTTP", "	h.ServeHTTP(w, r)", 1}, framework},
 			{"3.6", "When the client disconnects, r.Context() is canceled.",
 				code{"Observing", "case <-r.Context().Done()", 2}, clientGone},
-			{"3.7", "net/http recovers a panic in a handler: one response is lost, no more.",
+			{"3.7", "net/http recovers a panic in a handler: the server goes on.",
 				code{"Share", "100/among", 1}, onePanic},
 			{"3.8", "A streamed event arrives while the handler is running, if it is flushed.",
 				code{"Stream", "out.Flush()", 3}, streaming},

@@ -8,9 +8,9 @@ import (
 )
 
 // Router is a small web framework: a table of paths and methods, and middleware.
-// It starts no goroutine and takes no lock. The server calls it concurrently, like
-// any other http.Handler, so add routes and middleware before it serves: to write
-// to the table while requests read it is a data race.
+// It starts no goroutine. The server calls it concurrently, like any other
+// http.Handler, so add routes and middleware before it serves: to write to the
+// table while requests read it is a data race.
 type Router struct {
 	routes     map[string]map[string]http.Handler // by path, then by method
 	middleware []func(http.Handler) http.Handler

@@ -126,7 +126,7 @@ func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
 	locked := "" // of 3.1
 	for id, want := range sections {
 		out := <-outputs[id]
-		if heading := "03 · net/http: your handlers already run concurrently\n\n" + id + "  " + quizzes[id].question; !strings.HasPrefix(out, heading) {
+		if heading := "03 · net/http: which goroutine runs your handler\n\n" + id + "  " + quizzes[id].question; !strings.HasPrefix(out, heading) {
 			t.Errorf("section %s does not start with\n%s:\n%s", id, heading, out)
 		}
 		_, section, _ := strings.Cut(out, "     Your answer (a, b, c, or just Enter): \n\n"+id+"  ")

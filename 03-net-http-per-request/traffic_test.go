@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -72,12 +73,15 @@ func TestCrowdDialsAtMost64AtTheSameTime(t *testing.T) {
 
 // TestGetRefusesOtherStatuses, and Send passes the method and the body on.
 func TestGetRefusesOtherStatuses(t *testing.T) {
-	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		content, _ := io.ReadAll(r.Body)
-		http.Error(w, r.Method+" "+string(content), http.StatusTeapot)
-	}))
-	if body, err := Send(t.Context(), newClients(), "PUT", url, strings.NewReader("tea")); body != "PUT tea\n" || err == nil || !strings.Contains(err.Error(), "418") {
-		t.Errorf("got %q, %v; want the body, and the status as an error", body, err)
+	for _, status := range []int{http.StatusCreated, http.StatusTeapot} {
+		url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			content, _ := io.ReadAll(r.Body)
+			http.Error(w, r.Method+" "+string(content), status)
+		}))
+		body, err := Send(t.Context(), newClients(), "PUT", url, strings.NewReader("tea"))
+		if body != "PUT tea\n" || err == nil || !strings.Contains(err.Error(), fmt.Sprint(status)) {
+			t.Errorf("got %q, %v; want the body, and the status %d as an error", body, err, status)
+		}
 	}
 }
 

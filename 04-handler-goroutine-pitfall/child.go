@@ -30,7 +30,7 @@ func StartChild(role, mailServer string) (*Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	c := &Child{cmd: exec.CommandContext(ctx, self), cancel: cancel}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+role+"="+mailServer,
 		"GOTRACEBACK=", "GODEBUG=", "GORACE=atexit_sleep_ms=0") // as if they were not set

@@ -42,7 +42,7 @@ var quizzes = map[string]quiz{
 		"one connection, used again for each call",
 		"10 connections and 20 goroutines",
 	}, ""},
-	"4.9": {"10 goroutines block in a send, 10 in a read. What does goroutineleak list?", []string{
+	"4.9": {"10 goroutines block in a send, 10 on I/O. What does goroutineleak list?", []string{
 		"all 20",
 		"the 10 in a send",
 		"none",

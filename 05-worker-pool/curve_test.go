@@ -31,6 +31,20 @@ func TestTasksWithinOneTickOfTheClockAreTooQuick(t *testing.T) {
 	}
 }
 
+// TestTimePerTaskIsTheTimeOfAllByTheirNumber has two workers do three tasks of 3 s:
+// they take 6 s together.
+func TestTimePerTaskIsTheTimeOfAllByTheirNumber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		each, err := TimePerTask(t.Context(), 2, 3, func(context.Context, struct{}) (struct{}, error) {
+			time.Sleep(3 * time.Second)
+			return struct{}{}, nil
+		})
+		if each != 2*time.Second || err != nil {
+			t.Errorf("got %v for each task, %v; want 2s", each, err)
+		}
+	})
+}
+
 // TestCurveTakesTheBestOfItsRuns has three runs for each number of workers, with as
 // many tasks, whose tasks take 2 s, 1 s and 3 s, and looks at the rows.
 func TestCurveTakesTheBestOfItsRuns(t *testing.T) {

@@ -61,10 +61,41 @@ func TestFirstErrorStopsTheRest(t *testing.T) {
 			t.Errorf("Close returned %q, want only the first error: task 2: disk full", err)
 		}
 		if len(begun) != 2 || len(canceled) != 1 || time.Since(began) != 2*time.Second {
-			t.Errorf("task 2 failed after 2 s; the tasks %v had begun, %v was canceled, and Close returned after %v: the error did not stop the rest", begun, canceled, time.Since(began))
+			t.Errorf("task 2 failed after 2 s; %d tasks had begun, %d of them were canceled, and Close returned after %v: the error did not stop the rest", len(begun), len(canceled), time.Since(began))
 		}
 		if again := p.Close(); again != err {
 			t.Errorf("Close returned %v, and the second time %v", err, again)
+		}
+	})
+}
+
+// TestFirstErrorIsReturnedAlone has a task fail, and then the task of another worker
+// with an error of its own (claim 5.4).
+func TestFirstErrorIsReturnedAlone(t *testing.T) {
+	do := func(ctx context.Context, task int) (int, error) {
+		if task == 0 {
+			return 0, errFull
+		}
+		<-ctx.Done()
+		return 0, errLeft
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPool(t.Context(), Config{Workers: 2}, func(ctx context.Context, task int) error { _, err := do(ctx, task); return err })
+		for _, task := range []int{1, 0} {
+			if err := p.Submit(t.Context(), task); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait() // it has begun
+		}
+		pool := p.Close()
+		_, slice := Map(t.Context(), 2, []int{0, 1}, func(ctx context.Context, task int) (int, error) {
+			time.Sleep(time.Second) // so that both have begun
+			return do(ctx, task)
+		})
+		for who, err := range map[string]error{"Close": pool, "Map": slice} {
+			if !errors.Is(err, errFull) || errors.Is(err, errLeft) {
+				t.Errorf("%s returned %v, want only the first error: task 0: disk full", who, err)
+			}
 		}
 	})
 }

@@ -250,9 +250,9 @@ func poolInPool(ctx context.Context) (supported string) {
 	drawQuery(ctx, "all rows, then the queries", db, Names)
 	drawQuery(ctx, wrong("query outside the open tx (wrong)"), db, PayOutsideTx)
 	drawQuery(ctx, "query in the transaction", db, Pay)
-	takeaway("A worker waits for a worker, a connection for a connection: when all of",
-		"them wait, none is left to free a slot. Here a deadline of 100 ms ends",
-		"the deadlock. Without one it lasts forever, and occurs only under load.")
+	takeaway("A task waits for a worker of its own pool, a query for a connection. When",
+		"all wait, none is left to free a slot. Here a deadline of 100 ms ends the",
+		"deadlock. Without one it lasts forever, and occurs only under load.")
 	return supported
 }
 
@@ -269,8 +269,8 @@ func limits(context.Context) string {
 	drawLimit(row, "4 slots: a concurrency limit", atMostFour)
 	drawLimit(row, "100 per second: a rate limit", perSecond)
 	takeaway("A concurrency limit protects what a task holds: memory, a connection. A",
-		"rate limit keeps a quota, such as 100 calls per second of an API. In",
-		"progress = rate × duration (Little's law): each limits one of them.")
+		"rate limit keeps a quota, such as 100 calls per second of an API. Each",
+		"bounds one side of Little's law: in progress = rate × duration.")
 	return map[bool]string{true: "b", false: "a"}[inside > before]
 }
 

@@ -6,9 +6,9 @@ import (
 )
 
 // A sql.DB is a pool, too: of connections. With SetMaxOpenConns(n), a query that
-// needs the connection n+1 waits for a free one, without a word and, if its context
-// has no deadline, forever. Rows keep their connection until they are closed, and a
-// transaction until Commit or Rollback.
+// needs one more connection blocks until one is free. Nothing reports that, and if
+// its context has no deadline, it can block forever. Rows keep their connection
+// until they are closed, and a transaction until Commit or Rollback.
 
 // NamesInLoop is wrong: the query in the loop needs a second connection, and the
 // rows of the first query keep theirs until the loop has ended.

@@ -22,7 +22,7 @@ var quizzes = map[string]quiz{
 	"5.4": {"One worker, eight tasks, the third fails. By default, how many begin?", []string{
 		"eight: an error concerns its own task only",
 		"three",
-		"four: the next one is already on its way",
+		"four: the worker has taken the next one already",
 	}, ""},
 	"5.5": {"A call to a server takes 20 ms. How much more do 32 workers do than one?", []string{
 		"about 30 times as much",

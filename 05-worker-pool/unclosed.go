@@ -3,8 +3,8 @@ package main
 import "sync"
 
 // DoAndForget is a wrong pool: it waits for the tasks, but does not close its
-// channel. All the work is done, but every worker blocks forever in its receive. In a
-// server that is a goroutine leak for each request.
+// channel. All the work is done, and then every worker blocks forever in its receive.
+// In a server each request leaks the goroutines of its workers.
 func DoAndForget[T any](workers int, tasks []T, do func(T)) {
 	c := make(chan T)
 	var done sync.WaitGroup

@@ -46,9 +46,7 @@ func panicAt100(_ context.Context, n int) (int, error) {
 	return n, nil
 }
 
-// canceled is a pipeline whose caller cancels it, and says why.
-// context.WithCancelCause returns a cancel function that takes an error: the
-// cause. context.Cause returns it, while ctx.Err is context.Canceled.
+// canceled is a pipeline whose caller cancels it, with a cause.
 func canceled(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -157,7 +157,7 @@ func inFlight(ctx context.Context) string {
 		fmt.Printf(row, count(items), measured(count(n)+" held"), measured(size(held)), measured(count(all)+" held"), measured(size(allHeld)))
 	}
 	takeaway("The consumer keeps its first item until all buffers are full. Then the",
-		fmt.Sprintf("source, two stages and the consumer hold one each, three channels %d.", slack))
+		fmt.Sprintf("source, two stages and the consumer hold 1 each, and 3 channels %d each.", slack))
 	switch most {
 	case 100:
 		return "a"
@@ -259,9 +259,9 @@ func failing(ctx context.Context) string {
 	show("the caller cancels, with a cause", canceled(ctx))
 	show("a nested pipeline is cut short", nested(ctx))
 	takeaway("The first error is returned; errors that follow from it do not hide it.",
-		"A panic is returned as an error with its stack. The cause of a context is",
-		"the error that was passed to its cancel function (context.Cause).",
-		"Left: the goroutines of stages that have not ended.")
+		"A panic is returned as an error with its stack. When the caller cancels,",
+		"the cause of its context is returned (2.9). Left: the goroutines of",
+		"stages that have not ended.")
 	if err == errFull {
 		return "a"
 	}

@@ -8,9 +8,10 @@ import (
 // slack is the buffer between two stages. These items are held in memory.
 const slack = 32
 
-// Source starts a first stage: produce calls emit for each item. An error that it
-// returns stops the pipeline. At a stop ctx is done and emit returns an error; then
-// produce must return. It may range over a channel, to make several items of one.
+// Source starts a first stage: produce calls emit for each item. If produce returns
+// an error, the pipeline stops. When the pipeline stops, ctx is done and emit returns
+// an error; then produce must return. Produce may also range over the channel of
+// another stage, to make several items from one.
 func Source[T any](p *Pipeline, produce func(ctx context.Context, emit func(T) error) error) <-chan T {
 	return start(p, 1, produce)
 }

@@ -132,7 +132,7 @@ func TestAllEndsWhenItsAddressIsTaken(t *testing.T) {
 	dir := t.TempDir()
 	cmd := byHand(t, nil, "all", "-addr", listener.Addr().String(), "-data", filepath.Join(dir, "jobs"), "-mail", filepath.Join(dir, "mail"))
 	cmd.Stderr = new(bytes.Buffer)
-	defer time.AfterFunc(40*time.Second, func() { cmd.Process.Kill() }).Stop()
+	defer time.AfterFunc(longest(t), func() { cmd.Process.Kill() }).Stop()
 	if cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("%v; want exit status 1:\n%s", cmd.ProcessState, cmd.Stderr)
 	}
@@ -153,7 +153,7 @@ func TestSecondSignalEndsARoleImmediately(t *testing.T) {
 	if err := errors.Join(err, worker.Start()); err != nil {
 		t.Fatal(err)
 	}
-	defer time.AfterFunc(40*time.Second, func() { worker.Process.Kill() }).Stop()
+	defer time.AfterFunc(longest(t), func() { worker.Process.Kill() }).Stop()
 	if _, err := s.jobs.Enqueue(t.Context(), NewJob{Kind: "welcome-mail", Payload: payload("ada@hangs.test")}); err != nil {
 		t.Fatal(err)
 	}

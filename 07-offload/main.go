@@ -28,7 +28,7 @@ func main() {
 	s := demo
 	l := &lesson{
 		folder: "07-offload",
-		title:  "07 · Offload: answer now, work elsewhere, lose nothing",
+		title:  "07 · Offload: long work outside the web server",
 		about: "Starts a web server, a broker and a worker as processes, and kills some.\n" +
 			"With all, broker, web or worker instead of sections: that role; broker -h explains its flags.",
 		next:   "go run ./07-offload all, and open http://localhost:8080",

@@ -33,6 +33,15 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// longest returns for how long a test waits for an event: most of the time that go test
+// leaves it, so that a busy machine cannot fail it.
+func longest(t *testing.T) time.Duration {
+	if deadline, ok := t.Deadline(); ok {
+		return time.Until(deadline) * 3 / 4
+	}
+	return time.Hour
+}
+
 // open opens a broker on dir, with a lease of 10 s.
 func open(t testing.TB, dir string) *Broker {
 	t.Helper()

@@ -152,7 +152,7 @@ func newTab(t *testing.T, chromium, url string) *tab {
 		back.Close()
 		os.RemoveAll(profile) // as far as its own children have ended, too
 	})
-	back.SetReadDeadline(time.Now().Add(time.Minute))
+	back.SetReadDeadline(time.Now().Add(longest(t)))
 	b := &tab{t: t, to: ours, from: bufio.NewReaderSize(back, 1<<20)}
 	var target struct {
 		TargetID string `json:"targetId"`
@@ -235,7 +235,7 @@ func (b *tab) eval(expression string) (value any) {
 // until waits until the expression is true.
 func (b *tab) until(expression string) {
 	b.t.Helper()
-	for limit := time.Now().Add(30 * time.Second); b.eval(expression) != true; sleep(b.t.Context(), 20*time.Millisecond) {
+	for limit := time.Now().Add(longest(b.t) / 2); b.eval(expression) != true; sleep(b.t.Context(), 20*time.Millisecond) {
 		if time.Now().After(limit) {
 			b.t.Fatalf("never true in the page: %s\n%v", expression, b.eval(`document.body.innerText`))
 		}

@@ -169,7 +169,7 @@ func TestWorkerPausedForLongerThanItsLeaseChangesNothing(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs SIGSTOP, which Windows does not have")
 	}
-	broker, workers, mail := startSystem(t, 2, "500ms")
+	broker, workers, mail := startSystem(t, 2, "2s")
 	s := &System{jobs: NewClient(broker.URL, "")}
 	var first, done Job
 	var paused *Process
@@ -195,7 +195,7 @@ func TestWorkerPausedForLongerThanItsLeaseChangesNothing(t *testing.T) {
 		}
 	}
 	ended := regexp.MustCompile(`(msg=canceled job=` + done.ID + `|msg=reported job=` + done.ID + `.* rejected=")`)
-	for limit := time.Now().Add(30 * time.Second); !ended.MatchString(paused.Log()); {
+	for limit := time.Now().Add(longest(t)); !ended.MatchString(paused.Log()); {
 		if !sleep(t.Context(), 10*time.Millisecond) || time.Now().After(limit) {
 			t.Fatalf("the paused worker neither canceled its job nor was its report rejected:\n%s", paused.Log())
 		}
@@ -242,7 +242,7 @@ func TestWorkerProcessWhoseSlotsAreAllStuckExitsWithStatus1(t *testing.T) {
 		if status := workers[0].cmd.ProcessState.ExitCode(); status != 1 || !strings.Contains(workers[0].Log(), "07-offload worker: all 1 slots are occupied: "+errStuck.Error()) {
 			t.Errorf("the worker ended with status %d, want 1 and the reason\n%s", status, workers[0].Log())
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(longest(t)):
 		t.Errorf("its only slot is occupied, but the worker is still running\n%s", workers[0].Log())
 	}
 }
@@ -414,7 +414,7 @@ func TestProcessEndsWithItsStarter(t *testing.T) {
 			if status := p.cmd.ProcessState.ExitCode(); status != 0 {
 				t.Errorf("the %s ended with status %d, want 0, as after SIGTERM\n%s", p.args[0], status, p.Log())
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(longest(t)):
 			t.Errorf("the starter of the %s has ended, but the %s is still running", p.args[0], p.args[0])
 			p.Kill()
 		}
@@ -533,7 +533,7 @@ func TestNothingRemainsAfterShutdown(t *testing.T) {
 	api.Close()
 	b.Close()
 	http.DefaultClient.CloseIdleConnections()
-	for limit := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+	for limit := time.Now().Add(longest(t)); runtime.NumGoroutine() > before; sleep(t.Context(), time.Millisecond) {
 		if time.Now().After(limit) {
 			stacks := make([]byte, 1<<20)
 			t.Fatalf("%d goroutines remain:\n%s", runtime.NumGoroutine()-before, stacks[:runtime.Stack(stacks, true)])

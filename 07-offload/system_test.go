@@ -88,7 +88,7 @@ func TestInterruptedDemoLeavesNothing(t *testing.T) {
 		printed, args string
 		signal        os.Signal
 	}{
-		{"lose nothing\n", "7.6", os.Interrupt},
+		{"web server\n", "7.6", os.Interrupt},
 		{"\n7.1", "7.1", syscall.SIGTERM},
 		{"\n7.2", "7.2", os.Interrupt},
 		{"\n7.5", "7.5", syscall.SIGHUP},
@@ -143,7 +143,7 @@ func TestSecondInterruptEndsTheDemoImmediately(t *testing.T) {
 	d.Process.Signal(os.Interrupt)
 	d.readUntil(t, "07-offload: interrupt\n") // and then it blocks
 	d.Process.Signal(os.Interrupt)
-	defer time.AfterFunc(30*time.Second, func() { d.Process.Kill() }).Stop()
+	defer time.AfterFunc(longest(t), func() { d.Process.Kill() }).Stop()
 	d.Wait()
 	if status, ok := d.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
 		t.Errorf("the demo ended with %v, want it ended by the second interrupt", d.ProcessState)

@@ -898,7 +898,7 @@ func TestCanceledReportStopsAllItsStages(t *testing.T) {
 	if err := (Reports{root, Maildir(t.TempDir())}).Report(ctx, &Task{ID: "r", Payload: []byte(`{"dir":"."}`)}); err != left {
 		t.Errorf("a canceled report returned %v, want %v", err, left)
 	}
-	for limit := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+	for limit := time.Now().Add(longest(t)); runtime.NumGoroutine() > before; sleep(t.Context(), time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatalf("%d goroutines of the report remain", runtime.NumGoroutine()-before)
 		}
@@ -925,8 +925,8 @@ func TestReportOfALargeFileCanBeCanceled(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a report past its deadline returned %v", err)
 		}
-	case <-time.After(20 * time.Second):
-		t.Error("20 s after its deadline the report still reads the file")
+	case <-time.After(longest(t)):
+		t.Error("long after its deadline the report still reads the file")
 	}
 }
 

@@ -35,6 +35,7 @@ type Test struct {
 	File     string   // in the chapter's folder, with slashes
 	Claims   []string // that it tests: ids in its doc comment after "claim"
 	Controls []string // of which it is a negative control
+	Race     bool     // it is skipped without the race detector
 }
 
 // A Claim is one row of a README's table.
@@ -45,6 +46,12 @@ type Claim struct {
 
 // Dir returns the chapter's folder.
 func (c Chapter) Dir() string { return filepath.Join(root, c.Name) }
+
+// isModule reports whether a folder of the chapter is a nested module.
+func (c Chapter) isModule(folder string) bool {
+	_, err := os.Stat(filepath.Join(c.Dir(), folder, "go.mod"))
+	return err == nil
+}
 
 // Of returns the names of the tests of a claim, and of its negative controls.
 func (c Chapter) Of(id string) (tests, controls []string) {
@@ -124,7 +131,7 @@ func tests(t *testing.T, dir string) map[string]Test {
 				continue
 			}
 			doc := strings.Join(strings.Fields(f.Doc.Text()), " ")
-			test := Test{File: filepath.Base(file)}
+			test := Test{File: filepath.Base(file), Race: slices.Contains(identifiers(f), "needsRaceDetector")}
 			for _, m := range claimsOf.FindAllStringSubmatch(doc, -1) {
 				test.Claims = append(test.Claims, id.FindAllString(m[1], -1)...)
 			}

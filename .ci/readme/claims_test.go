@@ -32,6 +32,41 @@ func TestNamedTestsExist(t *testing.T) {
 	}
 }
 
+// TestHintsNameWhatExists looks for the sections and the files that the checks of the
+// exercises and the texts about them name: "section 2.5", "section 4.9, abandoned.go".
+func TestHintsNameWhatExists(t *testing.T) {
+	claims := make(map[string]bool)
+	for _, c := range chapters(t) {
+		for id := range c.Claims {
+			claims[id] = true
+		}
+	}
+	hint := regexp.MustCompile(`\bsections? (\d+\.\d+)(?:, (?:and )?(\w+\.go))?`)
+	found := 0
+	for _, c := range chapters(t) {
+		for _, pattern := range []string{"*.md", "exercise/*.md", "exercise/*_test.go", "fixes/*.md", "fixes/*_test.go"} {
+			files, err := filepath.Glob(filepath.Join(c.Dir(), filepath.FromSlash(pattern)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				for _, m := range hint.FindAllStringSubmatch(read(t, file), -1) {
+					found++
+					if !claims[m[1]] {
+						t.Errorf("%s names section %s, which no chapter has", file, m[1])
+					}
+					if _, err := os.Stat(filepath.Join(c.Dir(), m[2])); err != nil {
+						t.Errorf("%s names %s, which the chapter does not have", file, m[2])
+					}
+				}
+			}
+		}
+	}
+	if found < 200 {
+		t.Errorf("found %d sections that are named, want at least 200: has their form changed?", found)
+	}
+}
+
 // TestEveryClaimHasATest compares the tables of claims with the doc comments of
 // the tests: each claim has a test (2.7 and the like may have only a negative
 // control), the table's cells name tests of that claim, and a dash means that

@@ -2,13 +2,18 @@ package readme
 
 import (
 	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -38,6 +43,11 @@ func (e Edit) skipped(out string) bool {
 		}
 	}
 	return false
+}
+
+// races reports whether the edit's test needs the race detector to fail.
+func (c Chapter) races(e Edit) bool {
+	return c.Tests[e.function()].Race || strings.Contains(strings.ToLower(e.Says), "race")
 }
 
 // A Hunk replaces Old, which is in its file exactly once, by New.
@@ -113,6 +123,7 @@ func edits(t *testing.T, file string) []Edit {
 // also requires such an edit for each test of a claim: a test that was never seen
 // to fail shows nothing.
 func TestEditsDoWhatTheySay(t *testing.T) {
+	parent := t // whose directory lasts until all edits are tried
 	if out, err := goCommand(t.Context(), "test", "-race", "-run", "^$", "./01-goroutines").CombinedOutput(); err != nil {
 		t.Skipf("needs the race detector (on Linux and Windows with a C compiler): %s", out)
 	}
@@ -127,13 +138,25 @@ func TestEditsDoWhatTheySay(t *testing.T) {
 		if live := failsWith.FindStringSubmatch(section(c.Instructor, "## Live edit")); live != nil {
 			seen[Edit{Test: live[1]}.function()] = true // see TestLiveEditFailsInThreeLines
 		}
+		bundles := make(map[bool]*bundle)
 		for _, e := range all {
 			seen[e.function()] = true
 			t.Run(c.Name+"/"+e.Test, func(t *testing.T) {
-				if !c.nested(e) { // a third-party system has limits of its own: nothing else runs
-					t.Parallel()
+				if c.nested(e) || e.Test == "" { // third-party systems: one at a time
+					try(t, c, e, e.copied(t, c))
+					return
 				}
-				try(t, c, e)
+				race := c.races(e)
+				if bundles[race] == nil {
+					bundles[race] = newBundle(parent, c, race)
+				}
+				number := bundles[race].add(t, e)
+				t.Parallel()
+				dir := e.copied(t, c)
+				if !bundles[race].shows(t, number, filepath.Join(dir, c.Name)) {
+					t.Log("tried alone")
+					try(t, c, e, dir)
+				}
 			})
 		}
 		for name, test := range c.Tests {
@@ -157,7 +180,7 @@ func TestGinEditsDoWhatTheySay(t *testing.T) {
 		seen[e.Test] = true
 		t.Run(e.Test, func(t *testing.T) {
 			t.Parallel()
-			try(t, gin, e)
+			try(t, gin, e, e.copied(t, gin))
 		})
 	}
 	claimed := regexp.MustCompile(`(?m)^// .*\((?:claims?|negative control of) [^)]+\)[^\n]*\n(?:// [^\n]*\n)*func (Test\w+)`)
@@ -182,19 +205,7 @@ func (e Edit) copied(t *testing.T, c Chapter) (dir string) {
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(read(t, filepath.Join(root, "go.mod"))), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for file, hunks := range e.Hunks {
-		path := filepath.Join(copied, file)
-		text := read(t, path)
-		for _, h := range hunks {
-			if n := strings.Count(text, h.Old); n != 1 {
-				t.Fatalf("%s: %s has these lines %d times, want once:\n%s", e.Where, file, n, h.Old)
-			}
-			text = strings.Replace(text, h.Old, h.New, 1)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	e.apply(t, copied)
 	if e.Patch != "" {
 		patch, err := filepath.Abs(e.Patch)
 		if err != nil {
@@ -210,9 +221,31 @@ func (e Edit) copied(t *testing.T, c Chapter) (dir string) {
 	return dir
 }
 
+// apply applies the edit to the files of a copy of the chapter.
+func (e Edit) apply(t *testing.T, copied string) {
+	t.Helper()
+	for file := range e.Hunks {
+		path := filepath.Join(copied, file)
+		if err := os.WriteFile(path, []byte(e.change(t, file, read(t, path))), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// change returns the text of a file with the edit.
+func (e Edit) change(t *testing.T, file, text string) string {
+	t.Helper()
+	for _, h := range e.Hunks[file] {
+		if n := strings.Count(text, h.Old); n != 1 {
+			t.Fatalf("%s: %s has these lines %d times, want once:\n%s", e.Where, file, n, h.Old)
+		}
+		text = strings.Replace(text, h.Old, h.New, 1)
+	}
+	return text
+}
+
 // try applies an edit to a copy of the chapter and checks what then happens.
-func try(t *testing.T, c Chapter, e Edit) {
-	dir := e.copied(t, c)
+func try(t *testing.T, c Chapter, e Edit, dir string) {
 	copied := filepath.Join(dir, c.Name)
 	in, folder := dir, "./"+c.Name
 	if _, err := os.Stat(filepath.Join(copied, "go.mod")); err == nil { // a module of its own
@@ -227,7 +260,7 @@ func try(t *testing.T, c Chapter, e Edit) {
 	// First in the way that takes the least CPU time, then as a reader would do it: some
 	// tests fail only with the race detector, and some need another test. The last attempt
 	// is for a machine so busy that a minute is too short.
-	race := "-race=" + strconv.FormatBool(strings.Contains(strings.ToLower(e.Says), "race"))
+	race := "-race=" + strconv.FormatBool(c.races(e))
 	attempts := []struct{ build, timeout string }{{"-gcflags=-N -l -c=1 -dwarf=false", "20s"}, {"-race", "1m"}, {"-race", "10m"}}
 	if c.nested(e) { // with servers to start
 		module, rest, _ := strings.Cut(c.Tests[e.function()].File, "/")
@@ -235,12 +268,13 @@ func try(t *testing.T, c Chapter, e Edit) {
 		attempts = attempts[:2]
 		attempts[0].timeout, attempts[1].timeout = "10m", "10m"
 	}
-	restore := removeOtherTests(t, copied, e.function())
+	edited := goFiles(t, copied)
+	write(t, keepOnly(edited, "main", "TestMain", e.function()))
 	binary := filepath.Join(dir, "edited.test.exe")
 	var out string
 	for i, attempt := range attempts {
 		if i > 0 {
-			restore()
+			write(t, edited)
 		}
 		var err error
 		if out, err = inCopy(t, in, "go", "test", "-c", "-o", binary, "-vet=off", "-ldflags=-s -w", race, attempt.build, folder); err != nil {
@@ -260,57 +294,152 @@ func try(t *testing.T, c Chapter, e Edit) {
 	t.Errorf("%s: after the edit %v, %s should fail and say %q; got:\n%s", e.Where, e.Hunks, e.Test, e.Says, out)
 }
 
-var (
-	testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz|Example)\w*)\(`)
-	commentLine  = regexp.MustCompile(`(?m)^\s*//.*$`)
-)
+// A part of a file is a declaration, or an import.
+type part struct {
+	function string   // that it declares, or ""
+	names    []string // in it; of an import: its own
+	from, to int      // where it is
+	isImport bool
+}
 
-// removeOtherTests renames all other tests of the package in dir to "_", which the compiler
-// checks and does not compile: that halves the time of a build. A test that the code
-// names remains. restore writes the files back.
-func removeOtherTests(t *testing.T, dir, test string) (restore func()) {
+// parsed has the parts of each text that was parsed: most edits leave most files as they are.
+var parsed sync.Map
+
+// parts returns the parts of a file, or nil if it does not parse.
+func parts(text string) (all []part) {
+	if known, ok := parsed.Load(text); ok {
+		return known.([]part)
+	}
+	set := token.NewFileSet()
+	f, err := parser.ParseFile(set, "", text, parser.SkipObjectResolution|parser.ParseComments)
+	if err != nil {
+		return nil
+	}
+	at := func(p token.Pos) int { return set.Position(p).Offset }
+	for _, spec := range f.Imports {
+		name, _ := strconv.Unquote(spec.Path.Value)
+		name = path.Base(strings.TrimSuffix(name, "/v2"))
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		all = append(all, part{names: []string{name}, from: at(spec.Pos()), to: at(spec.Path.Pos()), isImport: true})
+	}
+	for _, d := range f.Decls {
+		p := part{names: identifiers(d), from: at(d.Pos()), to: at(d.End())}
+		if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name != "init" {
+			p.function = f.Name.Name
+			if f.Doc != nil {
+				p.from = at(f.Doc.Pos())
+			}
+		}
+		all = append(all, p)
+	}
+	parsed.Store(text, all)
+	return all
+}
+
+// keepOnly returns the files of a package, by name, without the functions that those named
+// do not need: that halves the time of a build. Methods remain.
+func keepOnly(files map[string]string, named ...string) map[string]string {
+	names := make(map[string][]string) // that are in a function; by "": elsewhere
+	for _, text := range files {
+		for _, p := range parts(text) {
+			if !p.isImport {
+				names[p.function] = append(names[p.function], p.names...)
+			}
+		}
+	}
+	needed := map[string]bool{"": true}
+	var need func(names []string)
+	need = func(all []string) {
+		for _, name := range all {
+			if !needed[name] {
+				needed[name] = true
+				need(names[name])
+			}
+		}
+	}
+	need(names[""])
+	need(named)
+	smaller := make(map[string]string)
+	for file, text := range files {
+		used, b := make(map[string]bool), []byte(text)
+		for _, p := range slices.Backward(parts(text)) { // imports come last
+			switch {
+			case p.isImport && !used[p.names[0]]:
+				b = slices.Replace(b, p.from, p.to, []byte("_ ")...)
+			case !p.isImport && needed[p.function]:
+				for _, name := range p.names {
+					used[name] = true
+				}
+			case !p.isImport:
+				for i := p.from; i < p.to; i++ {
+					if b[i] != '\n' { // the lines keep their numbers
+						b[i] = ' '
+					}
+				}
+			}
+		}
+		smaller[file] = string(b)
+	}
+	return smaller
+}
+
+// goFiles returns the texts of the Go files in dir, by path.
+func goFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts, all := make(map[string]string), ""
+	texts := make(map[string]string)
 	for _, file := range files {
 		texts[file] = read(t, file)
-		all += commentLine.ReplaceAllString(texts[file], "")
 	}
-	write := func(file, text string) {
+	return texts
+}
+
+// write writes files, by path.
+func write(t *testing.T, files map[string]string) {
+	t.Helper()
+	for file, text := range files {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for file, text := range texts {
-		if !strings.HasSuffix(file, "_test.go") {
-			delete(texts, file)
-			continue
-		}
-		write(file, testFunction.ReplaceAllStringFunc(text, func(head string) string {
-			name := testFunction.FindStringSubmatch(head)[1]
-			if name == test || name == "TestMain" || strings.Count(all, name) > 1 {
-				return head
-			}
-			return "func _("
-		}))
+}
+
+// identifiers returns all identifiers of a declaration.
+func identifiers(d ast.Decl) (names []string) {
+	if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.IMPORT {
+		return nil
 	}
-	return func() {
-		for file, text := range texts {
-			write(file, text)
+	ast.Inspect(d, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			names = append(names, id.Name)
 		}
-	}
+		return true
+	})
+	return names
 }
 
 // inCopy runs a command in dir and returns its output.
 func inCopy(t *testing.T, dir string, command ...string) (string, error) {
+	return inCopyWith(t, nil, dir, command...)
+}
+
+// slots limits how many edits are built or run at the same time.
+var slots = make(chan struct{}, 8)
+
+// inCopyWith is inCopy with more variables in the environment.
+func inCopyWith(t *testing.T, env []string, dir string, command ...string) (string, error) {
+	slots <- struct{}{}
+	defer func() { <-slots }()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // by default a process ends a second later
+	cmd.Env = append(os.Environ(), append(env, "GORACE=atexit_sleep_ms=0")...) // by default a process ends a second later
 	if command[0] == "go" {
 		cmd.Env = append(cmd.Env, "GOGC=off") // a fifth of the compiler's time
 	}

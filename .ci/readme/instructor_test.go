@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	chapterMinutes  = regexp.MustCompile(`(?m)^\*\*Minutes:\*\* run (\d+), read (\d+), exercise (\d+)\.`)
+	chapterMinutes  = regexp.MustCompile(`(?m)^\*\*Minutes:\*\* run (\d+), read (\d+), exercise (\d+), fixes \d+\.`)
 	exerciseMinutes = regexp.MustCompile(`(?m)^\*\*Minutes:\*\* (\d+)\.`)
 	blocksOf        = regexp.MustCompile(`(?s)^\s*Blocks (.*?), (\d+) minutes\.`)
 )
@@ -66,8 +66,11 @@ func blocks(t *testing.T) map[string]Block {
 	return all
 }
 
+// fixMinutes is a row of the table of fixes.
+var fixMinutes = regexp.MustCompile("(?m)^\\| \\[.*\\| (\\d+) \\| `go test")
+
 // TestMinutesAgree compares the minutes in the root README's table of chapters
-// with those of each chapter and of its exercise.
+// with those of each chapter, of its exercise and of its fixes.
 func TestMinutesAgree(t *testing.T) {
 	text := read(t, filepath.Join(root, "README.md"))
 	all := minutes(t)
@@ -80,6 +83,14 @@ func TestMinutesAgree(t *testing.T) {
 		e := exerciseMinutes.FindStringSubmatch(read(t, filepath.Join(c.Dir(), "exercise", "README.md")))
 		if e == nil || e[1] != strconv.Itoa(m["exercise"]) {
 			t.Errorf("%s: the exercise says %q, the chapter %d minutes", c.Name, e, m["exercise"])
+		}
+		fixes := 0
+		for _, row := range fixMinutes.FindAllStringSubmatch(read(t, filepath.Join(c.Dir(), "fixes", "README.md")), -1) {
+			n, _ := strconv.Atoi(row[1])
+			fixes += n
+		}
+		if want := fmt.Sprintf("exercise %d, fixes %d.", m["exercise"], fixes); !strings.Contains(c.Readme, want) {
+			t.Errorf("%s/README.md does not say %q", c.Name, want)
 		}
 	}
 }
@@ -103,6 +114,7 @@ func TestPlanCommandsRun(t *testing.T) {
 		}
 		commands++
 		t.Run(b.Name, func(t *testing.T) {
+			together(t)
 			out := run(t, root, m[1])
 			ids := strings.Fields(m[2])
 			for i, id := range ids {

@@ -53,7 +53,7 @@ func TestShownOutputIsThePrograms(t *testing.T) {
 	for _, module := range modules { // what shows a real third-party system
 		dir := filepath.Dir(module)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			if filepath.Base(dir) != "engines" { // its tasks have time limits, and wait for nothing else
+			if filepath.Base(dir) != "engines" { // third-party systems: one at a time
 				together(t)
 			}
 			download := goCommand(t.Context(), "mod", "download")
@@ -66,8 +66,8 @@ func TestShownOutputIsThePrograms(t *testing.T) {
 	}
 }
 
-// together lets a README's programs run at the same time as those of others, unless what
-// they measure is to be shown.
+// together lets a test run at the same time as others, unless what programs measure is
+// to be shown.
 func together(t *testing.T) {
 	if !*update {
 		t.Parallel()
@@ -216,7 +216,7 @@ var varying = []struct {
 	// Lanes and curves: where they are is fixed, how long they are is not.
 	{regexp.MustCompile(`[ ·─]*[█▓▒░▌▐▏▎▍▋▊▉·─][ █▓▒░▌▐▏▎▍▋▊▉·─]*`), " ▒ "},
 	// What depends on the machine.
-	{regexp.MustCompile(`\b\d+ threads`), "# threads"},
+	{regexp.MustCompile(`\b\d[\d,]* threads`), "# threads"},
 	{regexp.MustCompile(`GOMAXPROCS is \d+, of \d+ CPUs?`), "GOMAXPROCS is #"},
 	{regexp.MustCompile(`\b\d+ times`), "# times"},
 	// What depends on the release of Go whose source is looked at.

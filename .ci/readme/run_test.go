@@ -42,7 +42,7 @@ func TestGateRejectsAnUnknownPart(t *testing.T) {
 	if !errors.As(err, &exit) || exit.ExitCode() != 2 {
 		t.Errorf("got %v, want exit status 2", err)
 	}
-	if want := "exercise is not a part of the gate; the parts are: course edits engines exercises stress\n"; !strings.HasSuffix(string(out), want) || strings.Count(string(out), "\n") != 1 {
+	if want := "exercise is not a part of the gate; the parts are: course edits engines exercises newest stress\n"; !strings.HasSuffix(string(out), want) || strings.Count(string(out), "\n") != 1 {
 		t.Errorf("got %q, want one line that ends with %q", out, want)
 	}
 }

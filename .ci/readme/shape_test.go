@@ -75,6 +75,7 @@ func TestEverySectionRuns(t *testing.T) {
 	excerpt := regexp.MustCompile(`(?m)^\d+\.\d+  .*\n     \w+\.go:\d+ `)
 	for _, c := range chapters(t) {
 		t.Run(c.Name, func(t *testing.T) {
+			together(t)
 			out := run(t, root, "go run ./"+c.Name+" -all -ask")
 			ids, text := questions(t, c)
 			for _, id := range ids {

@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	_ "embed"
@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/01-goroutines/exercise"
 )
 
 //go:embed checkall.go

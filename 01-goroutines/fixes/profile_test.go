@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/01-goroutines/fixes"
 )
 
 // A store answers after a time, and with an error if there is one.

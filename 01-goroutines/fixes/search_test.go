@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/01-goroutines/fixes"
 )
 
 // shops returns n shops. Each needs a minute for its answer; shop i has i%5 offers,

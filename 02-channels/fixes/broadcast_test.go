@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"slices"
@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/02-channels/fixes"
 )
 
 // broadcast lets three subscribers range over the prices. The second one is slow.

@@ -1,10 +1,12 @@
-package exercise
+package exercise_test
 
 import (
 	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
+
+	. "concurrency/02-channels/fixes"
 )
 
 // queued returns a queue with n emails that stays open.

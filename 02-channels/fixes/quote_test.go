@@ -1,10 +1,12 @@
-package exercise
+package exercise_test
 
 import (
 	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/02-channels/fixes"
 )
 
 // supplier answers after d.

@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/02-channels/fixes"
 )
 
 var errUnknown = errors.New("unknown item")

@@ -1,10 +1,12 @@
-package exercise
+package exercise_test
 
 import (
 	"errors"
 	"runtime"
 	"sync"
 	"testing"
+
+	. "concurrency/02-channels/fixes"
 )
 
 func TestTransferInBothDirectionsDoesNotDeadlock(t *testing.T) {

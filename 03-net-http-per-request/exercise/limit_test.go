@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/03-net-http-per-request/exercise"
 )
 
 //go:embed limit.go
@@ -325,6 +327,85 @@ func TestRequestsArriveAtTheSameTime(t *testing.T) {
 			}
 			for range limit {
 				s.release()
+			}
+		}
+	})
+}
+
+// TestRequestsArriveWhileOthersLeave also runs on the copy: there a request that
+// arrives has found its count or its slots, and then another one leaves.
+func TestRequestsArriveWhileOthersLeave(t *testing.T) {
+	alone(t, "section 3.4, and plaincounter.go: which steps must be one critical section, also when a request leaves?", func(t *testing.T) {
+		var running, peak atomic.Int64
+		handler := LimitPerUser(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			if now := running.Add(1); now > 1 {
+				peak.Store(now)
+			}
+			for range 3 {
+				runtime.Gosched()
+			}
+			running.Add(-1)
+		}), 1)
+		otherwise("requests of a user arrive while others leave, and one of them blocks%s", whyBlocked)
+		var clients sync.WaitGroup
+		for n := range 8 {
+			clients.Go(func() {
+				for round := range 40 {
+					for range (n * round) % 7 { // so that they meet at different steps
+						runtime.Gosched()
+					}
+					r := httptest.NewRequest("GET", "/", nil)
+					r.Header.Set("X-User", "ada")
+					handler.ServeHTTP(httptest.NewRecorder(), r)
+				}
+			})
+		}
+		clients.Wait()
+		if n := peak.Load(); n > 0 {
+			t.Errorf("requests of a user arrived and left at the same time: admitted %d, want 1", n)
+		}
+	})
+}
+
+// TestSlotIsFreeForTheNextRequest: a request over the limit takes no slot, not even
+// for the moment until it is rejected.
+func TestSlotIsFreeForTheNextRequest(t *testing.T) {
+	alone(t, "point 1 of the task: a request may take a slot only if there is one. Does yours take one first, and give it back?", func(t *testing.T) {
+		for round := range 400 {
+			var admissions atomic.Int64
+			entered, leave := make(chan bool, 5), make(chan bool)
+			handler := LimitPerUser(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				admissions.Add(1)
+				entered <- true
+				<-leave
+			}), 1)
+			serve := func() {
+				r := httptest.NewRequest("GET", "/", nil)
+				r.Header.Set("X-User", "ada")
+				handler.ServeHTTP(httptest.NewRecorder(), r)
+			}
+			otherwise("a user's only request leaves while others arrive, and one of them blocks%s", whyBlocked)
+			var all sync.WaitGroup
+			all.Go(func() {
+				serve()
+				serve() // the first one has left: this one is rejected only if another one is admitted
+			})
+			<-entered
+			for n := range 3 {
+				all.Go(func() {
+					for range n {
+						runtime.Gosched()
+					}
+					serve()
+				})
+			}
+			for range round % 16 {
+				runtime.Gosched()
+			}
+			close(leave)
+			all.Wait()
+			if admissions.Load() == 1 {
+				t.Fatal("a user's only request left, and 4 others arrived at the same time: admitted 0, want 1")
 			}
 		}
 	})

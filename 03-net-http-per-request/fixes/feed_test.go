@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/03-net-http-per-request/fixes"
 )
 
 func TestFeedIsNotBlockedByOneFollower(t *testing.T) {
@@ -68,8 +70,10 @@ func TestFeedPassesEventsOnInOrder(t *testing.T) {
 			}
 			f.Publish("late")
 			select {
-			case event := <-slow:
-				early = append(early, event)
+			case event, ok := <-slow:
+				if early = append(early, event); !ok {
+					t.Fatal("a follower was 8 events behind, and its channel was closed, but its stop was not called")
+				}
 			case <-time.After(time.Minute):
 			}
 			if want := append(want[:8:8], "late"); !slices.Equal(early, want) {
@@ -78,6 +82,29 @@ func TestFeedPassesEventsOnInOrder(t *testing.T) {
 			stop()
 			stopSlow()
 		})
+	})
+}
+
+// TestFeedPublishersMayMeet also runs on a copy with runtime.Gosched() between the
+// statements: there all of them look at the last free slot before one of them takes it.
+func TestFeedPublishersMayMeet(t *testing.T) {
+	alone(t, "section 3.14: may the buffer become full between a look at it and the send?", func(t *testing.T) {
+		for range 20 {
+			f := NewFeed()
+			events, _ := f.Follow()
+			for range 7 {
+				f.Publish("event")
+			}
+			otherwise("a follower that does not read has one free slot left, and 8 goroutines call Publish at the same time: one of them blocks")
+			var publishers sync.WaitGroup
+			for range 8 {
+				publishers.Go(func() { f.Publish("event") })
+			}
+			publishers.Wait()
+			if n := len(events); n != 8 {
+				t.Fatalf("a follower that does not read has got %d events, want 8: it had a free slot", n)
+			}
+		}
 	})
 }
 

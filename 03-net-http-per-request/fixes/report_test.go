@@ -1,10 +1,12 @@
-package exercise
+package exercise_test
 
 import (
 	"encoding/json"
 	"io"
 	"sync"
 	"testing"
+
+	. "concurrency/03-net-http-per-request/fixes"
 )
 
 func TestReportMayBeEncodedWhileVisitsAreCounted(t *testing.T) {
@@ -35,8 +37,16 @@ func TestReportBelongsToItsCaller(t *testing.T) {
 		if *report["/"] != (Stats{1, 100}) {
 			t.Errorf("a visit after the report has changed it to %+v", *report["/"])
 		}
-		report["/"].Visits = -1
-		delete(report, "/")
+		if p.Report(); *report["/"] == (Stats{2, 150}) && !t.Failed() {
+			t.Errorf("two callers have a report each, but the later report has changed the earlier one: each needs a map of its own")
+		}
+		p.Count("/news", 7)
+		all := p.Report()
+		if len(all) != 2 || *all["/"] != (Stats{2, 150}) || *all["/news"] != (Stats{1, 7}) {
+			t.Fatalf("/ has two visits of 150 bytes and /news one of 7 bytes: the report has %+v and %+v", all["/"], all["/news"])
+		}
+		all["/"].Visits = -1
+		delete(all, "/")
 		if s := p.Report()["/"]; s == nil || *s != (Stats{2, 150}) {
 			t.Errorf("two visits of 150 bytes: after a caller has changed its report, the next report has %+v, want {2 150}", s)
 		}

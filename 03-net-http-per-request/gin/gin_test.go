@@ -103,6 +103,20 @@ func TestFastRequestIsNotDelayedBySlowOne(t *testing.T) {
 	}
 }
 
+// TestGetRefusesOtherStatuses than 200.
+func TestGetRefusesOtherStatuses(t *testing.T) {
+	for _, status := range []int{http.StatusCreated, http.StatusTeapot} {
+		srv, url, err := Start(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := get(url); err == nil || !strings.HasPrefix(err.Error(), strconv.Itoa(status)) {
+			t.Errorf("got the error %v, want the status %d", err, status)
+		}
+		srv.Close()
+	}
+}
+
 // TestNetHTTPStartsTheHandlersGoroutine compares the line that started it for
 // every router (claims 3.2 and 3.5), and looks for the frameworks in the stack.
 func TestNetHTTPStartsTheHandlersGoroutine(t *testing.T) {

@@ -65,7 +65,7 @@ func overlap() {
 			check(get(url + "/fast"))
 		}
 		took := time.Since(fast)
-		fmt.Printf("     %-10s %14s %34s\n", name, (<-ended).Round(time.Millisecond), took.Round(10*time.Microsecond))
+		fmt.Printf("     %-10s %11.0f ms %31.2f ms\n", name, 1e3*(<-ended).Seconds(), 1e3*took.Seconds())
 		check(srv.Close())
 	}
 	takeaway("The fast requests do not wait for the slow one, with any router.")

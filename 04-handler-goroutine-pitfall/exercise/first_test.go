@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/04-handler-goroutine-pitfall/exercise"
 )
 
 //go:embed first.go
@@ -19,8 +21,9 @@ var firstSource string
 
 var tasks = []task{{
 	file: "first.go", source: firstSource, untouched: 0xb6237262,
-	solution: "SOLUTION.md",
-	learned:  "The slower goroutines can end only if each of them is canceled and can always deliver its result. An error decides only when no other mirror can still succeed.",
+	solution:   "SOLUTION.md",
+	learned:    "The slower goroutines can end only if each of them is canceled and can always deliver its result. An error decides only when no other mirror can still succeed.",
+	interleave: true,
 }}
 
 // answers is a mirror that answers after a time, and observes cancellation.
@@ -164,6 +167,32 @@ func TestNoGoroutineIsLeftBehind(t *testing.T) {
 			First(t.Context(), slowToCancel, answers(time.Second, "quick", nil), answers(time.Second/2, "", errors.New("down")), answers(2*time.Second, "middle", nil))
 			reportLeft(t)
 		})
+	})
+}
+
+// TestTwoMirrorsAnswerAtTheSameMoment also runs on a copy with runtime.Gosched()
+// between the statements: there First returns between any two steps of the second one.
+func TestTwoMirrorsAnswerAtTheSameMoment(t *testing.T) {
+	alone(t, "section 4.9, abandoned.go: what if First returns just before the send?", func(t *testing.T) {
+		for steps := range 100 {
+			synctest.Test(t, func(t *testing.T) {
+				second := func(context.Context) (string, error) {
+					time.Sleep(time.Second)
+					for range steps / 4 {
+						runtime.Gosched()
+					}
+					return "good", nil
+				}
+				text, err := First(t.Context(), answers(time.Second, "good", nil), second)
+				if text != "good" || err != nil {
+					t.Fatalf("two mirrors answer \"good\" at the same moment, but First returns %q, %v", text, err)
+				}
+				reportLeft(t)
+			})
+			if t.Failed() {
+				return
+			}
+		}
 	})
 }
 

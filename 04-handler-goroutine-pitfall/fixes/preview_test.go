@@ -1,11 +1,16 @@
-package exercise
+package exercise_test
 
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/04-handler-goroutine-pitfall/fixes"
 )
 
 // page is fetched in d, whether the context is done or not.
@@ -63,17 +68,84 @@ func TestPreviewLeavesNoGoroutineBehindIfFetchReturnsWhenTheClientLeaves(t *test
 	alone(t, "section 4.9, abandoned.go: what if Preview returns just before the send?", func(t *testing.T) {
 		left, notFound := errors.New("the client disconnected"), errors.New("not found")
 		for n := range 100 {
-			synctest.Test(t, func(t *testing.T) {
+			title, err := "A page", error(nil)
+			if n%2 == 1 {
+				title, err = "", notFound
+			}
+			synctest.Test(t, func(t *testing.T) { // at the same instant, or some steps later
 				ctx, cancel := context.WithCancelCause(t.Context())
-				time.AfterFunc(time.Second, func() { cancel(left) })
-				fetch := page(time.Second, "A page", nil)
-				if n%2 == 1 {
-					fetch = page(time.Second, "", notFound)
-				}
-				Preview(ctx, "http://page.test/", fetch)
+				time.AfterFunc(time.Second, func() {
+					for range n / 4 {
+						runtime.Gosched()
+					}
+					cancel(left)
+				})
+				Preview(ctx, "http://page.test/", page(time.Second, title, err))
+			})
+			synctest.Test(t, func(t *testing.T) { // just after the fetching goroutine has looked at ctx
+				ctx := newLeaving(t.Context(), left)
+				Preview(ctx, "http://page.test/", func(context.Context, string) (string, error) {
+					time.Sleep(time.Second)
+					ctx.leaveIfAskedHere()
+					return title, err
+				})
+				time.Sleep(time.Minute) // now its goroutine must end
 			})
 		}
 	})
+}
+
+// leaving is the context of a request whose client disconnects just after one goroutine
+// has looked whether ctx is done: what this goroutine does next is too late.
+type leaving struct {
+	context.Context
+	cancel context.CancelCauseFunc
+	left   error
+	asked  atomic.Pointer[string] // the goroutine
+}
+
+func newLeaving(parent context.Context, left error) *leaving {
+	ctx, cancel := context.WithCancelCause(parent)
+	return &leaving{Context: ctx, cancel: cancel, left: left}
+}
+
+// leaveIfAskedHere selects the calling goroutine.
+func (l *leaving) leaveIfAskedHere() {
+	l.asked.Store(new(thisGoroutine()))
+}
+
+func (l *leaving) Err() error {
+	err := l.Context.Err()
+	l.leave()
+	return err
+}
+
+func (l *leaving) Done() <-chan struct{} {
+	if !l.leave() {
+		return l.Context.Done()
+	}
+	done := make(chan struct{}) // not closed yet when a select looks at it
+	time.AfterFunc(time.Second, func() { close(done) })
+	return done
+}
+
+// leave cancels ctx, if the selected goroutine calls it and has not done so, and returns
+// after the others have seen it.
+func (l *leaving) leave() bool {
+	here := l.asked.Load()
+	if here == nil || *here != thisGoroutine() || l.Context.Err() != nil {
+		return false
+	}
+	l.cancel(l.left)
+	time.Sleep(time.Millisecond)
+	return true
+}
+
+// thisGoroutine returns the number of the calling goroutine.
+func thisGoroutine() string {
+	b := make([]byte, 64)
+	number, _, _ := strings.Cut(string(b[:runtime.Stack(b, false)]), " [")
+	return number
 }
 
 func TestPreviewPassesTheContextOn(t *testing.T) {

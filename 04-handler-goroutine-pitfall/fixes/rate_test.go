@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	. "concurrency/04-handler-goroutine-pitfall/fixes"
 )
 
 // A body knows whether it was closed.

@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/04-handler-goroutine-pitfall/fixes"
 )
 
 type traceID struct{}

@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"cmp"
@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/05-worker-pool/exercise"
 )
 
 //go:embed links.go
@@ -149,9 +151,12 @@ func TestAsManyFetchesAsWorkersNeverMore(t *testing.T) {
 			for _, workers := range []int{4, 7} {
 				w := &web{takes: map[int]time.Duration{1: 10 * time.Second}}
 				took, _ := w.check(t.Context(), t, 1+10*(workers-1), workers)
+				link, times := w.repeated()
 				switch {
 				case t.Failed():
 					return
+				case times > 1:
+					t.Fatalf("%d workers: %s was fetched %d times, want once", workers, link, times)
 				case w.started == 0:
 					t.Fatalf("CheckLinks got %d links, but returned without a fetch\n→ section 1.5 in chapter 01: Wait blocks until the goroutines that are counted have ended. Are they counted before they start?", 1+10*(workers-1))
 				case w.peak > workers:
@@ -238,7 +243,7 @@ func (c slowToCancel) AfterFunc(f func()) (stop func() bool) {
 
 func TestFirstErrorIsReturned(t *testing.T) {
 	alone(t, "section 5.4, and add in failures.go: the first error is recorded before the others are canceled", func(t *testing.T) {
-		for _, first := range []error{errors.New("404 Not Found"), fmt.Errorf("no answer: %w", context.DeadlineExceeded)} {
+		for _, first := range []error{errors.New("404 Not Found"), fmt.Errorf("no answer: %w", context.DeadlineExceeded), context.Canceled} {
 			often(t, func(t *testing.T) {
 				otherwise("%s", waitsForALock)
 				var started atomic.Int64

@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/05-worker-pool/fixes"
 )
 
 // links yields n links and counts how many have been taken.
@@ -28,7 +30,7 @@ func TestSitemapStartsNoMoreGoroutinesThanItNeeds(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				Sitemap(links(1000, &taken), 5, func(string) { <-free; fetched.Add(1) })
+				Sitemap(links(1000, &taken), 5, func(string) { <-free; time.Sleep(time.Second); fetched.Add(1) })
 			}()
 			synctest.Wait() // until no more fetches begin
 			// With 5 fetches and a queue of 5 for workers it would be 11.

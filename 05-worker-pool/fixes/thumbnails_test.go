@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/05-worker-pool/fixes"
 )
 
 // uploads is a list of files, and what happens to them.
@@ -72,7 +74,7 @@ func TestThumbnailsUsesAllWorkers(t *testing.T) {
 	alone(t, "section 5.1: as many tasks run at the same time as there are workers", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			u := &uploads{scaled: make(map[string]int)}
-			Thumbnails(files(12), 4, u.scale)
+			Thumbnails(files(14), 4, u.scale)
 			u.mu.Lock()
 			defer u.mu.Unlock()
 			if u.peak != 4 {

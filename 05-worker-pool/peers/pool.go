@@ -177,7 +177,7 @@ func (p *Pool[T]) enter() bool {
 
 func (p *Pool[T]) leave() {
 	if p.users.Add(-1) == 0 {
-		close(p.tasks) // no goroutine can send to it anymore
+		close(p.tasks) // no goroutine can send to it any more
 	}
 }
 

@@ -8,13 +8,13 @@ import (
 )
 
 // Map calls do for all tasks of a slice on that number of workers (fewer than 1
-// count as 1), and returns the results in the order of the tasks. The
-// first error stops the rest, and so does the cancellation of ctx: no other task
-// is begun, the context of those that are running is canceled, and the results are
-// nil. A panic and runtime.Goexit are errors, as in a Pool; the error is a
-// *TaskError with the index of the task. If ctx has kept a task from being begun or
-// completed, its cause is joined to the error. When Map returns, every goroutine
-// that it has started has ended.
+// count as 1), and returns the results in the order of the tasks. The first error
+// stops the rest, and so does the cancellation of ctx: no other task is begun, the
+// context of those that are running is canceled, and the results are nil. A panic
+// and runtime.Goexit are errors, as in a Pool; the error is a *TaskError with the
+// index of the task. If ctx has kept a task from being begun or completed, its cause
+// is joined to the error. When Map returns, every goroutine that it has started has
+// ended.
 //
 // A slice needs no queue: the workers share the index of the next task. That makes
 // Map much cheaper than a Pool.
@@ -63,12 +63,12 @@ type Result[R any] struct {
 }
 
 // AsDone calls do for all tasks of a slice on that number of workers (fewer than 1
-// count as 1), and yields one result for each task, when it is there. An
-// error does not stop the others. If ctx is done, so is the context of the tasks that
-// are running, and no other task is begun: the Err of its result is then
-// context.Cause(ctx). When the loop ends, in any way (break, return, a panic,
-// Goexit), the context of the tasks that are running has been canceled, and every
-// goroutine that AsDone has started has ended.
+// count as 1), and yields one result for each task, when it is there. An error does
+// not stop the others. If ctx is done, so is the context of the tasks that are
+// running, and no other task is begun: its result has context.Cause(ctx) as Err. When
+// the loop ends, in any way (break, return, a panic, Goexit), the context of the
+// tasks that are running has been canceled, and every goroutine that AsDone has
+// started has ended.
 //
 // It returns an iterator, an iter.Seq: a function that calls the body of a for
 // range loop, here named yield, for each result.

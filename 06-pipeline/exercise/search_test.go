@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/06-pipeline/exercise"
 )
 
 //go:embed search.go
@@ -65,7 +67,7 @@ func isError(line string) bool { return strings.HasPrefix(line, "error") }
 
 var hits3 = []string{"error line 10", "error line 20", "error line 30"}
 
-const stopIt = "section 6.4, and untold.go: a consumer that stops early must cancel the stages before it. What makes yield return false?"
+const stopIt = "section 6.4, and uncanceled.go: a consumer that stops early must cancel the stages before it. What makes yield return false?"
 
 func TestLastHitStopsTheSource(t *testing.T) {
 	alone(t, stopIt, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/06-pipeline/fixes"
 )
 
 // album sends n images.
@@ -68,7 +70,9 @@ func TestThumbnailsArriveAsTheyFinish(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			thumbnails := Thumbnails(2, album(6), shrink)
-			<-thumbnails
+			if _, ok := <-thumbnails; !ok {
+				t.Fatal("6 images: the channel was closed before the first thumbnail")
+			}
 			if took := time.Since(began); took != time.Second {
 				t.Errorf("the first thumbnail arrived after %v, want 1s: the function must not wait for all of them", took)
 			}

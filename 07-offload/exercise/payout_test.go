@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/07-offload/exercise"
 )
 
 //go:embed payout.go
@@ -32,6 +34,7 @@ type bank struct {
 	balance map[string]int64
 	lose    int // the next answers are lost: paid, but the client gets an error
 	down    int // the next calls fail: nothing is paid
+	calls   int
 }
 
 var errBank = errors.New("connection reset")
@@ -39,6 +42,7 @@ var errBank = errors.New("connection reset")
 func (b *bank) Pay(ctx context.Context, key, account string, cents int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.calls++
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -78,12 +82,15 @@ func job(id string, attempt int) Job {
 	return Job{ID: id, Attempt: attempt, Payload: []byte(`{"account":"ada","cents":1200}`)}
 }
 
-const theKey = "section 7.6, and twice.go: the job's ID is the idempotency key"
+const theKey = "section 7.6, Welcome and Twice in mail.go: the job's ID is the idempotency key"
 
 func TestJobDeliveredTwiceIsPaidOnce(t *testing.T) {
 	alone(t, theKey, func(t *testing.T) {
 		b := &bank{lose: 1}
-		if err := Pay(t.Context(), b, job("A", 1)); err == nil {
+		switch err := Pay(t.Context(), b, job("A", 1)); {
+		case b.calls > 1:
+			t.Fatalf("the bank returned an error, and Pay called the bank %d times: a failed job waits before its next attempt\n→ point 2 of the task: Pay returns the error, and Next says when to retry", b.calls)
+		case err == nil:
 			t.Fatal("the bank returned an error because its answer was lost, but Pay returned nil: the job is acknowledged, and perhaps it was not paid")
 		}
 		Pay(t.Context(), b, job("A", 2))
@@ -218,6 +225,8 @@ func TestInvalidPayloadIsPermanent(t *testing.T) {
 			switch {
 			case len(b.seen) > 0:
 				t.Fatalf("the payload is %s, but Pay called the bank, want ErrPermanent", payload)
+			case err != nil && !errors.Is(err, ErrPermanent) && strings.Contains(err.Error(), ErrPermanent.Error()):
+				t.Fatalf("the payload is %s, and the error %q has the text of ErrPermanent, but errors.Is does not find it\n→ hint 2: fmt.Errorf wraps an error with %%w, not with %%v", payload, err)
 			case !errors.Is(err, ErrPermanent):
 				t.Fatalf("the payload is %s, but Pay returned %v, want ErrPermanent", payload, err)
 			}

@@ -1,6 +1,7 @@
 // The same file in every folder with a task: it runs each check in a process of its
-// own and explains a failure. What is checked is in the other test file.
-package exercise
+// own and explains a failure. What is checked is in the other test file. The tests are
+// a package of their own, so that your file may declare any name.
+package exercise_test
 
 //lint:file-ignore U1000 a folder may leave settle and otherwise unused
 
@@ -352,7 +353,7 @@ var interleavedCopy = sync.OnceValues(func() (binary string, err error) {
 			continue
 		}
 		original, err1 := filepath.Abs(of.file)
-		changed, err2 := interleave(of.source)
+		changed, err2 := interleave(of.source, "interleave"+strings.TrimSuffix(of.file, ".go"))
 		replace[original] = filepath.Join(dir, of.file)
 		if err := errors.Join(err1, err2, os.WriteFile(replace[original], []byte(changed), 0o600)); err != nil {
 			return "", err
@@ -363,7 +364,7 @@ var interleavedCopy = sync.OnceValues(func() (binary string, err error) {
 		return "", err
 	}
 	binary = filepath.Join(dir, "check.exe")
-	args := []string{"test", "-c", "-o", binary, "-overlay", filepath.Join(dir, "overlay.json")}
+	args := []string{"test", "-c", "-vet=off", "-gcflags=-N -l -dwarf=false", "-ldflags=-s -w", "-o", binary, "-overlay", filepath.Join(dir, "overlay.json")}
 	if raceDetector() {
 		args = append(args, "-race")
 	}
@@ -373,17 +374,19 @@ var interleavedCopy = sync.OnceValues(func() (binary string, err error) {
 	return binary, nil
 })
 
-// interleave inserts the calls without adding a line: a failure names the same lines.
-func interleave(source string) (string, error) {
+// interleave inserts calls of a function with this name before the statements, without
+// adding a line there: a failure names the same lines. The function yields the CPU, and
+// sometimes for so long that another goroutine gets through all of its statements.
+func interleave(source, yield string) (string, error) {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "", source, parser.SkipObjectResolution)
 	if err != nil {
 		return "", err
 	}
-	inserts := map[int]string{fset.Position(file.Name.End()).Offset: `; import interleaving "runtime"`}
+	inserts := map[int]string{fset.Position(file.Name.End()).Offset: `; import interleaving "runtime"; import interleavingrand "math/rand/v2"`}
 	before := func(list []ast.Stmt) {
 		for i, s := range list {
-			call := "interleaving.Gosched(); "
+			call := yield + "(); "
 			if i > 0 {
 				if _, ok := list[i-1].(*ast.GoStmt); ok { // the new goroutine gets some steps ahead
 					call = "for range 20 { interleaving.Gosched() }; "
@@ -413,7 +416,7 @@ func interleave(source string) (string, error) {
 		out.WriteString(source[done:at] + inserts[at])
 		done = at
 	}
-	return out.String() + source[done:], nil
+	return out.String() + source[done:] + "\nfunc " + yield + "() { steps := 1; if interleavingrand.N(16) == 0 { steps = 60 }; for range steps { interleaving.Gosched() } }\n", nil
 }
 
 // In a child process: what watches a check, and what a check may use.
@@ -584,6 +587,9 @@ func explain(out string, of task) *failure {
 			return f
 		}
 		f.what += held
+		if slices.ContainsFunc(all, func(g frame) bool { return g.sleeps && len(g.holds) > 0 }) {
+			f.what = "a goroutine holds a lock during a call that takes time, and the others block on this lock: they run one at a time" + held
+		}
 		f.look = "the line where a lock is held: do not block there with the lock held. If two goroutines hold one lock each, take the locks in one order"
 		return f
 	case strings.Contains(out, stuck) && clockStopped(out):
@@ -673,6 +679,7 @@ func linesOf(stack string, of task) (lines []string) {
 type frame struct {
 	line    string // with its state, if it is blocked
 	runs    bool
+	sleeps  bool     // in fake time
 	outside bool     // if it blocks in a bubble on something that was made outside of it
 	holds   []string // the lines at which it has locked what it has not unlocked
 }
@@ -690,6 +697,7 @@ func goroutines(out string, of task) (all []frame) {
 		seen[key] = true
 		g := frame{line: lines[0], runs: m[2] == "running" || m[2] == "runnable"}
 		g.outside = outside.MatchString(m[1])
+		g.sleeps = strings.HasPrefix(m[2], "sleep")
 		if !g.runs {
 			g.line += " (" + strings.TrimSuffix(m[2], " (durable)") + ")"
 		}

@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	. "concurrency/07-offload/fixes"
 )
 
 // A memory is a store that can crash or fail before one of its commits.

@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"errors"
@@ -6,10 +6,15 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	. "concurrency/07-offload/fixes"
 )
 
 // A line is a queue that records what happens.
 type line struct {
+	latency  time.Duration // of Ack and Release
 	mu       sync.Mutex
 	waiting  []string
 	received map[string]bool // and neither acknowledged nor released
@@ -42,6 +47,7 @@ func (q *line) Receive() (string, bool) {
 }
 
 func (q *line) Ack(order string) {
+	time.Sleep(q.latency)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.received[order] {
@@ -52,6 +58,7 @@ func (q *line) Ack(order string) {
 }
 
 func (q *line) Release(order string) {
+	time.Sleep(q.latency)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.received[order] {
@@ -72,30 +79,32 @@ const ackLast = "section 7.6: at least once. In which order do the work and the 
 
 func TestShippingAcknowledgesAfterTheWork(t *testing.T) {
 	alone(t, ackLast, func(t *testing.T) {
-		q := newLine("order 1", "order 2", "order 3")
-		shipped := 0
-		Shipping(q, func(order string) error {
-			if q.isAcked(order) {
-				t.Errorf("%s was acknowledged before it was shipped: if the worker crashes now, the order is lost", order)
+		synctest.Test(t, func(t *testing.T) {
+			q := newLine("order 1", "order 2", "order 3")
+			q.latency = time.Millisecond
+			shipped := 0
+			Shipping(q, func(order string) error {
+				time.Sleep(time.Second) // an acknowledgment by another goroutine arrives meanwhile
+				if q.isAcked(order) && !t.Failed() {
+					t.Errorf("%s was acknowledged before ship returned: if the worker crashes now, the order is lost", order)
+				}
+				shipped++
+				return nil
+			})
+			time.Sleep(time.Second) // its goroutines may still run
+			synctest.Wait()
+			switch {
+			case t.Failed():
+			case q.problem != "":
+				t.Error(q.problem)
+			case shipped != 3:
+				t.Errorf("the queue has 3 orders, and the worker shipped %d", shipped)
+			case len(q.acked) != 3:
+				t.Errorf("3 orders were shipped, but %d acknowledged: the others are shipped again after a crash", len(q.acked))
+			case q.early != "":
+				t.Error(q.early)
 			}
-			settle() // no other goroutine acknowledges it meanwhile
-			if q.isAcked(order) && !t.Failed() {
-				t.Errorf("%s was acknowledged while it was being shipped: if the worker crashes now, the order is lost", order)
-			}
-			shipped++
-			return nil
 		})
-		switch {
-		case t.Failed():
-		case q.problem != "":
-			t.Error(q.problem)
-		case shipped != 3:
-			t.Errorf("the queue has 3 orders, and the worker shipped %d", shipped)
-		case len(q.acked) != 3:
-			t.Errorf("3 orders were shipped, but %d acknowledged: the others are shipped again after a crash", len(q.acked))
-		case q.early != "":
-			t.Error(q.early)
-		}
 	})
 }
 

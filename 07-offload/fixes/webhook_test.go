@@ -1,4 +1,4 @@
-package exercise
+package exercise_test
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "concurrency/07-offload/fixes"
 )
 
 var errDown = errors.New("503 Service Unavailable")

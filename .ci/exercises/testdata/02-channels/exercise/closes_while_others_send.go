@@ -1,4 +1,4 @@
-// Fails with: one goroutine closes a channel while another goroutine sends on it
+// Fails with: Which goroutine knows that all senders have returned?
 
 // Package exercise merges several streams of updates into one for a client.
 // README.md describes the task; merge.go is the only file to change.

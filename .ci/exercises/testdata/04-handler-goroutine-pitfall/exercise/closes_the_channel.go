@@ -1,4 +1,4 @@
-// Fails with: an unrecovered panic ended the whole program: send on closed channel
+// Fails with: Which goroutine knows that all senders have returned?
 
 // Package exercise asks several mirrors of a search and returns the first good
 // answer. README.md describes the task; this is the only file to change.

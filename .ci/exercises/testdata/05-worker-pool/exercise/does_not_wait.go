@@ -1,4 +1,4 @@
-// Fails with: 3 fetches are still running: it does not wait for them
+// Fails with: still running: it does not wait for them
 
 // Package exercise checks the links of a site. README.md describes the task;
 // links.go is the only file to change.

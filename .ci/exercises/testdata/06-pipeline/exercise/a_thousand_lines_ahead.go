@@ -1,4 +1,4 @@
-// Fails with: the source was 1001 lines ahead of the matching
+// Fails with: lines ahead of the matching
 
 // Package exercise searches a log for a page that shows the first few hits.
 // README.md describes the task; search.go is the only file to change.

@@ -1,4 +1,4 @@
-// Fails with: lines ahead of the matching
+// Fails with: it takes a minute to match "error line 10"
 
 // Package exercise searches a log for a page that shows the first few hits.
 // README.md describes the task; search.go is the only file to change.

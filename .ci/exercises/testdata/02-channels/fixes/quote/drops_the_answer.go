@@ -1,4 +1,4 @@
-// Fails with: the supplier answers 499 after 0s: got 0
+// Fails with: after 0s: got
 
 package exercise
 

@@ -1,4 +1,4 @@
-// Fails with: has caught up got
+// Fails with: its channel was closed, but its stop was not called
 
 package exercise
 

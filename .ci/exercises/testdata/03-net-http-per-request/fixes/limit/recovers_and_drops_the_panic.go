@@ -1,4 +1,4 @@
-// Fails with: net/http does not learn of it
+// Fails with: but the handler returned without a panic
 
 package exercise
 

@@ -1,4 +1,4 @@
-// Fails with: 200 rows were sent, but
+// Fails with: rows were sent, the first one without columns, but
 
 package exercise
 

@@ -1,4 +1,4 @@
-// Fails with: closes a channel while another goroutine sends on it
+// Fails with: Which goroutine knows that all senders have returned?
 
 package exercise
 

@@ -1,4 +1,4 @@
-// Fails with: want nil after it
+// Fails with: want nil after 20s
 
 package exercise
 

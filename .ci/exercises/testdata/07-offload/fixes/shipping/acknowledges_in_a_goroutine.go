@@ -1,4 +1,4 @@
-// Fails with: order 1 was acknowledged while it was being shipped
+// Fails with: order 1 was acknowledged before ship returned
 
 package exercise
 

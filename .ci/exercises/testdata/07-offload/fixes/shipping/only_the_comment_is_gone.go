@@ -1,4 +1,4 @@
-// Fails with: order 1 was acknowledged before it was shipped
+// Fails with: order 1 was acknowledged before ship returned
 
 package exercise
 
