@@ -18,61 +18,83 @@ import (
 	"time"
 )
 
-// A Store is the broker as web servers use it: a *Client, or the *Broker itself.
-type Store interface {
-	Enqueue(ctx context.Context, n NewJob) (Job, error)
-	Get(ctx context.Context, id string) (Job, error)
-	Requeue(ctx context.Context, id string) (Job, error)
-	Cancel(ctx context.Context, id string) (Job, error)
-	List(ctx context.Context, state State, n int) ([]Job, error)
-	Overview(ctx context.Context) (Overview, error)
-}
-
 // Enqueue stores one job, as EnqueueAll does.
 func (b *Broker) Enqueue(_ context.Context, n NewJob) (Job, error) {
 	result := b.EnqueueAll([]NewJob{n})[0]
 	return result.Job, result.Err
 }
 
-// handleJobs handles what both the broker and the web server answer:
+func (b *Broker) Get(_ context.Context, id string) (view Job, err error) {
+	b.locked(func(now time.Time) {
+		var j *Job
+		if j, err = b.queue.Get(id); err == nil {
+			view = j.View(now)
+		}
+	})
+	return view, err
+}
+
+func (b *Broker) List(_ context.Context, state State, n int) (views []Job, err error) {
+	b.locked(func(now time.Time) {
+		b.queue.promote(now)
+		views = []Job{} // in JSON a list, even if there are none
+		for _, j := range b.queue.List(state, n) {
+			views = append(views, j.View(now))
+		}
+	})
+	return views, nil
+}
+
+// An Overview has the numbers of jobs.
+type Overview struct {
+	Waiting   int     `json:"waiting"`   // due, without a worker
+	Oldest    float64 `json:"oldest"`    // seconds since the first of them was due
+	Scheduled int     `json:"scheduled"` // due later, retries included
+	Running   int     `json:"running"`
+	Dead      int     `json:"dead"`
+	Done      int64   `json:"done"` // since the broker's start
+}
+
+func (b *Broker) Overview(context.Context) (o Overview, err error) {
+	b.locked(func(now time.Time) {
+		q := b.queue
+		q.promote(now)
+		for g := range q.groups {
+			if j := q.head(Queued, g.kind); j != nil {
+				o.Oldest = max(o.Oldest, now.Sub(j.Due).Seconds())
+			}
+		}
+		o.Waiting, o.Scheduled, o.Running, o.Dead, o.Done = q.count(Queued), q.count(Scheduled), q.count(Running), q.count(Dead), q.finished
+	})
+	return o, nil
+}
+
+// API is the broker over HTTP, for web servers and workers:
 //
 //	GET    /jobs/{id}            200 job
 //	POST   /jobs/{id}/requeue    200 job
 //	DELETE /jobs/{id}            200 job
 //	GET    /jobs?state=dead&n=9  200 [job …]
-//	GET    /overview             200 numbers of jobs, and some jobs
-func handleJobs(mux *http.ServeMux, s Store) {
-	handle(mux, "GET /jobs/{id}", http.StatusOK, func(r *http.Request, _ struct{}) (any, error) {
-		return s.Get(r.Context(), r.PathValue("id"))
-	})
-	handle(mux, "POST /jobs/{id}/requeue", http.StatusOK, func(r *http.Request, _ struct{}) (any, error) {
-		return s.Requeue(r.Context(), r.PathValue("id"))
-	})
-	handle(mux, "DELETE /jobs/{id}", http.StatusOK, func(r *http.Request, _ struct{}) (any, error) {
-		return s.Cancel(r.Context(), r.PathValue("id"))
-	})
+//	GET    /overview             200 numbers of jobs
+//	POST   /jobs              [{kind, payload, key, due, policy} …]  200 [{job} or {error, status} …], once all are on disk
+//	POST   /lease             {worker, kinds}  200 job with its token, or 204 if none came within 25 s
+//	POST   /jobs/{id}/update  {token, event, progress, error, permanent}  204
+func API(b *Broker) http.Handler {
+	mux := http.NewServeMux()
+	for pattern, f := range map[string]func(ctx context.Context, id string) (Job, error){
+		"GET /jobs/{id}": b.Get, "POST /jobs/{id}/requeue": b.Requeue, "DELETE /jobs/{id}": b.Cancel,
+	} {
+		handle(mux, pattern, http.StatusOK, func(r *http.Request, _ struct{}) (any, error) { return f(r.Context(), r.PathValue("id")) })
+	}
 	handle(mux, "GET /jobs", http.StatusOK, func(r *http.Request, _ struct{}) (any, error) {
 		n, err := strconv.Atoi(cmp.Or(r.FormValue("n"), "100"))
 		state, states := State(r.FormValue("state")), []State{"", Scheduled, Queued, Running, Done, Dead, Canceled}
 		if err != nil || n < 1 || n > 10_000 || !slices.Contains(states, state) {
 			return nil, fmt.Errorf("%w: n must be a number from 1 to 10000, and state one of %v", errMalformed, states[1:])
 		}
-		return s.List(r.Context(), state, n)
+		return b.List(r.Context(), state, n)
 	})
-	handle(mux, "GET /overview", http.StatusOK, func(r *http.Request, _ struct{}) (any, error) { return s.Overview(r.Context()) })
-}
-
-// API is the broker over HTTP, for web servers and workers: handleJobs and
-//
-//	POST /jobs                 [{kind, payload, key, due, policy} …]  200 [{job} or {error, status} …], once all are on disk
-//	POST /lease                {worker, kinds}    200 job with its token, or 204 if none came within 25 s
-//	POST /jobs/{id}/heartbeat  {token, progress}  204
-//	POST /jobs/{id}/done       {token, progress}  204
-//	POST /jobs/{id}/fail       {token, failure}   204
-//	POST /jobs/{id}/release    {token}            204
-func API(b *Broker) http.Handler {
-	mux := http.NewServeMux()
-	handleJobs(mux, b)
+	handle(mux, "GET /overview", http.StatusOK, func(r *http.Request, _ struct{}) (any, error) { return b.Overview(r.Context()) })
 	handle(mux, "POST /jobs", http.StatusOK, func(r *http.Request, list []NewJob) (any, error) {
 		if len(list) > batchMax {
 			return nil, invalid("the limit is %d jobs", batchMax)
@@ -93,7 +115,7 @@ func API(b *Broker) http.Handler {
 		j, err := b.Lease(ctx, in.Worker, in.Kinds)
 		switch {
 		case err == nil && r.Context().Err() != nil: // the worker has disconnected: another one may run the job now
-			return nil, b.Release(ctx, j.ID, j.Token)
+			return nil, b.Update(ctx, j.ID, Update{Token: j.Token, Event: Released})
 		case err == nil:
 			return leasedJob{j, j.Token, j.Expires.Sub(began)}, nil
 		case ctx.Err() != nil:
@@ -101,17 +123,8 @@ func API(b *Broker) http.Handler {
 		}
 		return nil, err
 	})
-	handle(mux, "POST /jobs/{id}/heartbeat", http.StatusOK, func(r *http.Request, in leaseReport) (any, error) {
-		return nil, b.Heartbeat(r.Context(), r.PathValue("id"), in.Token, in.Progress)
-	})
-	handle(mux, "POST /jobs/{id}/done", http.StatusOK, func(r *http.Request, in leaseReport) (any, error) {
-		return nil, b.Finish(r.Context(), r.PathValue("id"), in.Token, in.Progress)
-	})
-	handle(mux, "POST /jobs/{id}/fail", http.StatusOK, func(r *http.Request, in leaseReport) (any, error) {
-		return nil, b.Fail(r.Context(), r.PathValue("id"), in.Token, in.Failure)
-	})
-	handle(mux, "POST /jobs/{id}/release", http.StatusOK, func(r *http.Request, in leaseReport) (any, error) {
-		return nil, b.Release(r.Context(), r.PathValue("id"), in.Token)
+	handle(mux, "POST /jobs/{id}/update", http.StatusOK, func(r *http.Request, u Update) (any, error) {
+		return nil, b.Update(r.Context(), r.PathValue("id"), u)
 	})
 	return mux
 }
@@ -137,12 +150,6 @@ type leasedJob struct {
 type leaseRequest struct {
 	Worker string   `json:"worker"`
 	Kinds  []string `json:"kinds"`
-}
-
-type leaseReport struct {
-	Token    string   `json:"token"`
-	Progress Progress `json:"progress,omitzero"`
-	Failure  Failure  `json:"failure,omitzero"`
 }
 
 // handle registers f, which receives the decoded body. What it returns is answered
@@ -187,16 +194,14 @@ var (
 	errTooLarge  = errors.New("the request is too large")
 )
 
-// statuses are those of the errors about which a client can do something. A Client
-// turns each back into its error.
+// statuses has the errors about which a client can do something. Client turns them back.
 var statuses = []struct {
 	err    error
 	status int
 }{{errMalformed, 400}, {ErrNotFound, 404}, {ErrFenced, 409}, {ErrState, 409}, {errTooLarge, 413}, {ErrBadJob, 422}, {ErrBacklogFull, 503}}
 
-// plain returns what a client receives of an error. If the error is not one of
-// statuses, its text, which may have addresses and paths, goes to the log, and the
-// client receives a plain 503.
+// plain returns what a client receives of an error. The text of an error that is not in
+// statuses may have addresses and paths: it goes to the log, and the client gets a 503.
 func plain(r *http.Request, err error) (text string, status int) {
 	for _, known := range statuses {
 		if errors.Is(err, known.err) {
@@ -207,7 +212,6 @@ func plain(r *http.Request, err error) (text string, status int) {
 	return "the broker is not available", http.StatusServiceUnavailable
 }
 
-// answer sends v as JSON, or the error as text.
 func answer(w http.ResponseWriter, r *http.Request, status int, v any, err error) {
 	if err != nil {
 		text, status := plain(r, err)
@@ -229,10 +233,10 @@ func answer(w http.ResponseWriter, r *http.Request, status int, v any, err error
 	json.NewEncoder(w).Encode(v)
 }
 
-// NewServer returns a server for h. Each connection has deadlines. Requests from the
-// pages of other sites cannot change anything. With a token, requests must have it.
-// Without one they must name a loopback host: otherwise the page of any site could use
-// the server, once its name resolves to this machine (DNS rebinding).
+// NewServer returns a server with deadlines. Requests from the pages of other sites
+// cannot change anything. With a token, requests must have it. Without one they must
+// name a loopback host: otherwise any site could use the server, once the site's name
+// resolves to this machine (DNS rebinding).
 func NewServer(h http.Handler, token string) *http.Server {
 	h = http.NewCrossOriginProtection().Handler(h)
 	return &http.Server{
@@ -269,7 +273,7 @@ func Listen(addr, token string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tcp, ok := listener.Addr().(*net.TCPAddr); token == "" && (!ok || !tcp.IP.IsLoopback()) {
+	if token == "" && !loopback(listener.Addr().String()) {
 		listener.Close()
 		return nil, fmt.Errorf("other machines can reach %s: set OFFLOAD_TOKEN", addr)
 	}

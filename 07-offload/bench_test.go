@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-func benchBroker(b *testing.B) *Broker {
-	broker, err := OpenBroker(BrokerConfig{Dir: b.TempDir(), Backlog: 100_000_000, Lease: time.Minute, Log: slog.New(slog.DiscardHandler)})
+func benchBroker(b *testing.B, dir string) *Broker {
+	broker, err := OpenBroker(BrokerConfig{Dir: dir, Backlog: 100_000_000, Lease: time.Minute, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func BenchmarkEnqueue(b *testing.B) {
 	})
 	for _, clients := range []int{1, 64} {
 		b.Run(fmt.Sprint(clients), func(b *testing.B) {
-			broker := benchBroker(b)
+			broker := benchBroker(b, b.TempDir())
 			defer broker.Close()
 			n := NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com")}
 			b.ResetTimer()
@@ -104,7 +104,8 @@ func inUse() int64 {
 // journal, and measures the memory of a job that waits.
 func BenchmarkReplay(b *testing.B) {
 	const jobs = 1_000_000
-	path := filepath.Join(b.TempDir(), "journal")
+	dir := b.TempDir()
+	path := filepath.Join(dir, "journal")
 	writeJournal(b, path, jobs)
 	base := 0.0
 	b.Run("checksum", func(b *testing.B) {
@@ -125,14 +126,8 @@ func BenchmarkReplay(b *testing.B) {
 		var broker *Broker
 		before := inUse()
 		for b.Loop() {
-			broker = newBroker(BrokerConfig{Backlog: jobs, Lease: time.Minute})
-			all, err := os.ReadFile(path)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if _, err := readRecords(all, broker.restore); err != nil {
-				b.Fatal(err)
-			}
+			broker = benchBroker(b, dir)
+			broker.Close()
 		}
 		if base > 0 {
 			b.ReportMetric(perOp(b)/base, "×checksum")
@@ -190,7 +185,7 @@ func startWeb(b *testing.B) (broker, web *Process) {
 // with idle and with busy workers, in processes of their own.
 func BenchmarkWebWhileWorkersAreBusy(b *testing.B) {
 	broker, web := startWeb(b)
-	s := &System{site: NewClient(web.URL, "")}
+	s := &System{site: NewClient(web.URL)}
 	idle := 0.0
 	measure := func(b *testing.B) float64 {
 		var all []time.Duration
@@ -220,13 +215,13 @@ func BenchmarkWebWhileWorkersAreBusy(b *testing.B) {
 // BenchmarkHeartbeatWhileClientsList measures a heartbeat while 100,000 jobs wait and
 // eight clients list 100 of them, again and again.
 func BenchmarkHeartbeatWhileClientsList(b *testing.B) {
-	broker := benchBroker(b)
+	broker := benchBroker(b, b.TempDir())
 	defer broker.Close()
 	var j *Job
 	broker.locked(func(now time.Time) {
 		broker.queue.Lease = time.Hour
 		for range 100_000 {
-			broker.queue.Add(NewJob{Kind: "report", Payload: payload("ada@example.com"), Due: now}, now)
+			broker.queue.Add(NewJob{Kind: "newsletter", Payload: payload("ada@example.com"), Due: now}, now)
 		}
 		j = broker.queue.Next("w", allKinds, now)
 	})
@@ -247,7 +242,7 @@ func BenchmarkHeartbeatWhileClientsList(b *testing.B) {
 	var all []time.Duration
 	for b.Loop() {
 		began := time.Now()
-		if err := broker.Heartbeat(b.Context(), j.ID, j.Token, Progress{}); err != nil {
+		if err := broker.Update(b.Context(), j.ID, Update{Token: j.Token, Event: Heartbeat}); err != nil {
 			b.Fatal(err)
 		}
 		all = append(all, time.Since(began))

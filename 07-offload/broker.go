@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"log"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
@@ -16,8 +15,8 @@ import (
 
 // A Broker stores jobs on disk and gives them to workers. Goroutines may call its
 // methods concurrently. A method that changes a job returns when the change is on
-// disk, except Heartbeat. If it returns ErrUnavailable the caller should retry: the change may have
-// been made, and a crash may lose it.
+// disk, but a heartbeat is only in memory. After ErrUnavailable the caller should
+// retry: the change may have been made, and a crash may lose it.
 type Broker struct {
 	log     *slog.Logger
 	journal *Journal
@@ -32,7 +31,6 @@ type Broker struct {
 	done      sync.WaitGroup
 }
 
-// BrokerConfig has the broker's limits.
 type BrokerConfig struct {
 	Dir     string        // of the journal
 	Backlog int           // jobs that may wait or run
@@ -42,7 +40,7 @@ type BrokerConfig struct {
 
 // OpenBroker reads the journal. It fails if another broker uses the directory.
 func OpenBroker(c BrokerConfig) (b *Broker, err error) {
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	if err := makeDir(c.Dir); err != nil {
 		return nil, err
 	}
 	release, err := lock(filepath.Join(c.Dir, "lock"))
@@ -51,7 +49,9 @@ func OpenBroker(c BrokerConfig) (b *Broker, err error) {
 	}
 	b = newBroker(c)
 	b.release = release
+	collect := debug.SetGCPercent(-1) // the heap grows to what is needed: the collector would mark it many times, and free little
 	journal, cut, err := OpenJournal(filepath.Join(c.Dir, "journal"), b.restore)
+	debug.SetGCPercent(collect)
 	if err != nil {
 		release()
 		return nil, err
@@ -68,7 +68,6 @@ func newBroker(c BrokerConfig) *Broker {
 	return &Broker{log: c.Log, queue: NewQueue(c.Backlog, c.Lease, rand.Text), changed: make(chan struct{}), compactAt: 1 << 20}
 }
 
-// restore takes a record of the journal.
 func (b *Broker) restore(content []byte) error {
 	now := time.Now()
 	return decodeChange(content, func(j *Job) { b.queue.Restore(j, now) })
@@ -204,7 +203,7 @@ func (b *Broker) Lease(ctx context.Context, worker string, kinds []string) (Job,
 			return Job{}, err
 		}
 		if j.ID != "" { // to store it took time: the lease is a whole one from now
-			if j, err = b.renew(j.ID, j.Token, Progress{}); err == nil {
+			if j, err = b.renew(j.ID, Update{Token: j.Token, Event: Heartbeat}); err == nil {
 				return j, nil
 			}
 			continue // the job was canceled meanwhile
@@ -218,41 +217,28 @@ func (b *Broker) Lease(ctx context.Context, worker string, kinds []string) (Job,
 	}
 }
 
-// Heartbeat renews a lease and reports progress, both only in memory: a restart of
-// the broker renews all leases. ErrFenced or ErrNotFound mean that the worker has
-// lost the job and must stop.
-func (b *Broker) Heartbeat(_ context.Context, id, token string, p Progress) error {
-	_, err := b.renew(id, token, p)
+// Update reports what has happened to a job that is leased under u.Token. A heartbeat
+// is not stored: a restart of the broker renews all leases. ErrFenced or ErrNotFound
+// mean that the worker has lost the job and must stop. If the answer is lost, the
+// worker may repeat the update.
+func (b *Broker) Update(_ context.Context, id string, u Update) error {
+	if u.Event == Heartbeat {
+		_, err := b.renew(id, u)
+		return err
+	}
+	_, err := b.change(string(u.Event), func(now time.Time) ([]*Job, error) { return b.queue.Update(id, u, now) })
 	return err
 }
 
-func (b *Broker) renew(id, token string, p Progress) (view Job, err error) {
+func (b *Broker) renew(id string, heartbeat Update) (view Job, err error) {
 	b.locked(func(now time.Time) {
-		var j *Job
-		if j, err = b.queue.Renew(id, token, p, now); err == nil {
-			view = j.View(now)
+		var jobs []*Job
+		if jobs, err = b.queue.Update(id, heartbeat, now); err == nil {
+			view = jobs[0].View(now)
 			b.wake()
 		}
 	})
 	return view, err
-}
-
-// Finish reports that a job is done. A worker may repeat it.
-func (b *Broker) Finish(_ context.Context, id, token string, p Progress) error {
-	_, err := b.change("done", func(now time.Time) ([]*Job, error) { return b.queue.Done(id, token, p, now) })
-	return err
-}
-
-// Fail reports that an attempt failed.
-func (b *Broker) Fail(_ context.Context, id, token string, f Failure) error {
-	_, err := b.change("failed", func(now time.Time) ([]*Job, error) { return b.queue.Fail(id, token, f, now) })
-	return err
-}
-
-// Release returns a job to the queue. The attempt does not count.
-func (b *Broker) Release(_ context.Context, id, token string) error {
-	_, err := b.change("released", func(now time.Time) ([]*Job, error) { return b.queue.Release(id, token, now) })
-	return err
 }
 
 // Cancel cancels a job, also a running one, or a dead letter.

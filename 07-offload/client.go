@@ -16,23 +16,21 @@ import (
 // ErrUnavailable also means that the broker cannot be reached.
 type Client struct {
 	URL   string // such as http://localhost:8081
-	Token string
+	Token string // of the broker, if it has one
 	HTTP  *http.Client
 
 	enqueue Batch[NewJob, Result]
 }
 
-// NewClient returns a client of the broker at url.
-func NewClient(url, token string) *Client {
+func NewClient(url string) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 100 // with the default of 2, connections would be closed and opened all the time
-	c := &Client{URL: strings.TrimRight(url, "/"), Token: token, HTTP: &http.Client{Transport: transport}}
+	c := &Client{URL: strings.TrimRight(url, "/"), HTTP: &http.Client{Transport: transport}}
 	c.enqueue.limit, c.enqueue.run = batchMax, c.enqueueAll
 	return c
 }
 
-// Enqueue enqueues a job. Jobs that callers enqueue while one request is in flight
-// share the next one.
+// Enqueue enqueues a job. Jobs that come while one request is in flight share the next one.
 func (c *Client) Enqueue(ctx context.Context, n NewJob) (Job, error) {
 	n, err := n.check(time.Now())
 	if err != nil {
@@ -69,20 +67,10 @@ func (c *Client) Get(ctx context.Context, id string) (Job, error) {
 	return call[Job](ctx, c, "GET", jobPath(id), nil)
 }
 
-func (c *Client) Cancel(ctx context.Context, id string) (Job, error) {
-	return call[Job](ctx, c, "DELETE", jobPath(id), nil)
-}
-
-func (c *Client) Requeue(ctx context.Context, id string) (Job, error) {
-	return call[Job](ctx, c, "POST", jobPath(id)+"/requeue", nil)
-}
-
-func (c *Client) List(ctx context.Context, state State, n int) ([]Job, error) {
-	return call[[]Job](ctx, c, "GET", fmt.Sprintf("/jobs?state=%s&n=%d", state, n), nil)
-}
-
-func (c *Client) Overview(ctx context.Context) (Overview, error) {
-	return call[Overview](ctx, c, "GET", "/overview", nil)
+// ServeHTTP passes a request on to the broker, without its headers and its body.
+func (c *Client) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v, err := call[json.RawMessage](r.Context(), c, r.Method, r.URL.RequestURI(), nil)
+	answer(w, r, http.StatusOK, v, err)
 }
 
 // Lease blocks until there is a job. Its Expires is a time on this machine's clock,
@@ -98,25 +86,9 @@ func (c *Client) Lease(ctx context.Context, worker string, kinds []string) (Job,
 	}
 }
 
-func (c *Client) Heartbeat(ctx context.Context, id, token string, p Progress) error {
-	return c.report(ctx, id, "/heartbeat", leaseReport{Token: token, Progress: p})
-}
-
-func (c *Client) Finish(ctx context.Context, id, token string, p Progress) error {
-	return c.report(ctx, id, "/done", leaseReport{Token: token, Progress: p})
-}
-
-func (c *Client) Fail(ctx context.Context, id, token string, f Failure) error {
-	f.Error = cut(f.Error, errorMax)
-	return c.report(ctx, id, "/fail", leaseReport{Token: token, Failure: f})
-}
-
-func (c *Client) Release(ctx context.Context, id, token string) error {
-	return c.report(ctx, id, "/release", leaseReport{Token: token})
-}
-
-func (c *Client) report(ctx context.Context, id, what string, r leaseReport) error {
-	_, err := call[any](ctx, c, "POST", jobPath(id)+what, r)
+func (c *Client) Update(ctx context.Context, id string, u Update) error {
+	u.Error = cut(u.Error, errorMax)
+	_, err := call[any](ctx, c, "POST", jobPath(id)+"/update", u)
 	return err
 }
 
@@ -166,7 +138,6 @@ func call[Out any](ctx context.Context, c *Client, method, path string, in any, 
 	return out, err
 }
 
-// errorOf returns the error that answer has sent.
 func errorOf(status int, text string) error {
 	for _, known := range statuses {
 		if rest, ok := strings.CutPrefix(text, known.err.Error()); ok {

@@ -37,9 +37,10 @@ func TestWrongFlagsExitWithStatus2(t *testing.T) {
 		{"all -concurrency 10001", "-concurrency must be from 1 to 10000, got 10001"},
 		{"web -broker localhost:8081", "-broker must be a URL such as http://localhost:8081"},
 		{"worker -broker x://localhost", "-broker must be a URL such as http://localhost:8081"},
-		{"web now", `web takes no arguments, got ["now"]`},
 		{"broker -token S", "flag provided but not defined: -token"},
 		{"worker -token S", "flag provided but not defined: -token"},
+		{"web now", `web takes no arguments, got ["now"]`},
+		{"web -lease 1s", "flag provided but not defined: -lease"},
 	} {
 		cmd := byHand(t, nil, strings.Fields(test.args)...)
 		out, _ := cmd.CombinedOutput()
@@ -91,7 +92,8 @@ func TestTokenIsNotAmongTheArguments(t *testing.T) {
 			t.Errorf("with the token: status %d, want 200: %s", status, text)
 		}
 	}
-	s := &System{jobs: NewClient(broker.URL, secret), site: NewClient(web.URL, secret)}
+	s := &System{jobs: NewClient(broker.URL), site: NewClient(web.URL)}
+	s.jobs.Token, s.site.Token = secret, secret
 	id, _ := s.signUp(t.Context(), "ada@example.com")
 	if j := s.await(t.Context(), id); j.State != Done {
 		t.Errorf("the worker with the token: the job is %s, want done", j.State)
@@ -111,7 +113,7 @@ func TestAllRolesInOneProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Kill)
-	client := NewClient(p.URL, "")
+	client := NewClient(p.URL)
 	s := &System{jobs: client, site: client} // the web server handles both
 	id, _ := s.signUp(t.Context(), "ada@example.com")
 	if j := s.await(t.Context(), id); j.State != Done {
@@ -147,7 +149,7 @@ func TestSecondSignalEndsARoleImmediately(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Kill)
-	s := &System{jobs: NewClient(broker.URL, "")}
+	s := &System{jobs: NewClient(broker.URL)}
 	worker := byHand(t, nil, "worker", "-broker", broker.URL, "-mail", filepath.Join(dir, "mail"))
 	stderr, err := worker.StderrPipe()
 	if err := errors.Join(err, worker.Start()); err != nil {

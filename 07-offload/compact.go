@@ -22,15 +22,10 @@ func (b *Broker) maintain(ctx context.Context) {
 		}
 		err := b.compact()
 		b.compactAt = max(1<<20, 3*b.journal.size.Load())
-		if err != nil {
-			b.log.Warn("cannot rewrite the journal", "error", err)
-			continue
-		}
-		b.log.Info("journal rewritten", "bytes", b.journal.size.Load(), "had failed", failed)
+		b.log.Info("rewrite of the journal", "bytes", b.journal.size.Load(), "had failed", failed, "error", err)
 	}
 }
 
-// compact rewrites the journal to the jobs that are known.
 func (b *Broker) compact() error {
 	return b.journal.Rewrite(func() (records []byte) {
 		for jobs := range b.copies {
@@ -47,6 +42,7 @@ func (b *Broker) copies(yield func(change) bool) {
 	var numbers []uint64
 	var last uint64
 	b.locked(func(time.Time) { numbers, last = slices.Collect(maps.Keys(b.queue.jobs)), b.queue.last })
+	slices.Sort(numbers)
 	for len(numbers) > 0 {
 		var jobs change
 		b.locked(func(time.Time) {
@@ -102,7 +98,6 @@ type files interface {
 	replace(old, fresh storage) (storage, error)
 }
 
-// osFiles is the path of a journal.
 type osFiles string
 
 func (path osFiles) create() (storage, error) {
@@ -127,6 +122,26 @@ func (path osFiles) replace(old, fresh storage) (storage, error) {
 	}
 	old.Close()
 	return fresh, syncDir(filepath.Dir(string(path)))
+}
+
+// makeDir creates a directory, with its parents, and syncs each parent that has a new
+// name in it: the directory could be gone after a power loss, with all its files.
+func makeDir(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if err := makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	err := syncDir(parent)
+	if err != nil {
+		os.Remove(path) // so that the next call syncs it
+	}
+	return err
 }
 
 // syncDir syncs the names in a directory. It is a variable for tests.

@@ -48,8 +48,7 @@ func (h *byTime) Pop() any {
 	return j
 }
 
-// move moves a job into h, or out of the queue if h is nil. Its state and times may
-// be new already: on its way out it is not compared.
+// move moves a job into h, or out of the queue if h is nil. Its times may be new already.
 func (j *Job) move(h *byTime) {
 	if j.in != nil {
 		heap.Remove(j.in, j.index)

@@ -54,7 +54,6 @@ type Job struct {
 	index   int       // in that heap
 }
 
-// shown returns the state that is shown at that time.
 func (j *Job) shown(now time.Time) State {
 	if j.State == Queued && j.Due.After(now) {
 		return Scheduled
@@ -62,7 +61,6 @@ func (j *Job) shown(now time.Time) State {
 	return j.State
 }
 
-// View returns a copy, in the state that is shown.
 func (j *Job) View(now time.Time) Job {
 	v := *j
 	v.State = j.shown(now)
@@ -75,12 +73,24 @@ type Progress struct {
 	Total int `json:"total"`
 }
 
-// A Failure says why an attempt failed. Permanent means that a retry cannot
-// succeed: the job becomes a dead letter immediately.
-type Failure struct {
-	Error     string `json:"error"`
-	Permanent bool   `json:"permanent,omitempty"`
+// An Update is what the worker that has the lease of a job reports about it.
+type Update struct {
+	Token     string   `json:"token"` // of its lease
+	Event     Event    `json:"event"`
+	Progress  Progress `json:"progress,omitzero"`   // with Heartbeat and Finished
+	Error     string   `json:"error,omitempty"`     // with Failed: why
+	Permanent bool     `json:"permanent,omitempty"` // with Failed: a retry cannot succeed, so the job is a dead letter immediately
 }
+
+// An Event is what has happened to a running job.
+type Event string
+
+const (
+	Heartbeat Event = "heartbeat" // it is still running: the lease is renewed
+	Finished  Event = "finished"
+	Failed    Event = "failed"
+	Released  Event = "released" // its worker stops: the attempt does not count
+)
 
 // A Policy says how a job is run and retried.
 type Policy struct {
@@ -95,7 +105,7 @@ type Policy struct {
 // watched; for a real mail server use minutes.
 var Kinds = map[string]Policy{
 	"welcome-mail": {Attempts: 5, Deadline: 10 * time.Second, Backoff: 200 * time.Millisecond, Cap: time.Minute},
-	"report":       {Attempts: 3, Deadline: 10 * time.Minute, Backoff: time.Second, Cap: time.Minute},
+	"newsletter":   {Attempts: 3, Deadline: 10 * time.Minute, Backoff: time.Second, Cap: time.Minute},
 }
 
 // Retry returns how long to wait before the next attempt: a random time up to a
@@ -146,8 +156,7 @@ type NewJob struct {
 	Policy  Policy          `json:"policy,omitzero"` // a field that is zero is that of the kind
 }
 
-// check returns n with its payload compacted and its policy completed, or an
-// ErrBadJob.
+// check returns n with its payload compacted and its policy completed, or an ErrBadJob.
 func (n NewJob) check(now time.Time) (NewJob, error) {
 	kind, known := Kinds[n.Kind]
 	p := &n.Policy
@@ -177,13 +186,6 @@ func (n NewJob) check(now time.Time) (NewJob, error) {
 	}
 	n.Payload = payload.Bytes()
 	return n, nil
-}
-
-func (p Progress) check() error {
-	if p.Done < 0 || p.Done > p.Total {
-		return invalid("progress must be from 0 to its total")
-	}
-	return nil
 }
 
 // cut returns the beginning of a text, n bytes at most.

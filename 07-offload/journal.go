@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -20,10 +21,10 @@ import (
 // until Rewrite has replaced the file, because what a failed sync has left on the
 // disk is unknown.
 //
-// A record is its length (4 bytes), a checksum of the length (4 bytes), a checksum
-// of the content (4 bytes), and the content. After each sync
-// the journal writes a mark, which is a record, too: everything before it is on disk.
-// A record without a later mark may never have been confirmed.
+// A record is the length of its content (4 bytes), a checksum of the length and the
+// content (4 bytes), and the content. After each sync the journal writes a mark,
+// which is a record, too: everything before it is on disk. A record without a later
+// mark may never have been confirmed.
 //
 // A sync takes as long as hundreds of writes. So the records that arrive during
 // one sync share the next one (group commit).
@@ -44,7 +45,7 @@ type storage interface {
 	Close() error
 }
 
-const header = 12
+const header = 8
 
 var (
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -53,51 +54,65 @@ var (
 	errFailed  = errors.New("the journal has failed, and is not yet rewritten")
 )
 
-func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+// checksum returns the checksum of a record with that length, as bytes, and content.
+func checksum(length, content []byte) uint32 {
+	return crc32.Update(crc32.Checksum(length, castagnoli), castagnoli, content)
+}
 
-// record appends content to b as a record.
 func record(b, content []byte) []byte {
 	length := binary.LittleEndian.AppendUint32(nil, uint32(len(content)))
 	b = append(b, length...)
-	b = binary.LittleEndian.AppendUint32(b, checksum(length))
-	b = binary.LittleEndian.AppendUint32(b, checksum(content))
+	b = binary.LittleEndian.AppendUint32(b, checksum(length, content))
 	return append(b, content...)
 }
 
-// firstRecord returns the content of the first record, or what is wrong with it.
-func firstRecord(records []byte) (content []byte, wrong string) {
-	if len(records) < header {
-		return nil, "the header of a record is incomplete"
+// errDamaged is for a record that is not as it was written.
+var errDamaged = errors.New("a record is incomplete, or has the wrong checksum")
+
+// nextRecord reads the content of a record into buffer; left is the length of the
+// rest of the file.
+func nextRecord(in *bufio.Reader, left int64, buffer []byte) (content []byte, err error) {
+	if left < header {
+		return nil, errDamaged
 	}
-	length, content := binary.LittleEndian.Uint32(records), records[header:]
-	switch {
-	case checksum(records[:4]) != binary.LittleEndian.Uint32(records[4:]):
-		return nil, "the length of a record has the wrong checksum"
-	case uint64(length) > uint64(len(content)):
-		return nil, "the content of a record is incomplete"
-	case checksum(content[:length]) != binary.LittleEndian.Uint32(records[8:]):
-		return nil, "the content of a record has the wrong checksum"
+	var head [header]byte
+	if _, err := io.ReadFull(in, head[:]); err != nil {
+		return nil, err
 	}
-	return content[:length], ""
+	length := int64(binary.LittleEndian.Uint32(head[:]))
+	if length > left-header {
+		return nil, errDamaged
+	}
+	content = slices.Grow(buffer[:0], int(length))[:length]
+	if _, err := io.ReadFull(in, content); err != nil {
+		return nil, err
+	}
+	if checksum(head[:4], content) != binary.LittleEndian.Uint32(head[4:]) {
+		return nil, errDamaged
+	}
+	return content, nil
 }
 
 // readRecords calls replay with the content of each record. It returns the offset
 // after the last one that is whole.
-func readRecords(all []byte, replay func(content []byte) error) (good int, err error) {
-	for good < len(all) {
-		content, wrong := firstRecord(all[good:])
-		if wrong != "" && !bytes.Contains(all[good:], mark) {
-			break // what follows was never confirmed
-		}
-		if wrong == "" && !bytes.Equal(content, marked) {
-			if err := replay(content); err != nil {
-				wrong = err.Error()
+func readRecords(file io.ReaderAt, size int64, replay func(content []byte) error) (good int64, err error) {
+	in := bufio.NewReaderSize(io.NewSectionReader(file, 0, size), 64<<10)
+	var content []byte
+	for good < size {
+		content, err = nextRecord(in, size-good, content)
+		if err == errDamaged {
+			rest, failed := io.ReadAll(io.NewSectionReader(file, good, size-good))
+			if failed == nil && !bytes.Contains(rest, mark) {
+				return good, nil // what follows was never confirmed
 			}
 		}
-		if wrong != "" {
-			return good, fmt.Errorf("damaged at byte %d: %s", good, wrong)
+		if err == nil && !bytes.Equal(content, marked) {
+			err = replay(content)
 		}
-		good += header + len(content)
+		if err != nil {
+			return good, fmt.Errorf("damaged at byte %d: %w", good, err)
+		}
+		good += header + int64(len(content))
 	}
 	return good, nil
 }
@@ -112,13 +127,13 @@ func OpenJournal(path string, replay func(content []byte) error) (j *Journal, cu
 	if err != nil {
 		return nil, 0, err
 	}
-	good := 0
-	all, err := os.ReadFile(path)
+	size, err := file.Seek(0, io.SeekEnd)
+	var good int64
 	if err == nil {
-		good, err = readRecords(all, replay)
+		good, err = readRecords(file, size, replay)
 	}
-	if cut = len(all) - good; err == nil && cut > 0 {
-		err = file.Truncate(int64(good))
+	if cut = int(size - good); err == nil && cut > 0 {
+		err = file.Truncate(good)
 	}
 	if err == nil {
 		err = syncDir(filepath.Dir(path)) // or the name of a new file could be gone after a power loss
@@ -128,7 +143,7 @@ func OpenJournal(path string, replay func(content []byte) error) (j *Journal, cu
 		return nil, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	os.Remove(path + ".new") // of a Rewrite that was cut off
-	return newJournal(osFiles(path), file, int64(good)), cut, nil
+	return newJournal(osFiles(path), file, good), cut, nil
 }
 
 func newJournal(files files, file storage, size int64) *Journal {

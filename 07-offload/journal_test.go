@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -135,6 +136,31 @@ func TestDamageBeforeAMarkIsRefused(t *testing.T) {
 	}
 }
 
+// A badSector is a file that cannot be read from an offset on.
+type badSector struct {
+	io.ReaderAt
+	at int64
+}
+
+func (b badSector) ReadAt(p []byte, off int64) (int, error) {
+	if off += int64(len(p)); off > b.at {
+		return 0, syscall.EIO
+	}
+	return b.ReaderAt.ReadAt(p, off-int64(len(p)))
+}
+
+// TestJournalThatCannotBeReadIsRefused: an error of the disk is not the end of the file
+// (claim 7.2).
+func TestJournalThatCannotBeReadIsRefused(t *testing.T) {
+	all := records("first", strings.Repeat("second", 50_000))
+	for _, at := range []int64{0, 100_000} { // in a header, and in a content
+		good, err := readRecords(badSector{bytes.NewReader(all), at}, int64(len(all)), func([]byte) error { return nil })
+		if !errors.Is(err, syscall.EIO) {
+			t.Errorf("a disk that fails at byte %d: read %d bytes, %v; want %v", at, good, err, syscall.EIO)
+		}
+	}
+}
+
 // TestEmptyJournalAndUnwritableDirectory (claim 7.2).
 func TestEmptyJournalAndUnwritableDirectory(t *testing.T) {
 	if contents, cut, err := replayed(write(t, nil)); err != nil || len(contents)+int(cut) > 0 {
@@ -262,7 +288,7 @@ func (d *disk) survives(t *testing.T) *Queue {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	b := newBroker(BrokerConfig{Backlog: 1000, Lease: 10 * time.Second})
-	if _, err := readRecords(d.content[:d.synced], b.restore); err != nil {
+	if _, err := readRecords(bytes.NewReader(d.content[:d.synced]), int64(len(d.content[:d.synced])), b.restore); err != nil {
 		t.Fatal(err)
 	}
 	return b.queue
@@ -291,8 +317,8 @@ func TestManyCallersShareOneSync(t *testing.T) {
 	j := newJournal(d, d, 0)
 	waits := []func() error{j.Append([]byte("alone"))}
 	<-first
-	for range 100 {
-		waits = append(waits, j.Append([]byte("together")))
+	for i := range 100 {
+		waits = append(waits, j.Append(fmt.Append(nil, "together ", i)))
 	}
 	close(proceed)
 	for _, wait := range waits {
@@ -305,7 +331,14 @@ func TestManyCallersShareOneSync(t *testing.T) {
 		t.Errorf("%d syncs for one caller and then a hundred: want 2", n)
 	}
 	n := 0
-	if _, err := readRecords(d.content, func([]byte) error { n++; return nil }); err != nil || n != 101 {
+	_, err := readRecords(bytes.NewReader(d.content), int64(len(d.content)), func(content []byte) error {
+		if want := fmt.Sprint("together ", n-1); n > 0 && string(content) != want {
+			t.Errorf("record %d is %q, want %q: the order of the calls", n, content, want)
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != 101 {
 		t.Errorf("%d records of 101, %v", n, err)
 	}
 }
@@ -343,7 +376,7 @@ func TestNoJobContainsAMark(t *testing.T) {
 	}
 	leased, err := b.Lease(t.Context(), "w", allKinds)
 	must(err)
-	must(b.Fail(t.Context(), id, leased.Token, Failure{Error: "451\xff\xff"}))
+	must(b.Update(t.Context(), id, Update{Token: leased.Token, Event: Failed, Error: "451\xff\xff"}))
 	if now := get(t, b, id); now.Error != "451" {
 		t.Errorf("an error that is not UTF-8 was stored as %q", now.Error)
 	}
@@ -421,7 +454,7 @@ func TestRewriteKeepsWhatIsAppendedMeanwhile(t *testing.T) {
 		must(j.Append([]byte("after"))())
 		j.Close()
 		var read []string
-		_, err := readRecords(d.now().content, func(c []byte) error { read = append(read, string(c)); return nil })
+		_, err := readRecords(bytes.NewReader(d.now().content), int64(len(d.now().content)), func(c []byte) error { read = append(read, string(c)); return nil })
 		if err != nil || fmt.Sprint(read) != "[needed meanwhile after]" {
 			t.Errorf("the rewritten journal has %q, %v", read, err)
 		}
@@ -505,6 +538,39 @@ func TestNamesOfNewFilesAreSynced(t *testing.T) {
 	j.Close()
 }
 
+// TestNamesOfNewDirectoriesAreSynced (claim 7.2): after a sync that failed, too.
+func TestNamesOfNewDirectoriesAreSynced(t *testing.T) {
+	original := syncDir
+	defer func() { syncDir = original }()
+	dir, fails := t.TempDir(), true
+	parent := filepath.Join(dir, "a", "b")
+	var synced []string
+	syncDir = func(path string) error {
+		if path == parent && fails {
+			fails = false
+			return syscall.EIO
+		}
+		synced = append(synced, path)
+		return original(path)
+	}
+	c := BrokerConfig{Dir: filepath.Join(parent, "jobs"), Lease: time.Second, Log: slog.New(slog.DiscardHandler)}
+	if b, err := OpenBroker(c); !errors.Is(err, syscall.EIO) {
+		b.Close()
+		t.Errorf("the name of the directory could not be synced, and the broker started with %v", err)
+	}
+	b, err := OpenBroker(c)
+	must(err)
+	b.Close()
+	if want := []string{dir, filepath.Join(dir, "a"), parent, c.Dir}; !slices.Equal(synced, want) {
+		t.Errorf("the broker synced %q, want each directory that has a new name in it, %q", synced, want)
+	}
+	synced = nil
+	must(Maildir(filepath.Join(dir, "mail")).Deliver("name", "text"))
+	if box := filepath.Join(dir, "mail"); len(synced) == 0 || synced[0] != dir || !slices.Contains(synced, box) {
+		t.Errorf("a delivery synced %q, want %q and %q among them", synced, dir, box)
+	}
+}
+
 // TestAnswerComesAfterTheSync looks at what a crash would leave at the moment of
 // each answer (claim 7.2).
 func TestAnswerComesAfterTheSync(t *testing.T) {
@@ -520,7 +586,7 @@ func TestAnswerComesAfterTheSync(t *testing.T) {
 		if now := d.survives(t).get(j.ID); err != nil || now.State != Running || now.Token != leased.Token {
 			t.Fatalf("job %d is leased, but on disk it is %+v, %v", i+1, now, err)
 		}
-		if err := b.Finish(t.Context(), j.ID, leased.Token, Progress{}); err != nil || d.survives(t).get(j.ID).State != Done {
+		if err := b.Update(t.Context(), j.ID, Update{Token: leased.Token, Event: Finished}); err != nil || d.survives(t).get(j.ID).State != Done {
 			t.Fatalf("job %d is done, but not on disk: %v", i+1, err)
 		}
 	}
@@ -546,17 +612,17 @@ func TestDiskFullReturnsUnavailableThenRecovers(t *testing.T) {
 		if w.Code != 503 || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "space") {
 			t.Errorf("with a full disk a sign-up was answered with %d %s; want a plain 503", w.Code, w.Body)
 		}
-		if err := b.Finish(t.Context(), leased.ID, leased.Token, Progress{}); err != ErrUnavailable {
+		if err := b.Update(t.Context(), leased.ID, Update{Token: leased.Token, Event: Finished}); err != ErrUnavailable {
 			t.Errorf("with a full disk a done job: got %v, want %v", err, ErrUnavailable)
 		}
 		for range 20 { // the worker sends heartbeats until it has reported
 			time.Sleep(3 * time.Second)
-			must(b.Heartbeat(t.Context(), leased.ID, leased.Token, Progress{}))
+			must(b.Update(t.Context(), leased.ID, Update{Token: leased.Token, Event: Heartbeat}))
 		}
 		d.full.Store(false)
 		time.Sleep(time.Second) // it tries each second
 		synctest.Wait()
-		if err := b.Finish(t.Context(), leased.ID, leased.Token, Progress{}); err != nil {
+		if err := b.Update(t.Context(), leased.ID, Update{Token: leased.Token, Event: Finished}); err != nil {
 			t.Errorf("the disk has space again, and the worker retried: %v", err)
 		}
 		after := enqueue(t, b, key)
@@ -582,13 +648,13 @@ func TestChangeThatDidNotReachTheDiskIsNotForgotten(t *testing.T) {
 			leased, _ := b.Lease(t.Context(), "w", allKinds)
 			d.full.Store(way == "write")
 			d.broken.Store(way == "sync")
-			if err := b.Finish(t.Context(), first.ID, leased.Token, Progress{}); err != ErrUnavailable {
+			if err := b.Update(t.Context(), first.ID, Update{Token: leased.Token, Event: Finished}); err != ErrUnavailable {
 				t.Errorf("%s fails: got %v, want %v", way, err, ErrUnavailable)
 			}
 			for what, err := range map[string]error{
 				"lease":  func() error { _, err := b.Lease(t.Context(), "w", allKinds); return err }(),
 				"cancel": func() error { _, err := b.Cancel(t.Context(), other.ID); return err }(),
-				"again":  b.Finish(t.Context(), first.ID, leased.Token, Progress{}),
+				"again":  b.Update(t.Context(), first.ID, Update{Token: leased.Token, Event: Finished}),
 			} {
 				if err != ErrUnavailable {
 					t.Errorf("%s fails, then %s: got %v, want %v", way, what, err, ErrUnavailable)
@@ -623,7 +689,7 @@ func TestJournalFollowsTheLiveJobs(t *testing.T) {
 				enqueue(t, b, NewJob{})
 				j, err := b.Lease(t.Context(), "w", allKinds)
 				must(err)
-				must(b.Finish(t.Context(), j.ID, j.Token, Progress{}))
+				must(b.Update(t.Context(), j.ID, Update{Token: j.Token, Event: Finished}))
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
@@ -646,7 +712,7 @@ func TestJournalOfLiveJobsIsRewrittenOnce(t *testing.T) {
 		b := brokerOn(d)
 		defer b.Close()
 		for range 100 {
-			enqueue(t, b, NewJob{Kind: "report", Payload: []byte(`"` + strings.Repeat("x", 15<<10) + `"`)})
+			enqueue(t, b, NewJob{Kind: "newsletter", Payload: []byte(`"` + strings.Repeat("x", 15<<10) + `"`)})
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -674,12 +740,12 @@ func FuzzReplay(f *testing.F) {
 		b := newBroker(BrokerConfig{Backlog: 10, Lease: time.Second})
 		b.queue.Keep = 3
 		var read [][]byte
-		good, err := readRecords(content, func(c []byte) error {
+		good, err := readRecords(bytes.NewReader(content), int64(len(content)), func(c []byte) error {
 			read = append(read, bytes.Clone(c))
 			b.restore(c) // whether it is a job or not
 			return nil
 		})
-		if good > len(content) {
+		if good > int64(len(content)) {
 			t.Fatalf("%d bytes of %d are good", good, len(content))
 		}
 		rest := bytes.ReplaceAll(content[:good], mark, nil)

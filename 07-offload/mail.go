@@ -37,8 +37,8 @@ func (s Signup) Check() error {
 type Maildir string
 
 // Welcome is the handler that delivers a welcome email, named by the job's ID: so
-// there is one email however often the job runs. Some addresses misbehave:
-// @slow.test takes 1 s, @flaky.test fails twice, @fails.test always, @gone.test
+// there is one email however often the job runs. (There may be two if a mail program
+// moves it to cur while the job runs again.) Some addresses misbehave: @slow.test takes 1 s, @flaky.test fails twice, @fails.test always, @gone.test
 // permanently, @panics.test panics and @hangs.test ignores cancellation.
 func (m Maildir) Welcome(ctx context.Context, t *Task) error {
 	var s Signup
@@ -63,9 +63,8 @@ func (m Maildir) Welcome(ctx context.Context, t *Task) error {
 	return m.Deliver(t.ID, text) // the ID is the key
 }
 
-// Twice is the WRONG handler: it gives each email a new name. If a job is
-// redelivered, because its worker died after the delivery and before the report,
-// there are two emails.
+// Twice is the WRONG handler: it gives each email a new name. If its worker dies after
+// the delivery and before the report, there are two emails.
 func (m Maildir) Twice(_ context.Context, t *Task) error {
 	return m.Deliver(rand.Text(), "To: ada@example.com\r\nSubject: Welcome\r\n\r\nWelcome!\r\n")
 }
@@ -74,7 +73,7 @@ func (m Maildir) Twice(_ context.Context, t *Task) error {
 // existing email is replaced by the same text.
 func (m Maildir) Deliver(name, text string) error {
 	for _, dir := range []string{"tmp", "new", "cur"} {
-		if err := os.MkdirAll(filepath.Join(string(m), dir), 0o700); err != nil {
+		if err := makeDir(filepath.Join(string(m), dir)); err != nil {
 			return err
 		}
 	}

@@ -10,13 +10,13 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -36,7 +36,7 @@ func main() {
 		before: s.Open,
 		sections: []section{
 			{"7.1", "The answer is quick: 202 in milliseconds, however long the task takes.",
-				code{"offload", "return broker.Enqueue", 1}, s.quickAnswer},
+				code{"Web", "return broker.Enqueue", 1}, s.quickAnswer},
 			{"7.2", "No accepted job is lost: it is on disk before the 202.",
 				code{"(j *Journal) write", "_, err := j.file.WriteAt(records", 4}, s.nothingLost},
 			{"7.3", "A failed job is retried with exponential backoff, then dead-lettered.",
@@ -44,20 +44,20 @@ func main() {
 			{"7.4", "A job can be scheduled: at a time, after a delay, at intervals.",
 				code{"(j *Job) shown", "if j.State == Queued && j.Due.After(now) {", 2}, s.schedule},
 			{"7.5", "A worker holds a lease; when it dies, its job is redelivered.",
-				code{"(q *Queue) leased", "if j.State != Running", 3}, s.workerDies},
+				code{"(q *Queue) Update", "if j.State != Running", 3}, s.workerDies},
 			{"7.6", "Delivery is at least once, so a task must be idempotent.",
 				code{"(m Maildir) Welcome", "return m.Deliver(", 1}, s.effectOnce},
 			{"7.7", "Every job has a deadline, and a running job can be canceled.",
 				code{"(m Maildir) Welcome", "if !sleep", 3}, s.deadlines},
 			{"7.8", "It can be watched: state, attempts, progress and what waits.",
-				code{"(r Reports) Report", "files++", 3}, s.watched},
+				code{"(m Maildir) Newsletter", "sent++", 2}, s.watched},
 			{"7.9", "Web servers and workers scale separately.",
 				code{"(w *Worker) Run", "j, err := w.Jobs.Lease", 1}, s.scaleSeparately},
 			{"7.10", "The patterns of 05 and 06 belong inside the worker.",
-				code{"(r Reports) Report", "close(paths)", 2}, s.patternsInside},
+				code{"(m Maildir) Newsletter", "close(next)", 2}, s.patternsInside},
 		},
 	}
-	if runCommand() { // see command.go
+	if runRole() { // see command.go
 		return
 	}
 	l.parse()
@@ -67,8 +67,7 @@ func main() {
 	l.teach(context.Background())
 }
 
-// quickAnswer sends the same sign-up to a handler that does the work itself, and
-// to one that enqueues a job.
+// quickAnswer signs up where the handler does the work itself, and where it enqueues a job.
 func (s *System) quickAnswer(ctx context.Context) string {
 	const row = "     %-41v %4s after %9s\n"
 	slow := s.inline(ctx, "ada@slow.test")
@@ -89,7 +88,7 @@ func (s *System) quickAnswer(ctx context.Context) string {
 func (s *System) nothingLost(ctx context.Context) string {
 	const signUps = 100
 	fmt.Printf("     %d sign-ups; when half of them are accepted, the broker is killed\n\n", signUps)
-	ids, restart := s.crash(ctx, signUps)
+	ids := s.crash(ctx, signUps)
 	states := make(map[State]int)
 	for _, id := range ids {
 		states[s.await(ctx, id).State]++
@@ -97,7 +96,6 @@ func (s *System) nothingLost(ctx context.Context) string {
 	fmt.Printf("     accepted with 202            %6v\n", measured(count(len(ids))))
 	fmt.Printf("     done in the end              %6v\n", measured(count(states[Done])))
 	fmt.Printf("     lost                         %6v\n", measured(count(states[lost])))
-	fmt.Printf("     restarted in                 %9s\n", measured(short(restart)))
 	takeaway("While the broker was down, the web server answered 503 and the client",
 		"retried with the same Idempotency-Key. The same key means the same job.")
 	if states[lost] > 0 {
@@ -130,7 +128,7 @@ func (s *System) retries(ctx context.Context) string {
 		fmt.Printf("       retry %d  %-32v  after %v, limit %s\n", i, measured(bar), measured(short(wait)), short(limit))
 		limit = min(2*limit, j.Policy.Cap)
 	}
-	j = must1(s.jobs.Requeue(ctx, j.ID))
+	j = must1(call[Job](ctx, s.jobs, "POST", jobPath(j.ID)+"/requeue", nil))
 	fmt.Printf("     requeued by an operator: %d of %s used; then %s again\n",
 		j.Attempts, plural(j.Policy.Attempts, "attempt"), s.await(ctx, j.ID).State)
 	takeaway("The wait before each retry is random, from 0 to a limit that doubles:",
@@ -142,29 +140,18 @@ func (s *System) retries(ctx context.Context) string {
 
 // schedule enqueues a job for later, and one that recurs.
 func (s *System) schedule(ctx context.Context) string {
-	const delay, every, wanted = 500 * time.Millisecond, 200 * time.Millisecond, 3
-	later := must1(s.jobs.Enqueue(ctx, NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Due: time.Now().Add(delay)}))
-	j := s.await(ctx, later.ID)
-	fmt.Printf("     in %s                %s %s after it was accepted\n", short(delay), j.State, measured(short(j.Ended.Sub(j.Created))))
-	again := payload(rand.Text() + "@example.com") // so that a second run has its own series
-	must1(s.jobs.Enqueue(ctx, NewJob{Kind: "welcome-mail", Payload: again, Policy: Policy{Every: every}}))
-	for err := ErrState; err != nil; sleep(ctx, 20*time.Millisecond) {
-		var next string
-		done := 0
-		for _, j := range must1(s.jobs.List(ctx, "", 10_000)) {
-			switch {
-			case !bytes.Equal(j.Payload, again):
-			case j.State == Done:
-				done++
-			default:
-				next = j.ID
-			}
-		}
-		if done >= wanted {
-			_, err = s.jobs.Cancel(ctx, next) // fails if it has just ended
+	const delay = 500 * time.Millisecond
+	n := NewJob{Kind: "welcome-mail", Payload: payload("ada@example.com"), Due: time.Now().Add(delay)}
+	j := s.await(ctx, must1(s.jobs.Enqueue(ctx, n)).ID)
+	fmt.Printf("     in %s      %s %s after it was accepted\n", short(delay), j.State, measured(short(j.Ended.Sub(j.Created))))
+	n.Due, n.Policy.Every = time.Now(), time.Hour
+	again := s.await(ctx, must1(s.jobs.Enqueue(ctx, n)).ID)
+	for _, next := range must1(call[[]Job](ctx, s.jobs, "GET", "/jobs?state=scheduled", nil)) {
+		if next.Policy.Every == time.Hour {
+			fmt.Printf("     every hour     %s, and the next one is due %s later\n", again.State, next.Due.Sub(again.Due))
+			must1(call[Job](ctx, s.jobs, "DELETE", jobPath(next.ID), nil))
 		}
 	}
-	fmt.Printf("     every %s             done at least %d times, then canceled\n", short(every), wanted)
 	takeaway("The time is on disk with the job, so a restart of the broker does not",
 		"change it. If several runs are missed, the job runs once for all of them.")
 	if j.State == Done && j.Ended.Sub(j.Due) < 250*time.Millisecond {
@@ -232,10 +219,10 @@ func (s *System) deadlines(ctx context.Context) string {
 	var took time.Duration
 	for err := ErrState; errors.Is(err, ErrState); { // unless the job was done just before
 		id, began := s.running(ctx).ID, time.Now()
-		_, err = s.jobs.Cancel(ctx, id)
+		_, err = call[Job](ctx, s.jobs, "DELETE", jobPath(id), nil)
 		took = time.Since(began)
 	}
-	fmt.Printf("     DELETE while it runs         canceled after %s\n", measured(short(took)))
+	fmt.Printf("     DELETE while it runs         answered after %s\n", measured(short(took)))
 	takeaway("The broker rejects the worker's next heartbeat, and the worker cancels",
 		"the task's context. A handler that observes cancellation stops.")
 	if strings.Contains(late.Error, context.DeadlineExceeded.Error()) {
@@ -244,24 +231,19 @@ func (s *System) deadlines(ctx context.Context) string {
 	return ""
 }
 
-// watched makes a report and reads its events.
+// watched sends a newsletter and reads the events of its job.
 func (s *System) watched(ctx context.Context) string {
-	response := must1(http.Get(s.web.URL + "/jobs/" + s.report(ctx) + "/events"))
+	response := must1(http.Get(s.web.URL + "/jobs/" + s.newsletter(ctx) + "/events"))
 	defer response.Body.Close()
+	events := bytes.Split(bytes.TrimSpace(must1(io.ReadAll(response.Body))), []byte("\n\n"))
 	var j Job
-	received := 0
-	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
-		if data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: ")); ok {
-			must(json.Unmarshal(data, &j))
-			received++
-		}
-	}
-	o := must1(s.jobs.Overview(ctx))
-	fmt.Printf("     a report's events end with   %s, %d of %d files\n", j.State, j.Progress.Done, j.Progress.Total)
-	fmt.Printf("     an overview                  %d waiting, %d running, %d scheduled, %d dead\n", o.Waiting, o.Running, o.Scheduled, o.Dead)
+	must(json.Unmarshal(bytes.TrimPrefix(events[len(events)-1], []byte("data: ")), &j))
+	o := must1(call[Overview](ctx, s.jobs, "GET", "/overview", nil))
+	fmt.Printf("     a newsletter's events end with   %s, %d of %d emails\n", j.State, j.Progress.Done, j.Progress.Total)
+	fmt.Printf("     an overview                      %d waiting, %d running, %d scheduled, %d dead\n", o.Waiting, o.Running, o.Scheduled, o.Dead)
 	takeaway("GET /jobs/{id}/events streams the state of a job, and GET /overview has",
 		"numbers of all jobs. The page that shows both: go run ./07-offload all")
-	if received > 1 {
+	if len(events) > 1 {
 		return "c"
 	}
 	return ""
@@ -285,12 +267,13 @@ func (s *System) scaleSeparately(ctx context.Context) string {
 	return ""
 }
 
-// patternsInside makes a report and shows how.
+// patternsInside sends a newsletter.
 func (s *System) patternsInside(ctx context.Context) string {
-	j := s.await(ctx, s.report(ctx))
-	text := must1(os.ReadFile(s.path("mail/reports/new/" + j.ID + ".txt")))
-	fmt.Printf("     the report says  %s", text)
-	fmt.Println("     made by          walk ───> hash and add up, one worker for each CPU")
+	j := s.await(ctx, s.newsletter(ctx))
+	emails, err := filepath.Glob(s.path("mail/new/" + j.ID + "-*"))
+	must(err)
+	fmt.Printf("     a newsletter  %s, %s\n", j.State, plural(len(emails), "email"))
+	fmt.Println("     sent by       addresses ───> a pool of 8 senders")
 	takeaway("A job may use all of chapters 05 and 06. Its context cancels all stages",
 		"when the job is canceled, its deadline passes, or its worker must stop.")
 	return ""

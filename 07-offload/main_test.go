@@ -56,7 +56,7 @@ func open(t testing.TB, dir string) *Broker {
 // which returns when the worker has ended.
 func work(t testing.TB, jobs Jobs, concurrency int, h Handler) (stop func() error) {
 	ctx, cancel := context.WithCancel(t.Context())
-	w := &Worker{Name: "worker", Jobs: jobs, Mux: Mux{"welcome-mail": h, "report": h}, Concurrency: concurrency,
+	w := &Worker{Name: "worker", Jobs: jobs, Mux: Mux{"welcome-mail": h, "newsletter": h}, Concurrency: concurrency,
 		Drain: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
@@ -115,13 +115,16 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // clientOf returns a client of that broker, without sockets in between.
 func clientOf(b *Broker) *Client {
-	client := NewClient("http://broker", "")
+	client := NewClient("http://broker")
 	client.HTTP.Transport = direct{API(b)}
 	return client
 }
 
 // webOn returns the handler of a web server in front of that broker.
-func webOn(b *Broker) http.Handler { return Web(clientOf(b)) }
+func webOn(b *Broker) http.Handler { return webOf(clientOf(b)) }
+
+// webOf returns the handler of a web server with that client of a broker.
+func webOf(c *Client) http.Handler { return Web(c, c) }
 
 // send sends a request to a handler. v is sent as JSON, unless it is a string.
 func send(h http.Handler, method, path string, v any, headers ...string) *httptest.ResponseRecorder {
@@ -151,7 +154,7 @@ func needsInterrupt(t *testing.T) {
 }
 
 // allKinds are the kinds of a worker that can run every job.
-var allKinds = []string{"report", "welcome-mail"}
+var allKinds = []string{"newsletter", "welcome-mail"}
 
 // Delivered returns the names of the emails that have not been read.
 func (m Maildir) Delivered() (names []string) {

@@ -3,14 +3,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"syscall"
 )
 
-// lock keeps other brokers out of a directory until release is called or this
-// process ends, however it ends: the system lets go of the lock then.
+// lock keeps other brokers out of a directory until release is called, or this process ends in any way.
 func lock(path string) (release func(), err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -18,10 +16,7 @@ func lock(path string) (release func(), err error) {
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		file.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = fmt.Errorf("another broker uses this directory: %s is locked", path)
-		}
-		return nil, err
+		return nil, fmt.Errorf("another broker uses this directory: %s is locked: %w", path, err)
 	}
 	return func() { file.Close() }, nil
 }

@@ -6,8 +6,7 @@ import (
 	"syscall"
 )
 
-// lock keeps other brokers out of a directory until release is called or this
-// process ends: the file is open, and not shared.
+// lock keeps other brokers out of a directory, as on Unix: the file is open, and not shared.
 func lock(path string) (release func(), err error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {

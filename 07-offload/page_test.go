@@ -43,7 +43,7 @@ func TestPageInABrowser(t *testing.T) {
 	t.Cleanup(b.Close) // in the opposite order: the browser first, or its streams would keep the servers
 	api := httptest.NewServer(API(b))
 	t.Cleanup(api.Close)
-	web := httptest.NewServer(Web(NewClient(api.URL, "")))
+	web := httptest.NewServer(webOf(NewClient(api.URL)))
 	t.Cleanup(web.Close)
 	var fixed atomic.Bool
 	hold := make(chan struct{})
@@ -109,7 +109,7 @@ func TestPageInABrowser(t *testing.T) {
 	tab.until(`document.querySelector("#dead button") === null && document.activeElement.id === "dead"`)
 	tab.until(`window.untouched === true`)
 	for _, id := range []string{dead.ID, second.ID} {
-		if j := (&System{jobs: NewClient(api.URL, "")}).await(t.Context(), id); j.State != Done {
+		if j := (&System{jobs: NewClient(api.URL)}).await(t.Context(), id); j.State != Done {
 			t.Errorf("the dead letter that was requeued by its button is %s, want done", j.State)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +34,6 @@ type group struct {
 	kind  string // of queued jobs
 }
 
-// NewQueue returns an empty queue.
 func NewQueue(backlog int, lease time.Duration, random func() string) *Queue {
 	return &Queue{Backlog: backlog, Lease: lease, Keep: 10_000, Random: random, Retry: Policy.Retry,
 		jobs: make(map[uint64]*Job), keys: make(map[string]*Job), groups: make(map[group]*byTime)}
@@ -42,13 +42,14 @@ func NewQueue(backlog int, lease time.Duration, random func() string) *Queue {
 // Restore adds a job from the journal; it replaces what was restored of the same job
 // before. A running job gets a whole new lease: its worker may be alive, and can renew it.
 func (q *Queue) Restore(j *Job, now time.Time) {
-	if old := q.jobs[j.number]; old != nil {
+	if j.number > q.last { // a new job
+		q.last = j.number
+	} else if old := q.jobs[j.number]; old != nil {
 		q.forget(old)
 	}
 	if j.State == Running {
 		j.Expires = now.Add(q.Lease)
 	}
-	q.last = max(q.last, j.number)
 	q.know(j, now)
 }
 
@@ -118,7 +119,6 @@ func (q *Queue) head(s State, kind string) *Job {
 	return nil
 }
 
-// count returns the number of jobs in a state.
 func (q *Queue) count(s State) (n int) {
 	for g, h := range q.groups {
 		if g.state == s {
@@ -128,7 +128,6 @@ func (q *Queue) count(s State) (n int) {
 	return n
 }
 
-// Get returns the job with that ID.
 func (q *Queue) Get(id string) (*Job, error) {
 	digits, _, _ := strings.Cut(id, "-") // the ID begins with the number
 	number, _ := strconv.ParseUint(digits, 10, 64)
@@ -136,6 +135,18 @@ func (q *Queue) Get(id string) (*Job, error) {
 		return j, nil
 	}
 	return nil, ErrNotFound
+}
+
+// List returns up to n jobs in that state, or in any if it is "", in the order in which
+// they came. If there are more, it does not look at all of them: it is unspecified which.
+func (q *Queue) List(state State, n int) (jobs []*Job) {
+	for g, h := range q.groups {
+		if state == "" || state == g.state {
+			jobs = append(jobs, h.jobs[:min(n-len(jobs), h.Len())]...)
+		}
+	}
+	slices.SortFunc(jobs, func(a, b *Job) int { return cmp.Compare(a.number, b.number) })
+	return jobs
 }
 
 // First returns the job of one of these kinds that has been due for longest, or nil.
@@ -156,8 +167,7 @@ func (q *Queue) promote(now time.Time) {
 	}
 }
 
-// Next gives the first job of these kinds to a worker, with a new token. It
-// returns nil if there is none.
+// Next gives the first job of these kinds to a worker, with a new token, or returns nil.
 func (q *Queue) Next(worker string, kinds []string, now time.Time) *Job {
 	j := q.First(kinds, now)
 	if j == nil {
@@ -170,70 +180,48 @@ func (q *Queue) Next(worker string, kinds []string, now time.Time) *Job {
 	return j
 }
 
-// leased returns the job if it is running under this token. The report of a
-// worker whose lease has ended must not change anything (fencing).
-func (q *Queue) leased(id, token string) (*Job, error) {
+// Update makes the change that the worker of a running job reports. If the worker's
+// lease has ended, nothing may change, because another worker may have the job: the
+// token of the lease tells them apart (fencing).
+func (q *Queue) Update(id string, u Update, now time.Time) ([]*Job, error) {
 	j, err := q.Get(id)
 	if err != nil {
 		return nil, err
 	}
-	if j.State != Running || j.Token != token {
+	if j.State == Done && u.Event == Finished && u.Token == j.Token {
+		return []*Job{j}, nil // once more: the answer was lost
+	}
+	if j.State != Running || j.Token != u.Token {
 		return nil, ErrFenced
 	}
-	return j, nil
-}
-
-// Renew extends a lease to a whole one from now, and sets the progress.
-func (q *Queue) Renew(id, token string, p Progress, now time.Time) (*Job, error) {
-	j, err := q.leased(id, token)
-	if err = cmp.Or(err, p.check()); err != nil {
-		return nil, err
+	if u.Progress.Done < 0 || u.Progress.Done > u.Progress.Total {
+		return nil, invalid("progress must be from 0 to its total")
 	}
-	j.Expires, j.Progress = now.Add(q.Lease), p
-	q.place(j, now)
-	return j, nil
-}
-
-// Done ends a job, and returns it with the next one if it recurs. A worker reports
-// the same again if the answer was lost: then nothing changes.
-func (q *Queue) Done(id, token string, p Progress, now time.Time) ([]*Job, error) {
-	if j, err := q.Get(id); err == nil && j.State == Done && j.Token == token {
+	switch u.Event {
+	case Heartbeat:
+		j.Progress, j.Expires = u.Progress, now.Add(q.Lease)
+		q.place(j, now)
 		return []*Job{j}, nil
+	case Finished:
+		j.Progress, j.Error = u.Progress, ""
+		q.finished++
+		return q.end(j, Done, now), nil
+	case Failed:
+		return q.fail(j, u.Error, u.Permanent, now), nil
+	case Released:
+		j.Attempts--
+		return q.wait(j, now, now), nil
 	}
-	j, err := q.leased(id, token)
-	if err = cmp.Or(err, p.check()); err != nil {
-		return nil, err
-	}
-	j.Progress, j.Error = p, ""
-	q.finished++
-	return q.end(j, Done, now), nil
+	return nil, invalid("there is no event %q", u.Event)
 }
 
-// Fail ends an attempt. The job is retried later, or is a dead letter.
-func (q *Queue) Fail(id, token string, f Failure, now time.Time) ([]*Job, error) {
-	j, err := q.leased(id, token)
-	if err != nil {
-		return nil, err
-	}
-	return q.fail(j, f, now), nil
-}
-
-func (q *Queue) fail(j *Job, f Failure, now time.Time) []*Job {
-	j.Error = cut(f.Error, errorMax)
-	if f.Permanent || j.Attempts >= j.Policy.Attempts {
+// fail ends an attempt. The job is retried later, or is a dead letter.
+func (q *Queue) fail(j *Job, reason string, permanent bool, now time.Time) []*Job {
+	j.Error = cut(reason, errorMax)
+	if permanent || j.Attempts >= j.Policy.Attempts {
 		return q.end(j, Dead, now)
 	}
 	return q.wait(j, now.Add(q.Retry(j.Policy, j.Attempts)), now)
-}
-
-// Release returns a job that its worker did not finish. The attempt does not count.
-func (q *Queue) Release(id, token string, now time.Time) ([]*Job, error) {
-	j, err := q.leased(id, token)
-	if err != nil {
-		return nil, err
-	}
-	j.Attempts--
-	return q.wait(j, now, now), nil
 }
 
 // Cancel cancels a job that has not ended, or a dead letter. If the job is running,
@@ -262,14 +250,13 @@ func (q *Queue) Requeue(id string, now time.Time) ([]*Job, error) {
 	return q.wait(j, now, now), nil
 }
 
-// Expire ends the attempt of a worker that has sent no heartbeat for a whole
-// lease. It returns nil if there is none.
+// Expire ends the attempt of a worker that has sent no heartbeat for a whole lease, if there is one.
 func (q *Queue) Expire(now time.Time) []*Job {
 	j := q.head(Running, "")
 	if j == nil || j.Expires.After(now) {
 		return nil
 	}
-	return q.fail(j, Failure{Error: fmt.Sprintf("worker %s sent no heartbeat for a whole lease", j.Worker)}, now)
+	return q.fail(j, fmt.Sprintf("worker %s sent no heartbeat for a whole lease", j.Worker), false, now)
 }
 
 func (q *Queue) wait(j *Job, until, now time.Time) []*Job {

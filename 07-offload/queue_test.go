@@ -73,9 +73,9 @@ func TestQueuePlacesEachJobByItsState(t *testing.T) {
 				t.Fatalf("seed %d, step %d: the first job is %v, but the worker got %v", seed, step, first, j)
 			}
 		case 5:
-			q.Done(id, token, Progress{}, now)
+			q.Update(id, Update{Token: token, Event: Finished}, now)
 		case 6:
-			q.Fail(id, token, Failure{Error: "451 busy"}, now)
+			q.Update(id, Update{Token: token, Event: Failed, Error: "451 busy"}, now)
 		case 7:
 			q.Cancel(id, now)
 		case 8:
@@ -137,7 +137,7 @@ func TestTiesInTimeAreDecidedByTheNumber(t *testing.T) {
 				got = append(got, q.Next("w", allKinds, now).ID)
 			}
 		case Running:
-			if q.Fail("1-A", "A", Failure{}, now); true {
+			if q.Update("1-A", Update{Token: "A", Event: Failed}, now); true {
 				got = append(got, "1-A")
 			}
 			for now = now.Add(10 * time.Second); q.count(Running) > 0; {
@@ -165,7 +165,7 @@ func TestTiesInTimeAreDecidedByTheNumber(t *testing.T) {
 // TestLeaseGivesOnlyTheKindsThatTheWorkerNames and of those the one that is due first.
 func TestLeaseGivesOnlyTheKindsThatTheWorkerNames(t *testing.T) {
 	q, now := newQueue(), time.Now()
-	report := added(q, "report", now, now)
+	report := added(q, "newsletter", now, now)
 	mail := added(q, "welcome-mail", now, now)
 	if j := q.Next("w", []string{"welcome-mail", "unknown"}, now); j != mail {
 		t.Errorf("a worker for emails got %v", j)
@@ -201,11 +201,11 @@ func TestReportUnderAnotherTokenOrAfterTheEndChangesNothing(t *testing.T) {
 			}
 			switch test.state {
 			case "done":
-				q.Done(j.ID, "A", Progress{}, now)
+				q.Update(j.ID, Update{Token: "A", Event: Finished}, now)
 			case "canceled":
 				q.Cancel(j.ID, now)
 			case "dead":
-				q.Fail(j.ID, "A", Failure{Permanent: true}, now)
+				q.Update(j.ID, Update{Token: "A", Event: Failed, Permanent: true}, now)
 			case "unknown":
 				q.forget(j)
 			}
@@ -213,13 +213,13 @@ func TestReportUnderAnotherTokenOrAfterTheEndChangesNothing(t *testing.T) {
 			var err error
 			switch report {
 			case "done":
-				_, err = q.Done(j.ID, test.token, Progress{}, now)
+				_, err = q.Update(j.ID, Update{Token: test.token, Event: Finished}, now)
 			case "fail":
-				_, err = q.Fail(j.ID, test.token, Failure{}, now)
+				_, err = q.Update(j.ID, Update{Token: test.token, Event: Failed}, now)
 			case "release":
-				_, err = q.Release(j.ID, test.token, now)
+				_, err = q.Update(j.ID, Update{Token: test.token, Event: Released}, now)
 			case "heartbeat":
-				_, err = q.Renew(j.ID, test.token, Progress{1, 2}, now)
+				_, err = q.Update(j.ID, Update{Token: test.token, Event: Heartbeat, Progress: Progress{1, 2}}, now)
 			}
 			if err != test.want || fmt.Sprint(*j) != fmt.Sprint(before) {
 				t.Errorf("%s under %q of a job that is %s: got %v, want %v and no change", report, test.token, test.state, err, test.want)
@@ -236,7 +236,7 @@ func TestRequeueNeedsADeadLetter(t *testing.T) {
 		if state == Running {
 			q.Next("w", allKinds, now)
 		} else if state == Done {
-			q.Done(j.ID, "A", Progress{}, now)
+			q.Update(j.ID, Update{Token: "A", Event: Finished}, now)
 		}
 		if _, err := q.Requeue(j.ID, now); err != ErrState || j.State != state {
 			t.Errorf("requeued while %s: got %v, and it is %s", state, err, j.State)
@@ -244,7 +244,7 @@ func TestRequeueNeedsADeadLetter(t *testing.T) {
 	}
 	dead := added(q, "welcome-mail", now, now)
 	q.Next("w", allKinds, now)
-	q.Fail(dead.ID, "A", Failure{Error: "550", Permanent: true}, now)
+	q.Update(dead.ID, Update{Token: "A", Event: Failed, Error: "550", Permanent: true}, now)
 	if dead.State != Dead || dead.Attempts != 1 {
 		t.Errorf("after a permanent failure it is %s after %d attempts", dead.State, dead.Attempts)
 	}
@@ -257,10 +257,12 @@ func TestRequeueNeedsADeadLetter(t *testing.T) {
 func TestJobThatWaitsHasNoLease(t *testing.T) {
 	for what, end := range map[string]func(q *Queue, j *Job, now time.Time) ([]*Job, error){
 		"failed": func(q *Queue, j *Job, now time.Time) ([]*Job, error) {
-			return q.Fail(j.ID, "A", Failure{Error: "451"}, now)
+			return q.Update(j.ID, Update{Token: "A", Event: Failed, Error: "451"}, now)
 		},
-		"released": func(q *Queue, j *Job, now time.Time) ([]*Job, error) { return q.Release(j.ID, "A", now) },
-		"expired":  func(q *Queue, j *Job, now time.Time) ([]*Job, error) { return q.Expire(now.Add(time.Hour)), nil },
+		"released": func(q *Queue, j *Job, now time.Time) ([]*Job, error) {
+			return q.Update(j.ID, Update{Token: "A", Event: Released}, now)
+		},
+		"expired": func(q *Queue, j *Job, now time.Time) ([]*Job, error) { return q.Expire(now.Add(time.Hour)), nil },
 	} {
 		q, now := newQueue(), time.Now()
 		j := added(q, "welcome-mail", now, now)
@@ -274,13 +276,13 @@ func TestJobThatWaitsHasNoLease(t *testing.T) {
 // TestCanceledJobDoesNotRecur (claim 7.4), but one that is a dead letter does.
 func TestCanceledJobDoesNotRecur(t *testing.T) {
 	q, now := newQueue(), time.Now()
-	n := NewJob{Kind: "report", Due: now, Policy: Policy{Attempts: 1, Every: time.Minute}}
+	n := NewJob{Kind: "newsletter", Due: now, Policy: Policy{Attempts: 1, Every: time.Minute}}
 	canceled, dead := must1(q.Add(n, now)), must1(q.Add(n, now))
 	if changed := must1(q.Cancel(canceled.ID, now)); len(changed) != 1 || len(q.jobs) != 2 {
 		t.Errorf("a series was canceled, and has %d jobs more", len(q.jobs)-2)
 	}
 	q.Next("w", allKinds, now)
-	if changed := must1(q.Fail(dead.ID, "A", Failure{}, now)); len(changed) != 2 || !changed[1].Due.Equal(now.Add(time.Minute)) {
+	if changed := must1(q.Update(dead.ID, Update{Token: "A", Event: Failed}, now)); len(changed) != 2 || !changed[1].Due.Equal(now.Add(time.Minute)) {
 		t.Errorf("a job of a series is a dead letter: %d jobs changed, want also the next one, in a minute", len(changed))
 	}
 }
@@ -291,16 +293,16 @@ func TestLatestEndedJobsAreKept(t *testing.T) {
 	for _, state := range []State{Done, Dead, Canceled} {
 		q, now := newQueue(), time.Now()
 		q.Keep = 10
-		k := must1(q.Add(NewJob{Kind: "report", Key: "k", Due: now}, now))
+		k := must1(q.Add(NewJob{Kind: "newsletter", Key: "k", Due: now}, now))
 		end := func(j *Job) {
 			now = now.Add(time.Millisecond)
 			for q.Next("w", []string{j.Kind}, now) != j {
 			}
 			switch state {
 			case Done:
-				q.Done(j.ID, "A", Progress{}, now)
+				q.Update(j.ID, Update{Token: "A", Event: Finished}, now)
 			case Dead:
-				q.Fail(j.ID, "A", Failure{Permanent: true}, now)
+				q.Update(j.ID, Update{Token: "A", Event: Failed, Permanent: true}, now)
 			case Canceled:
 				q.Cancel(j.ID, now)
 			}
@@ -328,7 +330,7 @@ func TestDeadLetterCanBeCanceled(t *testing.T) {
 	q, now := newQueue(), time.Now()
 	j := added(q, "welcome-mail", now, now)
 	q.Next("w", allKinds, now)
-	q.Fail(j.ID, "A", Failure{Permanent: true}, now)
+	q.Update(j.ID, Update{Token: "A", Event: Failed, Permanent: true}, now)
 	if _, err := q.Cancel(j.ID, now); err != nil || j.State != Canceled || q.count(Dead) != 0 {
 		t.Errorf("a dead letter was canceled: %v, and it is %s", err, j.State)
 	}
@@ -340,15 +342,15 @@ func TestMemoryFollowsWhatIsLive(t *testing.T) {
 	q, now := newQueue(), time.Now()
 	q.Keep = 10
 	added(q, "welcome-mail", now, now)
-	running := added(q, "report", now, now)
-	q.Next("w", []string{"report"}, now)
+	running := added(q, "newsletter", now, now)
+	q.Next("w", []string{"newsletter"}, now)
 	for i := range 100_000 {
 		due := now
 		if i%2 == 0 {
 			due = now.Add(9000 * time.Hour)
 		}
 		q.Cancel(added(q, "welcome-mail", due, now).ID, now)
-		q.Renew(running.ID, "A", Progress{}, now)
+		q.Update(running.ID, Update{Token: "A", Event: Heartbeat}, now)
 	}
 	kept := len(q.jobs)
 	for _, h := range q.groups {
@@ -372,23 +374,23 @@ func TestMemoryFollowsWhatIsLive(t *testing.T) {
 func TestBacklogCountsWhatHasNotEnded(t *testing.T) {
 	q, now := newQueue(), time.Now()
 	q.Backlog = 3
-	n := NewJob{Kind: "report", Key: "k", Due: now.Add(time.Hour)}
+	n := NewJob{Kind: "newsletter", Key: "k", Due: now.Add(time.Hour)}
 	must1(q.Add(n, now))
 	added(q, "welcome-mail", now, now)
 	added(q, "welcome-mail", now, now)
 	running := q.Next("w", allKinds, now)
-	if _, err := q.Add(NewJob{Kind: "report", Due: now}, now); err != ErrBacklogFull {
+	if _, err := q.Add(NewJob{Kind: "newsletter", Due: now}, now); err != ErrBacklogFull {
 		t.Errorf("one job scheduled, one waiting and one running, of 3: another one got %v, want %v", err, ErrBacklogFull)
 	}
 	must1(q.Add(n, now))
-	q.Fail(running.ID, "A", Failure{Permanent: true}, now)
+	q.Update(running.ID, Update{Token: "A", Event: Failed, Permanent: true}, now)
 	for _, state := range []State{Done, Canceled} {
 		j := added(q, "welcome-mail", now, now) // in the place of the one that has ended
 		if state == Canceled {
 			must1(q.Cancel(j.ID, now))
 			continue
 		}
-		must1(q.Done(q.Next("w", allKinds, now).ID, "A", Progress{}, now))
+		must1(q.Update(q.Next("w", allKinds, now).ID, Update{Token: "A", Event: Finished}, now))
 	}
 	added(q, "welcome-mail", now, now)
 }
@@ -445,7 +447,7 @@ func TestRetryDoublesItsLimitAndNeverOverflows(t *testing.T) {
 // TestLimitsOfANewJob tries each just within and just beyond.
 func TestLimitsOfANewJob(t *testing.T) {
 	now := time.Now()
-	good := func() NewJob { return NewJob{Kind: "report", Payload: []byte(`{}`)} }
+	good := func() NewJob { return NewJob{Kind: "newsletter", Payload: []byte(`{}`)} }
 	with := func(f func(n *NewJob)) NewJob { n := good(); f(&n); return n }
 	policy := func(p Policy) NewJob { return with(func(n *NewJob) { n.Policy = p }) }
 	text := func(n int) []byte { return []byte(`"` + strings.Repeat("<", n-2) + `"`) }
@@ -496,9 +498,9 @@ func TestLongErrorIsCutAndItsHeadKept(t *testing.T) {
 		t.Errorf("cut to %d bytes that end in %q", len(got), got[len(got)-3:])
 	}
 	q, now := newQueue(), time.Now()
-	j := added(q, "report", now, now)
+	j := added(q, "newsletter", now, now)
 	q.Next("w", allKinds, now)
-	q.Fail(j.ID, "A", Failure{Error: "451 busy " + strings.Repeat("x", 70<<10)}, now)
+	q.Update(j.ID, Update{Token: "A", Event: Failed, Error: "451 busy " + strings.Repeat("x", 70<<10)}, now)
 	if len(j.Error) != errorMax || !strings.HasPrefix(j.Error, "451 busy xxx") {
 		t.Errorf("an error of 70 KB was kept as %d bytes: %.20q", len(j.Error), j.Error)
 	}

@@ -1,8 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
-	"encoding/json"
+
 	"errors"
 	"time"
 )
@@ -11,7 +12,6 @@ import (
 // is on disk, or nothing.
 type change []Job
 
-// encode returns the content of the record.
 func (c change) encode() []byte {
 	var f fields
 	for i := range c {
@@ -20,7 +20,6 @@ func (c change) encode() []byte {
 	return f.b
 }
 
-// decodeChange calls add for each job of a record.
 func decodeChange(content []byte, add func(*Job)) error {
 	for f := (fields{b: content, reading: true}); len(f.b) > 0; {
 		j := new(Job)
@@ -41,12 +40,11 @@ type fields struct {
 
 func (f *fields) job(j *Job) {
 	number(f, &j.number)
-	payload := string(j.Payload)
-	for _, s := range []*string{&j.ID, &j.Kind, &j.Key, (*string)(&j.State), &j.Error, &j.Worker, &j.Token, &payload} {
-		f.text(s)
+	for _, s := range []*string{&j.ID, &j.Kind, &j.Key, (*string)(&j.State), &j.Error, &j.Worker, &j.Token} {
+		text(f, s)
 	}
-	if f.reading {
-		j.Payload = json.RawMessage(payload)
+	if text(f, &j.Payload); f.reading {
+		j.Payload = bytes.Clone(j.Payload) // it was a part of f.b
 	}
 	for _, i := range []*int{&j.Attempts, &j.Progress.Done, &j.Progress.Total, &j.Policy.Attempts} {
 		number(f, i)
@@ -73,12 +71,12 @@ func number[T ~int | ~int64 | ~uint64](f *fields, n *T) {
 	}
 }
 
-func (f *fields) text(s *string) {
+func text[T ~string | ~[]byte](f *fields, s *T) {
 	n := uint64(len(*s))
 	number(f, &n)
 	if !f.reading {
 		f.b = append(f.b, *s...)
 	} else if f.short = f.short || uint64(len(f.b)) < n; !f.short {
-		*s, f.b = string(f.b[:n]), f.b[n:]
+		*s, f.b = T(f.b[:n]), f.b[n:]
 	}
 }

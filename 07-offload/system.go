@@ -1,16 +1,112 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
-// A System is what the sections use: web server, broker and worker, each a
-// process of its own.
+// A Process is one role of this program in a process of its own. It can be
+// killed, as by a crash, and restarted.
+type Process struct {
+	URL   string // where it listens, if it does
+	args  []string
+	cmd   *exec.Cmd
+	stdin io.Closer     // the role ends when this is closed: at the latest when this process ends
+	ended chan struct{} // closed when it has
+
+	mu  sync.Mutex
+	log strings.Builder // guarded by mu; its standard error
+}
+
+const asRole = "OFFLOAD_ROLE" // set for children: a test binary plays a role, too, and ends when its standard input does
+
+// Start starts a role and returns when it is ready.
+func Start(args ...string) (*Process, error) {
+	p := &Process{args: args}
+	return p, p.Restart()
+}
+
+// Restart starts it again, at the same address. If another program has its port
+// now, Restart retries for 10 s.
+func (p *Process) Restart() (err error) {
+	for range 200 {
+		if err = p.start(); err == nil || !strings.Contains(err.Error(), ": bind: ") {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return err
+}
+
+func (p *Process) start() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	p.cmd = exec.Command(self, p.args...)
+	if p.URL != "" {
+		p.cmd.Args = append(p.cmd.Args, "-addr", strings.TrimPrefix(p.URL, "http://"))
+	}
+	p.cmd.Env = append(os.Environ(), asRole+"=1", "GORACE=atexit_sleep_ms=0")
+	p.cmd.SysProcAttr = ownGroup
+	stderr, err1 := p.cmd.StderrPipe()
+	stdin, err2 := p.cmd.StdinPipe()
+	if err := errors.Join(err1, err2, p.cmd.Start()); err != nil {
+		return err
+	}
+	ready := make(chan bool, 1)
+	p.stdin, p.ended = stdin, make(chan struct{})
+	go func() {
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			p.mu.Lock()
+			fmt.Fprintln(&p.log, lines.Text())
+			p.mu.Unlock()
+			if at, ok := strings.CutPrefix(lines.Text(), p.args[0]+": ready"); ok {
+				if url, ok := strings.CutPrefix(at, " at "); ok {
+					p.URL = url
+				}
+				ready <- true
+			}
+		}
+		close(ready)
+		io.Copy(io.Discard, stderr)
+		p.cmd.Wait() // only now: Wait closes the pipe
+		close(p.ended)
+	}()
+	if !<-ready {
+		<-p.ended
+		return fmt.Errorf("%s ended before it was ready: %s", p.args[0], p.Log())
+	}
+	return nil
+}
+
+// Kill ends it as a crash does. It may be called again, and by several goroutines.
+func (p *Process) Kill() {
+	p.cmd.Process.Kill()
+	<-p.ended
+}
+
+func (p *Process) Log() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// A System has a web server, a broker and a worker, each a process of its own.
 type System struct {
 	dir                 string
 	broker, web, worker *Process
@@ -18,12 +114,12 @@ type System struct {
 
 	life      sync.Mutex // held while something starts or writes a file, and forever once the system is closed
 	processes []*Process // guarded by life
+	why       sync.Once  // prints why the demo ends
 }
 
 // demo is the system of the program. Tests have others.
 var demo = new(System)
 
-// Open starts the processes.
 func (s *System) Open() {
 	s.do(func() (err error) {
 		s.dir, err = os.MkdirTemp("", "offload")
@@ -32,13 +128,13 @@ func (s *System) Open() {
 	s.broker = s.start("broker", "-addr", "127.0.0.1:0", "-data", s.path("jobs"), "-lease", "600ms")
 	s.web = s.start("web", "-addr", "127.0.0.1:0", "-broker", s.broker.URL)
 	s.worker = s.startWorker()
-	s.jobs, s.site = NewClient(s.broker.URL, ""), NewClient(s.web.URL, "")
+	s.jobs, s.site = NewClient(s.broker.URL), NewClient(s.web.URL)
 	fmt.Print("\n     web ──jobs──> broker ──leases──> worker      each a process of its own\n" +
 		"     (a lease: one worker has the job, for a limited time that heartbeats renew)\n")
 }
 
 func (s *System) startWorker() *Process {
-	return s.start("worker", "-broker", s.broker.URL, "-mail", s.path("mail"), "-root", s.path("files"))
+	return s.start("worker", "-broker", s.broker.URL, "-mail", s.path("mail"))
 }
 
 func (s *System) start(args ...string) (p *Process) {
@@ -71,10 +167,9 @@ func (s *System) Close() {
 
 func (s *System) path(name string) string { return filepath.Join(s.dir, name) }
 
-// closeOnSignal ends the program when it receives a signal, or when its reader has
-// left (SIGPIPE): it prints the signal, closes the system and exits with status 1,
-// whatever the other goroutines are blocked on. A second Ctrl-C ends the program
-// immediately.
+// closeOnSignal ends the program when it receives a signal, or when its reader has left
+// (SIGPIPE): it closes the system and exits with status 1, whatever the other goroutines
+// are blocked on. A second Ctrl-C ends the program immediately.
 func (s *System) closeOnSignal() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
@@ -82,7 +177,7 @@ func (s *System) closeOnSignal() {
 		received := <-signals
 		signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		if received != syscall.SIGPIPE {
-			fmt.Fprintf(os.Stderr, "\n07-offload: %v\n", received)
+			s.why.Do(func() { fmt.Fprintf(os.Stderr, "\n07-offload: %v\n", received) })
 		}
 		s.Close()
 		os.Exit(1)
@@ -90,11 +185,11 @@ func (s *System) closeOnSignal() {
 }
 
 // must prints an error and ends the demo. If closeOnSignal is ending it already, must
-// only blocks: the error is a consequence.
+// prints nothing: the error is a consequence.
 func must(err error) {
 	if err != nil {
 		demo.Close()
-		fmt.Fprintln(os.Stderr, "07-offload:", err)
+		demo.why.Do(func() { fmt.Fprintln(os.Stderr, "07-offload:", err) })
 		os.Exit(1)
 	}
 }
@@ -102,4 +197,104 @@ func must(err error) {
 func must1[T any](v T, err error) T {
 	must(err)
 	return v
+}
+
+func payload(email string) json.RawMessage { return must1(json.Marshal(Signup{"Ada", email})) }
+
+// signUp signs Ada up. It returns the job's ID and the time to the answer.
+func (s *System) signUp(ctx context.Context, email string) (id string, took time.Duration) {
+	began := time.Now()
+	j := must1(call[Job](ctx, s.site, "POST", "/signups", Signup{"Ada", email}))
+	return j.ID, time.Since(began)
+}
+
+func (s *System) await(ctx context.Context, id string) Job {
+	return s.until(ctx, id, func(j Job) bool { return j.State.Ended() })
+}
+
+const lost State = "lost" // of a job that was accepted, but that the broker does not know
+
+// until waits until a job is as wanted, or lost.
+func (s *System) until(ctx context.Context, id string, wanted func(Job) bool) Job {
+	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); sleep(ctx, 5*time.Millisecond) {
+		j, err := s.jobs.Get(ctx, id)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return Job{ID: id, State: lost}
+		case err == nil && wanted(j):
+			return j
+		case err != nil && !errors.Is(err, ErrUnavailable):
+			must(err)
+		}
+	}
+	must(fmt.Errorf("job %s makes no progress", id))
+	return Job{}
+}
+
+// running signs up until it sees a worker run the job, which takes 1 s.
+func (s *System) running(ctx context.Context) (j Job) {
+	for j.State != Running {
+		id, _ := s.signUp(ctx, "ada@slow.test")
+		j = s.until(ctx, id, func(j Job) bool { return j.State == Running || j.State.Ended() })
+	}
+	return j
+}
+
+// crash sends sign-ups and kills the broker when half of them are accepted, while the
+// next are sent. It restarts the broker after the first 503, so every run has one.
+func (s *System) crash(ctx context.Context, signUps int) (ids []string) {
+	run, killed, restarted := rand.Text(), make(chan struct{}), false // a second run has keys of its own
+	for len(ids) < signUps || !restarted {
+		j, err := call[Job](ctx, s.site, "POST", "/signups", Signup{"Ada", "ada@example.com"}, fmt.Sprint(run, len(ids)))
+		switch {
+		case err == nil:
+			if ids = append(ids, j.ID); len(ids) == signUps/2 {
+				go func() {
+					s.broker.Kill()
+					close(killed)
+				}()
+			}
+		case !errors.Is(err, ErrUnavailable):
+			must(err)
+		case len(ids) >= signUps/2 && !restarted:
+			<-killed
+			s.do(s.broker.Restart)
+			restarted = true
+		}
+	}
+	return ids
+}
+
+// burst signs up 12 times for emails of 1 s. It returns how long all take, and the slowest answer.
+func (s *System) burst(ctx context.Context) (took, slowest time.Duration) {
+	began := time.Now()
+	var ids []string
+	for range 12 {
+		id, answered := s.signUp(ctx, "ada@slow.test")
+		ids, slowest = append(ids, id), max(slowest, answered)
+	}
+	for _, id := range ids {
+		s.await(ctx, id)
+	}
+	return time.Since(began), slowest
+}
+
+// newsletter enqueues a newsletter to 200 addresses.
+func (s *System) newsletter(ctx context.Context) (id string) {
+	addresses, _ := json.Marshal(slices.Repeat([]string{"ada@example.com"}, 200)) // strings, so there is no error
+	return must1(s.jobs.Enqueue(ctx, NewJob{Kind: "newsletter", Payload: addresses})).ID
+}
+
+// inline signs Ada up with the wrong handler. It returns the time to the answer.
+func (s *System) inline(ctx context.Context, email string) time.Duration {
+	listener := must1(Listen("127.0.0.1:0", ""))
+	server := NewServer(Inline(func(ctx context.Context, t *Task) error {
+		s.do(func() error { return Maildir(s.path("inline")).Welcome(ctx, t) })
+		return nil
+	}), "")
+	go server.Serve(listener)
+	defer server.Close()
+	began := time.Now()
+	must1(call[any](ctx, NewClient("http://"+listener.Addr().String()), "POST", "/signups", Signup{"Ada", email}))
+	return time.Since(began)
 }

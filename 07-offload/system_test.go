@@ -150,10 +150,8 @@ func TestSecondInterruptEndsTheDemoImmediately(t *testing.T) {
 	}
 }
 
-// TestSectionsRunInAnyOrderAndTwice runs some without the sections before them. A token in
-// the environment, which is for the roles, is not used.
+// TestSectionsRunInAnyOrderAndTwice runs some without the sections before them.
 func TestSectionsRunInAnyOrderAndTwice(t *testing.T) {
-	t.Setenv("OFFLOAD_TOKEN", "secret")
 	d := startDemo(t, "1", nil, "7.10", "7.8", "7.6", "7.4", "7.2", "7.10", "7.4", "7.2", "7.6")
 	out, _ := io.ReadAll(d.stdout)
 	d.leavesNothing(t)
@@ -177,7 +175,7 @@ func TestUnknownArgumentIsAnErrorWithTheSections(t *testing.T) {
 func TestLostJobEndsTheDemoWithStatus1(t *testing.T) {
 	if os.Getenv("OFFLOAD_LOST") != "" {
 		demo.Open()
-		demo.site = NewClient("http://web", "")
+		demo.site = NewClient("http://web")
 		requests := 0
 		demo.site.HTTP.Transport = direct{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var err error

@@ -18,10 +18,7 @@ import (
 // Jobs is where a worker gets its jobs: a *Client, or in tests the *Broker itself.
 type Jobs interface {
 	Lease(ctx context.Context, worker string, kinds []string) (Job, error)
-	Heartbeat(ctx context.Context, id, token string, p Progress) error
-	Finish(ctx context.Context, id, token string, p Progress) error
-	Fail(ctx context.Context, id, token string, f Failure) error
-	Release(ctx context.Context, id, token string) error
+	Update(ctx context.Context, id string, u Update) error
 }
 
 // A Handler runs a job. It must return soon after ctx is done. A job may be
@@ -172,7 +169,7 @@ func (w *Worker) renew(ctx context.Context, j Job, t *Task, lease time.Duration,
 		select {
 		case sent := <-beat.C:
 			call, cancel := context.WithTimeout(ctx, lease/3)
-			err := w.Jobs.Heartbeat(call, j.ID, j.Token, *t.progress.Load())
+			err := w.Jobs.Update(call, j.ID, Update{Token: j.Token, Event: Heartbeat, Progress: *t.progress.Load()})
 			cancel()
 			switch {
 			case err == nil:
@@ -188,24 +185,22 @@ func (w *Worker) renew(ctx context.Context, j Job, t *Task, lease time.Duration,
 
 // report reports the result of an attempt; when the lease is lost, it only logs that.
 // While the broker is unavailable it retries until ctx is done, because to repeat the
-// job costs more.
-// A broker that was restarted accepts the report: it renews all leases.
+// job costs more. A broker that was restarted accepts the report: it renews all leases.
 func (w *Worker) report(ctx context.Context, cause error, log *slog.Logger, j Job, t *Task, err error) {
 	if err != nil && cause == errLost {
 		log.Warn("canceled", "cause", cause)
 		return
 	}
+	u := Update{Token: j.Token, Event: Finished, Progress: *t.progress.Load()}
+	switch {
+	case err != nil && cause == errDraining:
+		u.Event = Released
+	case err != nil:
+		u.Event, u.Error, u.Permanent = Failed, err.Error(), errors.Is(err, ErrPermanent)
+	}
 	for {
 		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		var rejected error
-		switch {
-		case err == nil:
-			rejected = w.Jobs.Finish(call, j.ID, j.Token, *t.progress.Load())
-		case cause == errDraining:
-			rejected = w.Jobs.Release(call, j.ID, j.Token)
-		default:
-			rejected = w.Jobs.Fail(call, j.ID, j.Token, Failure{err.Error(), errors.Is(err, ErrPermanent)})
-		}
+		rejected := w.Jobs.Update(call, j.ID, u)
 		cancel()
 		if !errors.Is(rejected, ErrUnavailable) || !sleep(ctx, rand.N(retryPause)) {
 			log.Info("reported", "error", err, "rejected", rejected)

@@ -42,7 +42,7 @@ func TestJobOfADeadWorkerIsRedelivered(t *testing.T) {
 			t.Errorf("the job is %s after %d attempts, want done after 2", now.State, now.Attempts)
 		}
 		// And now the first worker recovers.
-		if err := b.Finish(t.Context(), dead.ID, dead.Token, Progress{}); err != ErrFenced {
+		if err := b.Update(t.Context(), dead.ID, Update{Token: dead.Token, Event: Finished}); err != ErrFenced {
 			t.Errorf("the report of a worker whose lease has expired: got %v, want %v", err, ErrFenced)
 		}
 	})
@@ -64,10 +64,10 @@ func TestReportUnderExpiredLeaseChangesNothing(t *testing.T) {
 			name string
 			err  error
 		}{
-			{"done", b.Finish(t.Context(), old.ID, old.Token, Progress{})},
-			{"failed", b.Fail(t.Context(), old.ID, old.Token, Failure{Error: "no"})},
-			{"release", b.Release(t.Context(), old.ID, old.Token)},
-			{"heartbeat", b.Heartbeat(t.Context(), old.ID, old.Token, Progress{})},
+			{"done", b.Update(t.Context(), old.ID, Update{Token: old.Token, Event: Finished})},
+			{"failed", b.Update(t.Context(), old.ID, Update{Token: old.Token, Event: Failed, Error: "no"})},
+			{"release", b.Update(t.Context(), old.ID, Update{Token: old.Token, Event: Released})},
+			{"heartbeat", b.Update(t.Context(), old.ID, Update{Token: old.Token, Event: Heartbeat})},
 		} {
 			if report.err != ErrFenced {
 				t.Errorf("%q from the worker whose lease has ended: got %v, want %v", report.name, report.err, ErrFenced)
@@ -108,22 +108,17 @@ func (n *network) Lease(ctx context.Context, worker string, kinds []string) (Job
 	return n.Jobs.Lease(ctx, worker, kinds)
 }
 
-func (n *network) Heartbeat(ctx context.Context, id, token string, p Progress) error {
-	n.beats.Add(1)
-	if n.swallow.Load() {
-		return nil
+func (n *network) Update(ctx context.Context, id string, u Update) error {
+	if u.Event == Heartbeat {
+		n.beats.Add(1)
+		if n.swallow.Load() {
+			return nil
+		}
 	}
 	if err := n.broken(ctx); err != nil {
 		return err
 	}
-	return n.Jobs.Heartbeat(ctx, id, token, p)
-}
-
-func (n *network) Finish(ctx context.Context, id, token string, p Progress) error {
-	if err := n.broken(ctx); err != nil {
-		return err
-	}
-	return n.Jobs.Finish(ctx, id, token, p)
+	return n.Jobs.Update(ctx, id, u)
 }
 
 // run has two workers and one job that takes a minute, six times the lease. It
@@ -211,7 +206,7 @@ func TestWorkerNeedsNotTheClockOfItsBroker(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := open(t, t.TempDir())
 			defer b.Close()
-			client := NewClient("http://broker", "")
+			client := NewClient("http://broker")
 			client.HTTP.Transport = direct{skewed(API(b), skew)}
 			n := &network{Jobs: client}
 			n.hang.Store(true)
@@ -472,7 +467,7 @@ func TestPermanentErrorIsNotRetried(t *testing.T) {
 	}{
 		{"550 no such mailbox", mail.Welcome, email("ada@gone.test", 5)},
 		{"malformed payload", mail.Welcome, NewJob{Kind: "welcome-mail", Payload: []byte(`[]`)}},
-		{"malformed payload", Reports{t.TempDir(), mail}.Report, NewJob{Kind: "report", Payload: []byte(`[]`)}},
+		{"malformed payload", mail.Newsletter, NewJob{Kind: "newsletter", Payload: []byte(`{}`)}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := open(t, t.TempDir())
@@ -524,7 +519,7 @@ func TestStoppedWorkerFinishesOrReleasesItsJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, t.TempDir())
 		defer b.Close()
-		long := enqueue(t, b, NewJob{Kind: "report", Payload: []byte(`{"dir":"long"}`)})
+		long := enqueue(t, b, NewJob{Kind: "newsletter", Payload: []byte(`{"dir":"long"}`)})
 		short := enqueue(t, b, NewJob{})
 		stop := work(t, b, 2, func(ctx context.Context, task *Task) error {
 			d := 3 * time.Second
@@ -582,7 +577,10 @@ type away struct {
 	refused, reported atomic.Int64
 }
 
-func (a *away) Finish(context.Context, string, string, Progress) error {
+func (a *away) Update(ctx context.Context, id string, u Update) error {
+	if u.Event != Finished {
+		return a.Jobs.Update(ctx, id, u)
+	}
 	if a.refused.Add(1) < 100 {
 		return ErrUnavailable
 	}
@@ -758,7 +756,12 @@ func TestRunningJobCanBeCanceled(t *testing.T) {
 // forgotten is a broker that no longer knows the job.
 type forgotten struct{ Jobs }
 
-func (forgotten) Heartbeat(context.Context, string, string, Progress) error { return ErrNotFound }
+func (f forgotten) Update(ctx context.Context, id string, u Update) error {
+	if u.Event == Heartbeat {
+		return ErrNotFound
+	}
+	return f.Jobs.Update(ctx, id, u)
+}
 
 // TestJobThatTheBrokerDoesNotKnowIsCanceled: nothing accepts its result (claim 7.7).
 func TestJobThatTheBrokerDoesNotKnowIsCanceled(t *testing.T) {
@@ -824,11 +827,11 @@ type busy struct {
 	until time.Time
 }
 
-func (b *busy) Finish(ctx context.Context, id, token string, p Progress) error {
-	if time.Now().Before(b.until) {
+func (b *busy) Update(ctx context.Context, id string, u Update) error {
+	if u.Event == Finished && time.Now().Before(b.until) {
 		return ErrUnavailable
 	}
-	return b.Jobs.Finish(ctx, id, token, p)
+	return b.Jobs.Update(ctx, id, u)
 }
 
 // TestHeartbeatsContinueUntilTheResultIsReported (claim 7.5), beyond the deadline of
@@ -847,117 +850,50 @@ func TestHeartbeatsContinueUntilTheResultIsReported(t *testing.T) {
 	})
 }
 
-// writeFile writes a file below dir.
-func writeFile(t *testing.T, dir, name string, content ...byte) string {
-	t.Helper()
-	path := filepath.Join(dir, filepath.FromSlash(name))
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, content, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	return path
+// addresses returns a payload with n addresses.
+func addresses(n int) json.RawMessage {
+	return must1(json.Marshal(slices.Repeat([]string{"ada@example.com"}, n)))
 }
 
-// TestReportIsRightAndReportsItsProgress: a pipeline with a pool in a job (claims 7.10 and 7.8).
-func TestReportIsRightAndReportsItsProgress(t *testing.T) {
-	root, out := t.TempDir(), Maildir(t.TempDir())
-	for i := range 100 {
-		writeFile(t, root, fmt.Sprintf("sub/%d/%d", i%5, i), byte(i%40))
-	}
-	writeFile(t, root, "one/file")
-	for _, test := range []struct {
-		dir, want string
-		files     int
-	}{
-		{"sub", "sub: 100 files, 40 of them different\n", 100},
-		{"one", "one: 1 file, 1 of them different\n", 1},
-	} {
-		task := &Task{ID: test.dir, Payload: []byte(`{"dir":"` + test.dir + `"}`)}
-		if err := (Reports{root, out}).Report(t.Context(), task); err != nil {
+// TestNewsletterReachesEachAddressOnceAndReportsItsProgress: a pool in a job, which is
+// redelivered (claims 7.10 and 7.8).
+func TestNewsletterReachesEachAddressOnceAndReportsItsProgress(t *testing.T) {
+	mail := Maildir(t.TempDir())
+	for attempt := range 2 {
+		task := &Task{ID: "n", Attempt: attempt + 1, Payload: addresses(100)}
+		if err := mail.Newsletter(t.Context(), task); err != nil {
 			t.Fatal(err)
 		}
-		text, err := os.ReadFile(filepath.Join(string(out), "new", test.dir+".txt"))
-		if string(text) != test.want {
-			t.Errorf("the report is %q, %v, want %q", text, err, test.want)
+		if p := *task.progress.Load(); p != (Progress{100, 100}) {
+			t.Errorf("its progress at the end is %+v, want 100 of 100", p)
 		}
-		if p := *task.progress.Load(); p != (Progress{test.files, test.files}) {
-			t.Errorf("its progress at the end is %+v, want %d of %[2]d", p, test.files)
-		}
+	}
+	if sent := mail.Delivered(); len(sent) != 100 {
+		t.Errorf("after 2 attempts at a newsletter to 100 addresses there are %d emails", len(sent))
 	}
 }
 
-// TestCanceledReportStopsAllItsStages (claim 7.10): no goroutine of them remains.
-func TestCanceledReportStopsAllItsStages(t *testing.T) {
-	root := t.TempDir()
-	for i := range 500 {
-		writeFile(t, root, fmt.Sprint(i))
-	}
+// TestCanceledNewsletterStopsAllItsSenders (claim 7.10): none of their goroutines remains.
+func TestCanceledNewsletterStopsAllItsSenders(t *testing.T) {
 	before := runtime.NumGoroutine()
 	left := errors.New("canceled")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(left)
-	if err := (Reports{root, Maildir(t.TempDir())}).Report(ctx, &Task{ID: "r", Payload: []byte(`{"dir":"."}`)}); err != left {
-		t.Errorf("a canceled report returned %v, want %v", err, left)
+	if err := Maildir(t.TempDir()).Newsletter(ctx, &Task{ID: "n", Payload: addresses(500)}); err != left {
+		t.Errorf("a canceled newsletter returned %v, want %v", err, left)
 	}
 	for limit := time.Now().Add(longest(t)); runtime.NumGoroutine() > before; sleep(t.Context(), time.Millisecond) {
 		if time.Now().After(limit) {
-			t.Fatalf("%d goroutines of the report remain", runtime.NumGoroutine()-before)
+			t.Fatalf("%d goroutines of the newsletter remain", runtime.NumGoroutine()-before)
 		}
 	}
 }
 
-// TestReportOfALargeFileCanBeCanceled (claim 7.10) has a file of 64 GB, most of which is not on the disk.
-func TestReportOfALargeFileCanBeCanceled(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("needs a sparse file, which Windows does not make by truncating one")
-	}
-	root := t.TempDir()
-	if err := os.Truncate(writeFile(t, root, "large"), 64<<30); err != nil {
-		t.Skip("needs a sparse file of 64 GB: ", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() {
-		ended <- Reports{root, Maildir(t.TempDir())}.Report(ctx, &Task{ID: "r", Payload: []byte(`{"dir":"."}`)})
-	}()
-	select {
-	case err := <-ended:
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("a report past its deadline returned %v", err)
-		}
-	case <-time.After(longest(t)):
-		t.Error("long after its deadline the report still reads the file")
-	}
-}
-
-// TestErrorStopsAReport (claim 7.10): there is no report on a directory or a file that cannot be read.
-func TestErrorStopsAReport(t *testing.T) {
-	out := Maildir(t.TempDir())
-	err := (Reports{t.TempDir(), out}).Report(t.Context(), &Task{ID: "r", Payload: []byte(`{"dir":"missing"}`)})
-	if made := out.Delivered(); !errors.Is(err, os.ErrNotExist) || len(made) > 0 {
-		t.Errorf("a report on a missing directory returned %v and made %v", err, made)
-	}
-	if info, err := os.Stat("/proc/sys/vm/compact_memory"); err != nil || info.Mode().Perm() != 0o200 {
-		t.Skip("needs a file that even root cannot read, which Linux has in /proc/sys")
-	}
-	err = (Reports{"/proc/sys", out}).Report(t.Context(), &Task{ID: "r", Payload: []byte(`{"dir":"vm"}`)})
-	if made := out.Delivered(); !errors.Is(err, os.ErrPermission) || len(made) > 0 {
-		t.Errorf("a report on a file that cannot be read returned %v and made %v", err, made)
-	}
-}
-
-// TestReportStaysBelowItsRoot, by dots and by links (claim 7.10).
-func TestReportStaysBelowItsRoot(t *testing.T) {
-	outside, root := t.TempDir(), t.TempDir()
-	if err := os.Symlink(outside, filepath.Join(root, "link")); err != nil {
-		t.Skip("needs symbolic links: ", err)
-	}
-	for _, dir := range []string{"link", "..", "/", "../" + filepath.Base(outside)} {
-		if err := (ReportRequest{dir}).Check(); (err == nil) != (dir == "link") {
-			t.Errorf("%q leads out of the root, and it was accepted with %v; only the worker can see where a link leads", dir, err)
-		}
-		if err := (Reports{root, Maildir(t.TempDir())}).Report(t.Context(), &Task{ID: "r", Payload: []byte(`{"dir":"` + dir + `"}`)}); err == nil {
-			t.Errorf("%q leads out of the root, and a report was made of it", dir)
-		}
+// TestErrorStopsANewsletter (claim 7.10): an email cannot be delivered, and the handler
+// returns: it does not block until a sender receives the next address.
+func TestErrorStopsANewsletter(t *testing.T) {
+	noDirectory := Maildir(write(t, nil))
+	if err := noDirectory.Newsletter(t.Context(), &Task{ID: "n", Payload: addresses(500)}); err == nil {
+		t.Error("no email was delivered, but the newsletter returned nil")
 	}
 }

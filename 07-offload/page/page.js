@@ -111,11 +111,16 @@ $("signup").addEventListener("submit", async event => {
   };
 });
 
+async function get(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(response.status);
+  return await response.json();
+}
+
 async function overview() {
   try {
-    const response = await fetch("/overview");
-    if (!response.ok) throw new Error(response.status);
-    const o = await response.json();
+    const [o, running, scheduled, dead] = await Promise.all(
+      ["/overview", "/jobs?state=running&n=50", "/jobs?state=scheduled&n=50", "/jobs?state=dead&n=50"].map(get));
     $("connection").textContent = "live";
     $("waiting").textContent = o.waiting;
     $("oldest").textContent = o.waiting ? seconds(o.oldest) : "–";
@@ -124,9 +129,9 @@ async function overview() {
     $("dead-count").textContent = o.dead;
     $("done").textContent = o.done;
     chart(o.done);
-    fill($("running"), o.some_running, showRunning);
-    fill($("retrying"), o.some_retrying, showRetry);
-    fill($("dead"), o.some_dead, showDead);
+    fill($("running"), running, showRunning);
+    fill($("retrying"), scheduled.filter(job => job.attempts > 0), showRetry);
+    fill($("dead"), dead, showDead);
   } catch {
     $("connection").textContent = "not connected, retrying …";
   }
