@@ -198,8 +198,8 @@ func TestInterruptWhileProcessesStartPrintsOneLine(t *testing.T) {
 		interruptGroup(cmd)
 		io.Copy(io.Discard, stdout)
 		cmd.Wait()
-		if cmd.ProcessState.ExitCode() == 0 {
-			continue // it had ended
+		if cmd.ProcessState.ExitCode() == 0 || strings.Contains(stderr.String(), "os.checkPidfd()") {
+			continue // it had ended; or the signal hit Go's own short-lived child, which then crashes its parent (1.26)
 		}
 		// A process that is being started belongs to the group for a moment: it may be interrupted first.
 		if got := strings.Trim(stderr.String(), "\n"); cmd.ProcessState.ExitCode() != 1 || !strings.HasPrefix(got, "07-offload: ") || strings.Contains(got, "\n") {
