@@ -114,6 +114,9 @@ func TestBadRequestsAreRefusedAndQueueNothing(t *testing.T) {
 			t.Errorf("%s %s %.60q: answered with %d %q, want %d and a reason", test.method, test.path, test.body, w.Code, w.Body, test.status)
 		}
 	}
+	if w := send(web, "GET", "/jobs", ""); strings.TrimSpace(w.Body.String()) != "[]" {
+		t.Errorf("without jobs GET /jobs is answered with %q, want an empty list", w.Body)
+	}
 	if jobs, _ := b.List(t.Context(), "", 10); len(jobs) != 0 {
 		t.Errorf("bad requests left %d jobs in the queue", len(jobs))
 	}

@@ -105,6 +105,14 @@ func TestTokenIsNotAmongTheArguments(t *testing.T) {
 	}
 }
 
+// TestDemoNeedsNoToken: its processes are for this machine alone.
+func TestDemoNeedsNoToken(t *testing.T) {
+	cmd := byHand(t, []string{"OFFLOAD_TOKEN=a-token", "TMPDIR=" + t.TempDir()}, "7.4")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("with OFFLOAD_TOKEN set, section 7.4 ended with %v:\n%s", err, out)
+	}
+}
+
 // TestAllRolesInOneProcess signs up, and stops it.
 func TestAllRolesInOneProcess(t *testing.T) {
 	dir := t.TempDir()
