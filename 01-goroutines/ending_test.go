@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,23 @@ func TestMainThatReturnsFirstLosesTheWork(t *testing.T) {
 	out, status, err := runRole("main returns first", "")
 	if out != "" || status != 0 || err != nil {
 		t.Errorf("got output %q, exit status %d, %v; want the work lost, and status 0", out, status, err)
+	}
+}
+
+// TestMainThatReturnsFirstLeavesABlockedGoroutine: in fake time it prints its line an hour
+// later, so that no run of the program has the line.
+func TestMainThatReturnsFirstLeavesABlockedGoroutine(t *testing.T) {
+	var early []byte
+	all := printed(t, func() {
+		synctest.Test(t, func(t *testing.T) {
+			MainReturnsFirst()
+			synctest.Wait() // until the goroutine is blocked
+			early, _ = os.ReadFile(os.Stdout.Name())
+			time.Sleep(2 * time.Hour)
+		})
+	})
+	if len(early) > 0 || all != "email sent\n" {
+		t.Errorf("the goroutine printed %q while main returned, and %q in the end; want nothing, and its line", early, all)
 	}
 }
 

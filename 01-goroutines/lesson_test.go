@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ func init() {
 		flag.CommandLine.Init(os.Args[0], flag.ExitOnError)
 		main()
 	}
+	roles["colored"] = func(string) { fmt.Fprint(os.Stderr, colored) }
 }
 
 // run runs the chapter's program and returns its output and exit status.
@@ -67,6 +69,19 @@ func TestBadFlagIsAnError(t *testing.T) {
 	} {
 		if out, status := run(t, arguments); status != 2 || !strings.Contains(out, message) {
 			t.Errorf("%s: exit status %d, want 2 and %q:\n%s", arguments, status, message, out)
+		}
+	}
+}
+
+// TestOnlyTheListGoesToStandardOutput has command lines that run no section.
+func TestOnlyTheListGoesToStandardOutput(t *testing.T) {
+	for _, arguments := range []string{"-list", "-h", "-n 99", "1.9"} {
+		child := exec.CommandContext(t.Context(), os.Args[0])
+		child.Env = append(os.Environ(), roleVariable+"=command line="+arguments, "GORACE=atexit_sleep_ms=0")
+		var errors bytes.Buffer
+		child.Stderr = &errors
+		if out, _ := child.Output(); (arguments == "-list") != (len(out) > 0) || (len(out) > 0) == (errors.Len() > 0) {
+			t.Errorf("%s: standard output has\n%sand standard error\n%s", arguments, out, &errors)
 		}
 	}
 }
@@ -131,8 +146,30 @@ func TestAskDoesNotBlockWithoutATerminal(t *testing.T) {
 	}
 }
 
+// TestAskReadsTheAnswerFromATerminal types it at one, whose echo is what the program
+// reads.
+func TestAskReadsTheAnswerFromATerminal(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("opens a terminal in the way of Linux")
+	}
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer terminal.Close()
+	if _, err := terminal.WriteString("c\n"); err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), os.Args[0])
+	child.Stdin = terminal
+	child.Env = append(os.Environ(), roleVariable+"=command line=-ask -n 1000 1.2", "GORACE=atexit_sleep_ms=0")
+	if out, err := child.CombinedOutput(); err != nil || !strings.Contains(string(out), "Answer c: memory. You were right.\n\nRight: 1 of 1.\n") {
+		t.Errorf("%v; the reader typed c, the right answer:\n%s", err, out)
+	}
+}
+
 // TestAskReadsAnAnswerForEachSection asks for three sections. The reader types
-// an invalid letter first, answers twice, and then the input ends.
+// invalid letters first, answers twice, and then the input ends.
 func TestAskReadsAnAnswerForEachSection(t *testing.T) {
 	supported := map[string]string{"9.1": "b", "9.2": "", "9.3": "a"}
 	l := &lesson{asking: true, ask: make(map[string]quiz)}
@@ -142,12 +179,12 @@ func TestAskReadsAnAnswerForEachSection(t *testing.T) {
 			run: func(context.Context) string { fmt.Println("measuring"); return supported[id] }})
 	}
 	got := printed(t, func() {
-		l.run(context.Background(), bufio.NewScanner(strings.NewReader("x\n B \nb\n")))
+		l.run(context.Background(), bufio.NewScanner(strings.NewReader("x\nab\n B \nb\n")))
 	})
 	const question = "\n%s  What?\n\n     a  this\n     b  that\n"
 	const prompt = "\n     Your answer (a, b, or just Enter): "
 	const demo = "\n%s  Claim.\n\nmeasuring\n\n     Answer %s\n"
-	want := fmt.Sprintf(question+prompt+prompt+demo+question+prompt+demo+question+prompt+"\n"+demo+"\nRight: 1 of 3.\n",
+	want := fmt.Sprintf(question+prompt+prompt+prompt+demo+question+prompt+demo+question+prompt+"\n"+demo+"\nRight: 1 of 3.\n",
 		"9.1", "9.1", "b: that. You were right.", "9.2", "9.2", "a: this. You answered b.", "9.3", "9.3", "a: this.")
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -190,6 +227,10 @@ func TestLessonSaysWhatComesNext(t *testing.T) {
 	got = printed(t, func() { l.teach(context.Background()) })
 	if want := "A title\nbefore\n\n9.1  Core.\n\n     → one\n       two\n\n9.2  More.\n\nafter\n"; got != want {
 		t.Errorf("two sections print\n%s\nwant\n%s", got, want)
+	}
+	l.chosen, l.further = nil, nil
+	if got := printed(t, func() { l.teach(context.Background()) }); strings.Contains(got, "Further") || !strings.Contains(got, "after\n\nAgain: ") {
+		t.Errorf("a lesson without further sections prints\n%s", got)
 	}
 }
 
@@ -264,6 +305,10 @@ func TestExcerptShowsTheSource(t *testing.T) {
 			t.Errorf("there is no %+v, but the excerpt is %q", missing, got)
 		}
 	}
+	got = code{"lastOfThisFile", "return v", 9}.String()
+	if lines := strings.Split(got, "\n"); len(lines) != 4 || !strings.HasPrefix(got, "     lesson_test.go:") || !strings.HasSuffix(lines[0], "  return v") {
+		t.Errorf("the excerpt of a generic function at the end of its file is\n%s", got)
+	}
 }
 
 func TestColorDoesNotChangeTheWidth(t *testing.T) {
@@ -273,7 +318,7 @@ func TestColorDoesNotChangeTheWidth(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	colored = true
-	if got, want := fmt.Sprintf("|%6s|", measured("1 µs")), "|\x1b[36m  1 µs\x1b[0m|"; got != want {
+	if got, want := fmt.Sprintf("|%6s|%-4s|%v|", measured("1 µs"), wrong("bad"), painted{bold, "x"}), "|\x1b[36m  1 µs\x1b[0m|\x1b[31mbad \x1b[0m|\x1b[1mx\x1b[0m|"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -284,15 +329,33 @@ func TestNoColorWithoutATerminal(t *testing.T) {
 	}
 }
 
+// TestColorNeedsATerminalThatHasIt writes to the null device, which counts as a terminal.
+func TestColorNeedsATerminalThatHasIt(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, test := range []struct{ set, want string }{{"TERM=xterm", "true"}, {"TERM=dumb", "false"}, {"NO_COLOR=1", "false"}} {
+		var errors bytes.Buffer
+		child := exec.CommandContext(t.Context(), os.Args[0])
+		child.Stdout, child.Stderr = null, &errors
+		child.Env = append(os.Environ(), roleVariable+"=colored=", "TERM=xterm", "NO_COLOR=", "WT_SESSION=1", "GORACE=atexit_sleep_ms=0", test.set)
+		if err := child.Run(); err != nil || errors.String() != test.want {
+			t.Errorf("%s: colors: %s (%v), want %s", test.set, &errors, err, test.want)
+		}
+	}
+}
+
 func TestNumbersAsText(t *testing.T) {
 	const ms = time.Millisecond
 	for _, x := range []struct{ got, want string }{
 		{count(0), "0"}, {count(999), "999"}, {count(1000), "1,000"}, {count(1234567), "1,234,567"}, {count(-123), "-123"}, {count(-1234), "-1,234"},
 		{plural(1, "group"), "1 group"}, {plural(0, "group"), "0 groups"}, {plural(2000, "group"), "2,000 groups"},
-		{size(0), "0 B"}, {size(1023), "1023 B"}, {size(1536), "1.5 KB"}, {size(5 << 20), "5.0 MB"}, {size(int64(3) << 30), "3.0 GB"}, {size(int64(5) << 40), "5120.0 GB"}, {size(uint64(1024)), "1.0 KB"},
-		{short(0), "0 s"}, {short(7), "7.00 ns"}, {short(999), "999 ns"}, {short(1000), "1.00 µs"}, {short(12345), "12.3 µs"}, {short(20 * ms), "20.0 ms"}, {short(999_600), "1.00 ms"}, {short(90 * time.Second), "90.0 s"}, {short(100 * time.Hour), "360000 s"},
-		{times(3*ms, 2*ms), "1.5×"}, {times(0, ms), "0.0×"}, {times(ms, 0), "too quick"},
-		{rate(1000, time.Second), "1,000/s"}, {rate(1, 3*time.Second), "0/s"}, {rate(1, 0), "too quick"},
+		{size(0), "0 B"}, {size(1023), "1023 B"}, {size(1536), "1.5 KB"}, {size(1 << 20), "1.0 MB"}, {size(5 << 20), "5.0 MB"}, {size(int64(3) << 30), "3.0 GB"}, {size(int64(5) << 40), "5120.0 GB"}, {size(uint64(1024)), "1.0 KB"},
+		{short(0), "0 s"}, {short(7), "7.00 ns"}, {short(999), "999 ns"}, {short(1000), "1.00 µs"}, {short(12345), "12.3 µs"}, {short(99_960), "100 µs"}, {short(20 * ms), "20.0 ms"}, {short(999_600), "1.00 ms"}, {short(90 * time.Second), "90.0 s"}, {short(100 * time.Hour), "360000 s"},
+		{times(3*ms, 2*ms), "1.5×"}, {times(0, ms), "0.0×"}, {times(ms, 0), "too quick"}, {times(ms, -1), "too quick"},
+		{rate(1000, time.Second), "1,000/s"}, {rate(1, 3*time.Second), "0/s"}, {rate(3, 2*time.Second), "2/s"}, {rate(1, 0), "too quick"},
 	} {
 		if x.got != x.want {
 			t.Errorf("got %q, want %q", x.got, x.want)
@@ -327,4 +390,9 @@ func TestRunRoleReportsAProgramThatDoesNotStart(t *testing.T) {
 	if _, _, err := runRoleOf(filepath.Join(t.TempDir(), "missing"), "panic", ""); err == nil {
 		t.Error("there is no such program, but runRoleOf returns no error")
 	}
+}
+
+//lint:ignore U1000 an excerpt shows it
+func lastOfThisFile[T any](v T) T {
+	return v
 }

@@ -18,7 +18,9 @@ import (
 	"time"
 )
 
-var crowdSize = flag.Int("n", 100_000, "how many `goroutines` to keep alive, from 100 to 10000000;\n1000000 take about 3 GB, on Windows 9 GB")
+const fewest, most = 100, 10_000_000
+
+var crowdSize = flag.Int("n", 100_000, fmt.Sprintf("how many `goroutines` to keep alive, from %d to %d;\n1000000 take about 3 GB, on Windows 9 GB", fewest, most))
 
 func main() {
 	if playRole() { // a child process of this program: see roles.go
@@ -50,8 +52,8 @@ func main() {
 		},
 	}
 	l.parse()
-	if *crowdSize < 100 || *crowdSize > 10_000_000 {
-		l.usageError("-n must be from 100 to 10000000, got %d", *crowdSize)
+	if *crowdSize < fewest || *crowdSize > most {
+		l.usageError("-n must be from %d to %d, got %d", fewest, most, *crowdSize)
 	}
 	l.teach(context.Background())
 }
@@ -131,10 +133,10 @@ func preemption(context.Context) string {
 	go func() { <-blocked }()
 	before := runtime.GOMAXPROCS(1)
 	turns, steps := TakeTurns(2, 100*time.Millisecond)
-	runtime.GOMAXPROCS(before)
+	cpus := runtime.GOMAXPROCS(before) // as it was for the turns
 	close(blocked)
 	all := turns[len(turns)-1].End
-	fmt.Println("     three goroutines, one CPU (GOMAXPROCS=1); █ has the CPU")
+	fmt.Printf("     three goroutines, one CPU (GOMAXPROCS=%d); █ has the CPU\n", cpus)
 	for who, name := range []string{"computes", "computes", "blocks"} {
 		fmt.Printf("     %-8s  %s\n", name, lane(turns, who, 56))
 	}

@@ -72,12 +72,18 @@ func TestTurnsFollowOneAnother(t *testing.T) {
 	if len(ran) != goroutines || !ran[0] || !ran[goroutines-1] {
 		t.Errorf("the turns are of the goroutines %v, want 0 to %d", ran, goroutines-1)
 	}
+	longest := time.Duration(0)
 	for range 40 { // on a busy machine, a run that ends too early may be long all the same
 		const d = 3 * time.Millisecond
+		one, _ := TakeTurns(1, d)
+		longest = max(longest, one[0].End-one[0].Start)
 		turns, _ := TakeTurns(goroutines, d)
 		if end := turns[len(turns)-1].End; end < d {
 			t.Fatalf("the last turn ends after %v; each goroutine should compute for %v", end, d)
 		}
+	}
+	if longest <= 0 {
+		t.Errorf("the only turn of a goroutine that computes alone lasted %v", longest)
 	}
 	if _, steps := TakeTurns(100, 0); steps < 6400 { // each reads the clock after 64 steps
 		t.Errorf("100 goroutines made %d steps, want the steps of all of them", steps)

@@ -10,7 +10,7 @@ import (
 // A Call is a node in a tree of calls, such as a request that queries a database.
 type Call struct {
 	Name    string
-	Timeout time.Duration // if not 0, the call asks for this deadline
+	Timeout time.Duration // if above 0, the call asks for this deadline
 	Calls   []*Call       // those that it makes
 
 	After time.Duration // set by Run: when the call's context was done

@@ -62,7 +62,7 @@ func TestDeadlineGoesDownTheTree(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		time.Sleep(time.Second)
-		row := &Call{Name: "row"}
+		row := &Call{Name: "row", Timeout: -time.Hour} // as none
 		query := &Call{Name: "query", Timeout: time.Minute, Calls: []*Call{row}}
 		query.Run(ctx, began)
 		if row.After != time.Minute+time.Second || !errors.Is(row.Cause, context.DeadlineExceeded) {

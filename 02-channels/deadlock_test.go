@@ -2,6 +2,7 @@ package main
 
 import (
 	"debug/buildinfo"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -32,6 +33,41 @@ func TestRuntimeIsSilentWhileAListenerIsOpen(t *testing.T) {
 	}
 	if state != "goroutine 1 [chan receive]" || reported != "" {
 		t.Errorf("got state %q and report %q; want main blocked in a receive, and no report", state, reported)
+	}
+}
+
+// TestStuckServerIsAskedUntilItHasBlockedTwice has a server that answers with another
+// state at first, and counts the questions.
+func TestStuckServerIsAskedUntilItHasBlockedTwice(t *testing.T) {
+	withoutRaceDetector(t) // skips the test if there is no go command
+	defer func(before string) { stuckServer = before }(stuckServer)
+	stuckServer = `package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+func main() {
+	if len(os.Args) == 2 { // a client
+		asked, _ := os.OpenFile(os.Args[1], os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		asked.WriteString("?")
+		info, _ := asked.Stat()
+		fmt.Println("goroutine 1", []string{"[running]", "[chan receive]"}[min(1, info.Size()-1)])
+		return
+	}
+	fmt.Fprint(os.Stderr, "a report")
+	fmt.Println(os.Getenv("ASKED"))
+	time.Sleep(time.Hour) // until it is killed
+}
+`
+	path := filepath.Join(t.TempDir(), "asked")
+	t.Setenv("ASKED", path)
+	state, reported, err := RunStuckServer()
+	asked, _ := os.ReadFile(path)
+	if state != "goroutine 1 [chan receive]" || reported != "a report" || err != nil || string(asked) != "???" {
+		t.Errorf("got state %q, report %q and %v after %d questions; want main blocked in two of 3, and the report", state, reported, err, len(asked))
 	}
 }
 

@@ -73,6 +73,7 @@ func TestReadLockTwiceBlocksBehindAWriter(t *testing.T) {
 }
 
 // TestOrderedLocksNeverDeadlock transfers 10,000 times each way, concurrently (claim 2.11).
+// In no order of events are both goroutines blocked: one of them holds the lower account.
 func TestOrderedLocksNeverDeadlock(t *testing.T) {
 	a, b := &Account{number: 1, balance: 100}, &Account{number: 2, balance: 100}
 	transfers := []func(){func() { Transfer(a, b, 1) }, func() { Transfer(b, a, 1) }}
@@ -80,12 +81,22 @@ func TestOrderedLocksNeverDeadlock(t *testing.T) {
 	for _, transfer := range transfers {
 		next <- transfer
 	}
-	Concurrently(len(transfers), 1, func() { // a direction for each goroutine
-		transfer := <-next
-		for range 10_000 {
-			transfer()
+	done := make(chan bool, 1)
+	go func() {
+		Concurrently(len(transfers), 1, func() { // a direction for each goroutine
+			transfer := <-next
+			for range 10_000 {
+				transfer()
+			}
+		})
+		done <- true
+	}()
+	for len(done) == 0 {
+		if blockedInLock(".Transfer(") == len(transfers) {
+			t.Fatal("all transfers are blocked in Lock at the same time: a deadlock")
 		}
-	})
+		runtime.Gosched()
+	}
 	if total := a.Balance() + b.Balance(); total != 200 || a.Balance() < 0 || b.Balance() < 0 {
 		t.Errorf("the balances are %d and %d; want a total of 200, and none below 0", a.Balance(), b.Balance())
 	}
@@ -99,11 +110,11 @@ func TestTransferHoldsTheLowerAccountFirst(t *testing.T) {
 		b.mu.Lock()
 		done := make(chan error, 1)
 		go func() { done <- transfer() }()
-		for !locked(a) {
+		for blockedInLock(".Transfer(") == 0 {
 			runtime.Gosched()
 		}
-		if a.balance != 100 {
-			t.Errorf("the balance is %d while only one account is locked", a.balance)
+		if !locked(a) || a.balance != 100 {
+			t.Errorf("blocked in Lock of the higher account: the lower one is locked: %t, and has %d; want true, 100", locked(a), a.balance)
 		}
 		b.mu.Unlock()
 		if err := <-done; err != nil {
@@ -139,6 +150,18 @@ func TestUnorderedLocksDeadlock(t *testing.T) {
 			t.Errorf("got %q and the states %s, want both transfers blocked", message, states)
 		}
 	}
+}
+
+// blockedInLock returns how many goroutines are blocked in Lock in a call, such as ".Transfer(".
+func blockedInLock(call string) (n int) {
+	stacks := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		head, _, _ := strings.Cut(stack, "\n") // goroutine 7 [sync.Mutex.Lock]:
+		if strings.Contains(head, "Mutex.Lock") && strings.Contains(stack, call) {
+			n++
+		}
+	}
+	return n
 }
 
 // locked reports whether a goroutine holds the account's mutex.

@@ -66,6 +66,13 @@ var sections = []struct {
          <-results               does not compile (wrong)
              cannot receive from send-only channel chan<- int results
 `, "a"},
+	{"2.8", mutexOrChannel, `
+     4 goroutines use                        total     each add    each read
+     an atomic number                      400,000          0 s          0 s
+     a number with a Mutex                 400,000          0 s          0 s
+     a number with an RWMutex              400,000          0 s          0 s
+     a goroutine that owns the number      400,000          0 s          0 s
+`, ""},
 	{"2.9", contexts, `
      call                                   done   cause
      request                             30.0 ms   the request's 30 ms are over

@@ -137,6 +137,15 @@ func TestCheckOfTheContextComesFirst(t *testing.T) {
 // whose channel has a value (negative control of 2.5). That all of 1,000 selects
 // take the same case has a probability of 2 to the power of -999.
 func TestSelectTakesOneOfSeveralAtRandom(t *testing.T) {
+	var asked int
+	if taken := TakesWhenDone(func(ctx context.Context, c <-chan string) (string, error) {
+		if asked++; ctx.Err() == nil || len(c) != 1 {
+			t.Errorf("the context's error is %v and there are %d values, want the context done and one value", ctx.Err(), len(c))
+		}
+		return "", map[bool]error{true: errLeft}[asked > 3]
+	}, 5); taken != 3 || asked != 5 {
+		t.Errorf("of %d calls, of which 3 returned a value, %d are counted; want 5 and 3", asked, taken)
+	}
 	if taken := TakesWhenDone(Until, 1000); taken == 0 || taken == 1000 {
 		t.Errorf("with both cases ready, select took the value %d of 1000 times; want it to choose at random", taken)
 	}

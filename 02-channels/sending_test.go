@@ -38,6 +38,11 @@ func TestWriteBeforeSendIsVisibleAfterReceive(t *testing.T) {
 	if _, got := SendAll(make(chan *Letter), 0, want...); !slices.Equal(got, want) {
 		t.Errorf("the sender wrote %q before the sends; the receiver read %q", want, got)
 	}
+	c := make(chan *Letter, 4)
+	c <- &Letter{"zero"} // another sender's
+	if _, got := SendAll(c, 0, want...); !slices.Equal(got, []string{"zero", "one", "two"}) {
+		t.Errorf("a letter was in the buffer, and the receiver read %q, want that one first", got)
+	}
 }
 
 // TestBufferedSendBlocksOnlyWhileTheBufferIsFull asserts when each send was done (claim 2.2).

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -71,7 +72,15 @@ func TestReadersOverlapOnAnRWMutex(t *testing.T) {
 	rw := RWMutexTally{n: 7}
 	rw.mu.RLock()
 	defer rw.mu.RUnlock()
-	if got := rw.Total(); got != 7 {
+	total := make(chan int, 1)
+	go func() { total <- rw.Total() }()
+	for len(total) == 0 {
+		if blockedInLock(".(*RWMutexTally).Total(") > 0 {
+			t.Fatal("a read is blocked in Lock while another goroutine reads")
+		}
+		runtime.Gosched()
+	}
+	if got := <-total; got != 7 {
 		t.Errorf("the total is %d, want 7", got)
 	}
 }

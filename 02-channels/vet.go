@@ -22,7 +22,7 @@ type Finding struct {
 }
 
 // Vet runs go vet on a copy of the files in the folder vetted, and returns its
-// findings by file name. It needs the go command, but no network.
+// findings by file name. It needs the go command.
 func Vet() (map[string][]Finding, error) {
 	dir, err := os.MkdirTemp("", "vetted")
 	if err != nil {

@@ -98,7 +98,7 @@ func TestWorkIsDoneInPieces(t *testing.T) {
 // TestLeaveAfterCountsPieces checks what 3.6 draws.
 func TestLeaveAfterCountsPieces(t *testing.T) {
 	before, after, cause, err := LeaveAfter(t.Context(), 2, func(done func()) http.Handler {
-		return Ignoring(6, 0, done)
+		return Ignoring(6, 10*time.Millisecond, done)
 	})
 	if before != 2 || after != 4 || !errors.Is(cause, context.Canceled) || err != nil {
 		t.Errorf("got %d pieces before and %d after, cause %v, error %v; want 2, 4, %v", before, after, cause, err, context.Canceled)

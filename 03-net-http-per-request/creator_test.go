@@ -191,6 +191,10 @@ func TestStackIsTakenApart(t *testing.T) {
 	if !reflect.DeepEqual(got, want) || err != nil || got.Where() != "net/http/server.go:3464" {
 		t.Errorf("got %+v, %v at %s; want %+v", got, err, got.Where(), want)
 	}
+	got.File = "/home/me/src/go/src/net/http/server.go"
+	if where := got.Where(); where != "net/http/server.go:3464" {
+		t.Errorf("Go is in a folder src, and the go statement at %s; want it without the folder in which Go is", where)
+	}
 	for _, stack := range []string{"", head + call, strings.Replace(head+call+creator, ":3464", "", 1)} {
 		if got, err := originOf(stack); err == nil {
 			t.Errorf("%q: got %+v, want an error", stack, got)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -30,4 +32,35 @@ func TestFollowAllHasTheEventsOfEachClient(t *testing.T) {
 			t.Errorf("client %d got %d events, want 2", i, len(events))
 		}
 	}
+}
+
+// TestClientsComeAtTheSameTime: while their requests are in progress, the function that
+// sends them is blocked in Wait, and not in one of them.
+func TestClientsComeAtTheSameTime(t *testing.T) {
+	var requests atomic.Int64
+	sent := func(function string, n int64) {
+		for requests.Add(1); ; runtime.Gosched() {
+			in := Blocked(function)
+			if in["select"] > 0 {
+				t.Errorf("%s is blocked in request %d, want it to send all %d at the same time", function, requests.Load(), n)
+				return
+			}
+			if in["sync.WaitGroup.Wait"] > 0 && requests.Load() >= n {
+				return
+			}
+		}
+	}
+	followAll(t.Context(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent(".followAll", 3) }), 3)
+	ws := NewWords()
+	ws.mu.Lock() // until both handlers are blocked in Add
+	counted := async(func() error { countWords(t.Context(), ws, "to be"); return nil })
+	for Blocked(".(*Words).Add")["sync.Mutex.Lock"] < 2 {
+		if Blocked(".countWords")["select"] > 0 {
+			t.Error("countWords is blocked in one request, want it to send both at the same time")
+			break
+		}
+		runtime.Gosched()
+	}
+	ws.mu.Unlock()
+	<-counted
 }

@@ -69,10 +69,7 @@ func lateWriteRaces() {
 	for range 5 {
 		returned, written := make(chan struct{}), make(chan error, 1)
 		h := &LateWrite{func() { <-returned }, func(err error) { written <- err }}
-		srv := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			defer close(returned)
-			h.ServeHTTP(w, r)
-		}))
+		srv := NewServer(thenClose(returned, h))
 		url, err := Start(srv)
 		check(err)
 		if resp, err := http.Get(url); err == nil {
@@ -82,6 +79,14 @@ func lateWriteRaces() {
 		<-written
 		srv.Close()
 	}
+}
+
+// thenClose is h, and closes returned when h has returned.
+func thenClose(returned chan struct{}, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(returned)
+		h.ServeHTTP(w, r)
+	})
 }
 
 // lateWriteIsLost lets the goroutine write when the client has the whole

@@ -67,16 +67,35 @@ func TestFixedLogsAndCountsFailures(t *testing.T) {
 func TestLeakyPanicEndsTheServer(t *testing.T) {
 	t.Setenv("GOTRACEBACK", "none")    // the child must print its stack all the same
 	t.Setenv("GODEBUG", "inittrace=1") // and nothing before it
-	child, err := StartChild("leaky", "127.0.0.1:1")
+	server := NewMailServer()
+	addr, err := server.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
+	child, err := StartChild("leaky", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { // without a panic the child connects to the mail server, and serves on
+		server.WaitFor(1, 0)
+		child.cmd.Process.Kill()
+		close(ended)
+	}()
 	// The response may or may not arrive before the process ends.
 	if resp, err := http.Post(child.URL, "application/json", strings.NewReader(blanks)); err == nil {
 		io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
+		if resp.StatusCode != http.StatusAccepted { // then there is no goroutine to panic
+			child.cmd.Process.Kill()
+		}
 	}
 	status, stderr := child.Wait()
+	if conn, err := DialTo(addr)(t.Context()); err == nil { // so that WaitFor returns
+		conn.Close()
+	}
+	<-ended
+	server.Close()
 	t.Logf("exit status %d\n%s", status, stderr)
 	if status != 2 || !strings.HasPrefix(stderr, "panic: runtime error: index out of range") || !strings.Contains(stderr, "(*Leaky).sendWelcome") {
 		t.Errorf("the panic in the goroutine must end the whole server with status 2, got status %d", status)

@@ -33,6 +33,27 @@ func TestLateWriteIsADataRace(t *testing.T) {
 	}
 }
 
+// TestThenClose closes its channel after the handler has returned, and not during it.
+func TestThenClose(t *testing.T) {
+	returned := make(chan struct{})
+	closed := func() bool {
+		select {
+		case <-returned:
+			return true
+		default:
+			return false
+		}
+	}
+	thenClose(returned, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if closed() {
+			t.Error("the channel is closed while the handler runs")
+		}
+	})).ServeHTTP(nil, nil)
+	if !closed() {
+		t.Error("the handler has returned, but the channel is open")
+	}
+}
+
 // TestLateWritePanicsOverHTTP2 does the same over HTTP/2: as in 4.2, the panic
 // ends the server (negative control of 4.6).
 func TestLateWritePanicsOverHTTP2(t *testing.T) {

@@ -84,6 +84,23 @@ func TestClosedBodyFreesItsConnection(t *testing.T) {
 	})
 }
 
+// TestLeftoversCloseEverything: an open body, and a connection that is idle.
+func TestLeftoversCloseEverything(t *testing.T) {
+	for _, call := range []func(client *http.Client){
+		func(client *http.Client) { VerifyUnclosed(client, "http://service/") },
+		func(client *http.Client) { Verify(context.Background(), client, "http://service/") },
+	} {
+		inBubble(t, new(Service), func(t *testing.T, client *http.Client) {
+			call(client)
+			client.Transport.(*Leftovers).Close()
+			synctest.Wait()
+			if left := goroutinesInBubble(); left != 0 {
+				t.Errorf("%d goroutines serve a connection after Close, want none", left)
+			}
+		})
+	}
+}
+
 // TestCallWithoutATimeoutBlocksForever calls a service that never answers, and
 // looks a day later (negative control of 4.8).
 func TestCallWithoutATimeoutBlocksForever(t *testing.T) {

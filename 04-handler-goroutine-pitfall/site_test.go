@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -100,4 +104,37 @@ func TestSiteShutsDownWithinItsLimit(t *testing.T) {
 		}
 		s.mail.Recover()
 	})
+}
+
+// TestEndWaitsForEveryGoroutine: the leaky handler has one that is blocked in its dial,
+// and the mail server one for a client that is still connected.
+func TestEndWaitsForEveryGoroutine(t *testing.T) {
+	dialing, connected := make(chan struct{}), make(chan struct{})
+	s := &site{mail: hanging(), web: NewServer(nil), handler: &Leaky{Mailer{func(context.Context) (net.Conn, error) {
+		<-dialing
+		return nil, errors.New("no connection")
+	}}}}
+	s.mail.listener = listen()
+	s.mail.talks.Go(func() { <-connected })
+	accepted(t, s.handler, 1)
+	ended := make(chan bool, 1)
+	go func() { s.end(); ended <- true }()
+	waitsIn := func(function, after string) {
+		for Inside(function) == 0 {
+			if len(ended) > 0 || Inside(after) > 0 {
+				t.Fatalf("end went on, and did not wait in %s for a goroutine that has not ended", function)
+			}
+			runtime.Gosched()
+		}
+	}
+	waitsIn("until", "(*MailServer).Close")
+	close(dialing)
+	waitsIn("(*MailServer).Close", "nothing")
+	close(connected)
+	<-ended
+	select {
+	case <-s.mail.recovered:
+	default:
+		t.Error("the mail server still hangs after end")
+	}
 }

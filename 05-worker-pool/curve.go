@@ -16,6 +16,17 @@ func TimePerTask(ctx context.Context, workers, tasks int, do func(context.Contex
 	return time.Since(began) / time.Duration(tasks), err
 }
 
+// drawCurves draws the curve of scaling images, and the one of calls that take that time.
+// It returns the time per call with one worker, and with 32.
+func drawCurves(ctx context.Context, scale, call func(context.Context, struct{}) (struct{}, error), takes time.Duration) (alone, each time.Duration, err error) {
+	fmt.Println("     workers  scaling images: CPU-bound (other programs use the CPUs, too)")
+	if _, _, err := drawCurve(ctx, 3, func(int) int { return 128 }, scale); err != nil {
+		return 0, 0, err
+	}
+	fmt.Printf("     workers  calls to a server that takes %s: blocking\n", short(takes))
+	return drawCurve(ctx, 1, func(workers int) int { return 5 * workers }, call)
+}
+
 // drawCurve measures the throughput of more and more workers and draws a row for
 // each number. Of several runs the best counts: other programs can only slow one
 // down. It returns the time per task of the first row and of the last.
@@ -34,8 +45,19 @@ func drawCurve(ctx context.Context, runs int, tasks func(workers int) int, do fu
 		}
 		fmt.Println(drawGain(workers, alone, each))
 	}
-	fmt.Println()
 	return alone, each, nil
+}
+
+// gained returns the answer to the question of 5.5 that the times per task with one
+// worker and with 32 support: much more, or nothing more.
+func gained(alone, each time.Duration) string {
+	switch {
+	case alone > 16*each:
+		return "a"
+	case alone < 2*each:
+		return "c"
+	}
+	return ""
 }
 
 // drawGain draws a row of the curve: its bar has a column for each time that the

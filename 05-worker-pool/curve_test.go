@@ -103,3 +103,64 @@ func TestBarIsAsLongAsTheGain(t *testing.T) {
 		t.Errorf("a loss has the bar %q, want 1 column", row)
 	}
 }
+
+// TestCurvesOfBothKindsOfWork scales on one of two CPUs, in 1 ms, and makes calls that
+// take 20 ms, in fake time (claim 5.5).
+func TestCurvesOfBothKindsOfWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cpus := make(chan struct{}, 2)
+		var failing error
+		scale := func(context.Context, struct{}) (struct{}, error) {
+			cpus <- struct{}{}
+			time.Sleep(time.Millisecond)
+			<-cpus
+			return struct{}{}, failing
+		}
+		call := func(context.Context, struct{}) (struct{}, error) {
+			time.Sleep(20 * time.Millisecond)
+			return struct{}{}, nil
+		}
+		var alone, each time.Duration
+		var err error
+		rows := printed(t, func() { alone, each, err = drawCurves(t.Context(), scale, call, 20*time.Millisecond) })
+		const want = `workers scaling images: CPU-bound (other programs use the CPUs, too)
+1 █ 1,000/s 1.0×
+2 ██ 2,000/s 2.0×
+4 ██ 2,000/s 2.0×
+8 ██ 2,000/s 2.0×
+16 ██ 2,000/s 2.0×
+32 ██ 2,000/s 2.0×
+workers calls to a server that takes 20.0 ms: blocking
+1 █ 50/s 1.0×
+2 ██ 100/s 2.0×
+4 ████ 200/s 4.0×
+8 ████████ 400/s 8.0×
+16 ████████████████ 800/s 16.0×
+32 ████████████████████████████████ 1,600/s 32.0×`
+		var lines []string
+		for line := range strings.Lines(rows) {
+			lines = append(lines, strings.Join(strings.Fields(line), " "))
+		}
+		if got := strings.Join(lines, "\n"); got != want || err != nil {
+			t.Errorf("the curves are (%v)\n%s\nwant\n%s", err, got, want)
+		}
+		if alone != 20*time.Millisecond || each != alone/32 {
+			t.Errorf("a call took %v with one worker and %v with 32, want 20ms and 625µs", alone, each)
+		}
+		failing = errFull
+		printed(t, func() { _, _, err = drawCurves(t.Context(), scale, call, 0) })
+		if !errors.Is(err, errFull) {
+			t.Errorf("an image cannot be scaled, and drawCurves returned %v, want %v", err, errFull)
+		}
+	})
+}
+
+// TestGainSupportsAnAnswer has 32 workers do 30 times as much, half as much again, and
+// 8 times as much: as many CPUs could explain that, or a busy machine.
+func TestGainSupportsAnAnswer(t *testing.T) {
+	for gain, want := range map[float64]string{30: "a", 1.5: "c", 8: ""} {
+		if got := gained(time.Duration(gain*float64(time.Second)), time.Second); got != want {
+			t.Errorf("32 workers do %.1f times as much as one: got the answer %q, want %q", gain, got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -77,8 +78,34 @@ func TestInsideCountsThousandsOfGoroutines(t *testing.T) {
 	if n := Inside("blockedInside"); n != goroutines {
 		t.Errorf("%d of %d goroutines are seen", n, goroutines)
 	}
+	for _, part := range []string{"blocked", "lockedInside"} {
+		if n := Inside(part); n != 0 {
+			t.Errorf("%d goroutines are in blockedInside, but are counted for %q", n, part)
+		}
+	}
 	close(free)
 	ended.Wait()
+}
+
+// TestInsideCountsNoGoroutineThatGoexitEnds has a goroutine call Goexit, and blocks it
+// in a deferred call. WaitGroup.Go counts down there, so Wait can return before the
+// stack is gone.
+func TestInsideCountsNoGoroutineThatGoexitEnds(t *testing.T) {
+	var here, ended sync.WaitGroup
+	free := make(chan struct{})
+	here.Add(1)
+	ended.Go(func() { exitInside(&here, free) })
+	here.Wait()
+	if n := Inside("exitInside"); n != 0 {
+		t.Errorf("%d goroutines are counted, want 0: Goexit ends the only one", n)
+	}
+	close(free)
+	ended.Wait()
+}
+
+func exitInside(here *sync.WaitGroup, free <-chan struct{}) {
+	defer blockedInside(here, free)
+	runtime.Goexit()
 }
 
 //go:noinline

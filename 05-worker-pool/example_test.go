@@ -27,3 +27,52 @@ func ExamplePool() {
 	}
 	// Output: task carol@: no such mailbox
 }
+
+// One pool for a whole server. A task has the context of its request, since the pool's
+// does not end with it, and a channel for its result. It recovers and returns nil: a
+// panic or an error would stop the pool for all.
+func ExamplePool_shared() {
+	type result struct {
+		text string
+		err  error
+	}
+	type task struct {
+		ctx    context.Context
+		image  string
+		answer chan<- result // of capacity 1: the worker need not wait for the handler
+	}
+	p := NewPool(context.Background(), Config{Workers: 4, Queue: 16}, func(_ context.Context, t task) error {
+		r := result{err: t.ctx.Err()}
+		defer func() {
+			if v := recover(); v != nil {
+				r.err = fmt.Errorf("panic: %v", v)
+			}
+			t.answer <- r
+		}()
+		if r.err == nil { // the client is still there
+			r.text = "thumbnail of " + t.image[:len(t.image)-len(".jpg")]
+		}
+		return nil
+	})
+	handle := func(ctx context.Context, image string) (string, error) {
+		answer := make(chan result, 1)
+		if err := p.Submit(ctx, task{ctx, image, answer}); err != nil {
+			return "", err
+		}
+		select {
+		case r := <-answer:
+			return r.text, r.err
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	for _, image := range []string{"cat.jpg", "jpg", "dog.jpg"} {
+		fmt.Println(handle(context.Background(), image))
+	}
+	fmt.Println(p.Close())
+	// Output:
+	// thumbnail of cat <nil>
+	//  panic: runtime error: slice bounds out of range [:-1]
+	// thumbnail of dog <nil>
+	// <nil>
+}

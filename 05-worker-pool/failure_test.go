@@ -70,7 +70,7 @@ func TestFirstErrorStopsTheRest(t *testing.T) {
 }
 
 // TestFirstErrorIsReturnedAlone has a task fail, and then the task of another worker
-// with an error of its own (claim 5.4).
+// with an error of its own (claim 5.4). A cancellation that comes later changes nothing.
 func TestFirstErrorIsReturnedAlone(t *testing.T) {
 	do := func(ctx context.Context, task int) (int, error) {
 		if task == 0 {
@@ -80,20 +80,22 @@ func TestFirstErrorIsReturnedAlone(t *testing.T) {
 		return 0, errLeft
 	}
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPool(t.Context(), Config{Workers: 2}, func(ctx context.Context, task int) error { _, err := do(ctx, task); return err })
+		ctx, cancel := context.WithCancel(t.Context())
+		p := NewPool(ctx, Config{Workers: 2}, func(ctx context.Context, task int) error { _, err := do(ctx, task); return err })
 		for _, task := range []int{1, 0} {
 			if err := p.Submit(t.Context(), task); err != nil {
 				t.Fatal(err)
 			}
-			synctest.Wait() // it has begun
+			synctest.Wait() // it has begun, and task 0 has failed
 		}
+		cancel()
 		pool := p.Close()
 		_, slice := Map(t.Context(), 2, []int{0, 1}, func(ctx context.Context, task int) (int, error) {
 			time.Sleep(time.Second) // so that both have begun
 			return do(ctx, task)
 		})
 		for who, err := range map[string]error{"Close": pool, "Map": slice} {
-			if !errors.Is(err, errFull) || errors.Is(err, errLeft) {
+			if err == nil || err.Error() != "task 0: disk full" {
 				t.Errorf("%s returned %v, want only the first error: task 0: disk full", who, err)
 			}
 		}
@@ -389,6 +391,38 @@ func TestKeepGoingReturnsTheCauseOfWhatWasCutShort(t *testing.T) {
 		}
 	})
 }
+
+// TestMethodsOfAnErrorAreCalledWithoutTheLock has a task return an error of a type of its
+// own after the cancellation (claim 5.4). If one of its methods blocked, or called the
+// pool, the pool would block, too.
+func TestMethodsOfAnErrorAreCalledWithoutTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		p := NewPool(ctx, Config{}, func(ctx context.Context, err error) error { <-ctx.Done(); return err })
+		err := p.Submit(t.Context(), examined{func() {
+			if !p.failures.mu.TryLock() {
+				t.Error("the pool examines the error of a task and holds its lock")
+				return
+			}
+			p.failures.mu.Unlock()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Close(); !strings.Contains(err.Error(), "examined") || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Close returned %v, want the error of the task and the deadline", err)
+		}
+	})
+}
+
+// examined is an error that calls a function when errors.Is and errors.AsType examine it.
+type examined struct{ call func() }
+
+func (e examined) Error() string   { return "examined" }
+func (e examined) Is(error) bool   { e.call(); return false }
+func (e examined) As(any) bool     { e.call(); return false }
+func (e examined) Unwrap() []error { e.call(); return nil }
 
 // TestNoCallEntersAPoolWhoseChannelIsClosed has no call left in the pool: the last
 // one has closed the channel, on which a send would panic.

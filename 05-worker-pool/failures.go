@@ -58,15 +58,15 @@ func (f *failures) cutShort() {
 // add records the error of a task that was run with ctx, which stop cancels. An
 // error that only follows from the cancellation of ctx is not a first error.
 func (f *failures) add(ctx context.Context, stop context.CancelCauseFunc, task any, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	follows := false
-	if ctx.Err() != nil {
-		f.cut = true
+	canceled, follows := ctx.Err() != nil, false
+	if canceled {
 		_, panicked := errors.AsType[*PanicError](err)
 		follows = !panicked && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
 	}
 	failed := &TaskError{task, err}
+	f.mu.Lock() // not before errors.Is, which calls methods of err: they could block
+	defer f.mu.Unlock()
+	f.cut = f.cut || canceled
 	if !f.keepAll && (follows || len(f.errs) > 0) {
 		return
 	}

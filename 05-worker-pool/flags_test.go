@@ -31,3 +31,19 @@ func TestFlagOutOfRangeExitsWithStatus2(t *testing.T) {
 		}
 	}
 }
+
+// TestFailureOfTheMachineExitsWithStatus1 has a child process report one.
+func TestFailureOfTheMachineExitsWithStatus1(t *testing.T) {
+	const role = "POOL_FAILS"
+	if os.Getenv(role) != "" {
+		check(nil)
+		check(errFull)
+		return
+	}
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), role+"=1", "GORACE=atexit_sleep_ms=0")
+	out, err := child.CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 || string(out) != "05-worker-pool: disk full\n" {
+		t.Errorf("%v, want exit status 1 and the error\n%s", err, out)
+	}
+}

@@ -90,6 +90,11 @@ func TestSlowServerReusesItsConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
+	if another, err := StartSlowServer(0); err != nil {
+		t.Errorf("a second server finds no free port: %v", err)
+	} else {
+		another.Close()
+	}
 	if u, err := url.Parse(server.url); err != nil || !net.ParseIP(u.Hostname()).IsLoopback() {
 		t.Errorf("the server has the URL %s, want an address of this computer alone", server.url)
 	}

@@ -42,7 +42,7 @@ func main() {
 			{"5.4", "The first failure stops the rest, or all are collected; no worker leaks.",
 				code{"(f *failures) add", "f.errs = append", 4}, stopOrCollect},
 			{"5.5", "CPU-bound work stops gaining at GOMAXPROCS, blocking work does not.",
-				code{"TimePerTask", "began :=", 3}, howMany},
+				code{"TimePerTask", "return time.Since", 1}, howMany},
 		},
 		further: []section{
 			{"5.6", "A task must not wait for a slot of the pool that runs it.",
@@ -164,7 +164,7 @@ func backpressure(ctx context.Context) string {
 	took := time.Since(began)
 	const row = "     %-22s %s\n"
 	fmt.Printf(row, "TrySubmit", measured(fmt.Sprintf("%d accepted, %d refused, all in %s", accepted, refused, short(took))))
-	time.AfterFunc(20*time.Millisecond, func() { free <- struct{}{} }) // one task ends then
+	time.AfterFunc(20*time.Millisecond, func() { free <- struct{}{} })
 	began = time.Now()
 	check(p.Submit(ctx, arriving))
 	fmt.Printf("     %-22s %v, until a slot was free\n", "Submit", measured("blocked for "+short(time.Since(began))))
@@ -212,22 +212,11 @@ func howMany(ctx context.Context) string {
 	scale := func(context.Context, struct{}) (struct{}, error) { Scale(photo, thumbnail); return struct{}{}, nil }
 	call := func(ctx context.Context, _ struct{}) (struct{}, error) { return struct{}{}, server.Call(ctx) }
 
-	fmt.Println("     workers  scaling images: CPU-bound")
-	_, _, err = drawCurve(ctx, 3, func(int) int { return 128 }, scale)
+	alone, each, err := drawCurves(ctx, scale, call, wait)
 	check(err)
-	fmt.Printf("     workers  calls to a server that takes %s: blocking\n", short(wait))
-	alone, each, err := drawCurve(ctx, 1, func(workers int) int { return 5 * workers }, call)
-	check(err)
-	fmt.Printf("     → GOMAXPROCS is %d, of %s. For CPU-bound work, take a worker for each;\n", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU"))
-	fmt.Println("       for blocking work, as many as the server can bear. Other programs")
-	fmt.Println("       use the CPUs, too, so the rows vary.")
-	switch {
-	case alone > 16*each:
-		return "a"
-	case alone < 2*each:
-		return "c"
-	}
-	return ""
+	takeaway(fmt.Sprintf("GOMAXPROCS is %d, of %s. For CPU-bound work, take a worker for each;", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU")),
+		"for blocking work, as many as the server can bear.")
+	return gained(alone, each)
 }
 
 // poolInPool has tasks wait for the pool that runs them.

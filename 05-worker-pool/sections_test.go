@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"regexp"
+	"runtime/trace"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -94,6 +95,61 @@ func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
 			run(t) // it leaks goroutines, which a bubble forbids
 		} else {
 			synctest.Test(t, run)
+		}
+	}
+}
+
+// TestFlagsSetTheNumbersOfTheSections has five workers, and no more images than
+// workers: then 5.1 supports no answer.
+func TestFlagsSetTheNumbersOfTheSections(t *testing.T) {
+	defer func(workers, images int) { *poolSize, *imageCount = workers, images }(*poolSize, *imageCount)
+	*poolSize, *imageCount = 5, 5
+	for _, s := range []struct {
+		id     string
+		run    func(context.Context) string
+		prints []string
+		answer string
+	}{
+		{"5.1", fixedNumber, []string{"     5 images to scale, 5 workers\n", " pool                           5\n", " a goroutine each (wrong)       5\n"}, ""},
+		{"5.3", backpressure, []string{"     5 workers, all busy; ", " 8 accepted, 12 refused, "}, "d"},
+		{"5.4", stopOrCollect, []string{"       never closed (wrong)             5\n"}, "b"},
+	} {
+		answer, text := "", ""
+		run := func(t *testing.T) { text = printed(t, func() { answer = s.run(t.Context()) }) }
+		if s.id == "5.4" {
+			run(t) // it leaks goroutines, which a bubble forbids
+		} else {
+			synctest.Test(t, run)
+		}
+		for _, want := range s.prints {
+			if !strings.Contains(text, want) {
+				t.Errorf("-workers 5 -tasks 5: section %s prints no %q\n%s", s.id, want, text)
+			}
+		}
+		if answer != s.answer {
+			t.Errorf("-workers 5 -tasks 5: section %s supports the answer %q, want %q", s.id, answer, s.answer)
+		}
+	}
+	*imageCount = 1
+	if answer := ""; !strings.Contains(printed(t, func() { answer = fixedNumber(t.Context()) }), "     1 image to scale, 5 workers\n") || answer != "" {
+		t.Errorf("one image supports the answer %q", answer)
+	}
+}
+
+// TestImagesAreRegionsOfTheTrace writes an execution trace of 5.1 and looks for the names,
+// which have their length before them.
+func TestImagesAreRegionsOfTheTrace(t *testing.T) {
+	var text strings.Builder
+	if err := trace.Start(&text); err != nil {
+		t.Skipf("there is a trace already: %v", err)
+	}
+	defer func(n int) { *imageCount = n }(*imageCount)
+	*imageCount = 1
+	printed(t, func() { fixedNumber(t.Context()) })
+	trace.Stop()
+	for _, want := range []string{"\x04pool", "\x16goroutine each (wrong)"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the trace has no region %q", want[1:])
 		}
 	}
 }

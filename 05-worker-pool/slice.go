@@ -16,8 +16,8 @@ import (
 // is joined to the error. When Map returns, every goroutine that it has started has
 // ended.
 //
-// A slice needs no queue: the workers share the index of the next task. That makes
-// Map much cheaper than a Pool.
+// A slice needs no queue: the workers share the index of the next task.
+// BenchmarkEmptyTask measures what that saves.
 func Map[T, R any](ctx context.Context, workers int, tasks []T, do func(context.Context, T) (R, error)) ([]R, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

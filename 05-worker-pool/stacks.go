@@ -10,11 +10,16 @@ import (
 // The goroutine profile (net/http/pprof) shows the same over the network.
 func Inside(function string) (goroutines int) {
 	stacks := make([]byte, 1<<20)
-	for {
-		n := runtime.Stack(stacks, true)
-		if n < len(stacks) {
-			return strings.Count(string(stacks[:n]), "."+function+"(")
-		}
+	n := runtime.Stack(stacks, true)
+	for n == len(stacks) { // there may be more
 		stacks = make([]byte, 2*len(stacks))
+		n = runtime.Stack(stacks, true)
 	}
+	for stack := range strings.SplitSeq(string(stacks[:n]), "\n\n") {
+		// Goexit ends a goroutine, but leaves its functions on the stack until then.
+		if strings.Contains(stack, "."+function+"(") && !strings.Contains(stack, "runtime.Goexit(") {
+			goroutines++
+		}
+	}
+	return goroutines
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,8 +167,17 @@ func (slowToExamine) As(any) bool   { time.Sleep(time.Second); return false }
 func TestFailuresOfTheProgramEndAsItShows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, workers := range []int{1, 8} {
-			if err := through(t.Context(), workers, fullAt100(workers)); err != errFull {
-				t.Errorf("%d workers fail: Run returned %v, want %v", workers, err, errFull)
+			var failed atomic.Int64
+			work := fullAt100(workers)
+			err := through(t.Context(), workers, func(ctx context.Context, n int) (int, error) {
+				n, err := work(ctx, n)
+				if err != nil {
+					failed.Add(1)
+				}
+				return n, err
+			})
+			if err != errFull || int(failed.Load()) != workers {
+				t.Errorf("%d of %d workers fail: Run returned %v, want all of them and %v", failed.Load(), workers, err, errFull)
 			}
 		}
 		var items, stages int
@@ -360,6 +370,26 @@ func TestCancellationAfterTheLastStageChangesNothing(t *testing.T) {
 		if err != nil || n != 100 {
 			t.Fatalf("%d items of 100 arrived, then the caller canceled, and Run returned %v; want nil", n, err)
 		}
+	}
+}
+
+// TestCancellationAfterTheStopChangesNothing cancels while a stage that ignores
+// cancellation works, and the other one has failed, or body has returned (claim 6.5).
+func TestCancellationAfterTheStopChangesNothing(t *testing.T) {
+	for _, want := range []error{errBroken, nil} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			began := time.Now()
+			err := Run(ctx, func(p *Pipeline) error {
+				Stage(p, 1, countTo(p, 1), func(context.Context, int) (int, error) { time.Sleep(3 * time.Second); return 0, nil })
+				time.Sleep(time.Second)
+				return want
+			})
+			if took := time.Since(began); err != want || took != 3*time.Second {
+				t.Errorf("stopped after 1s and canceled after 2s, Run returned %v after %v, want %v after 3s", err, took, want)
+			}
+		})
 	}
 }
 

@@ -31,3 +31,12 @@ func TestFlagOutOfRangeExitsWithStatus2(t *testing.T) {
 		}
 	}
 }
+
+// TestHelpHasTheDefaultOfWorkersInWords looks at the last flag: its default is a number
+// that the machine decides.
+func TestHelpHasTheDefaultOfWorkersInWords(t *testing.T) {
+	out := child(t, t.TempDir(), "-h", 0)
+	if _, help, _ := strings.Cut(out, "  -workers goroutines\n"); !strings.Contains(help, "from 1 to 1000 (default GOMAXPROCS)\n") || strings.Count(help, "(default") != 1 {
+		t.Errorf("want the default GOMAXPROCS, once, in\n%s", out)
+	}
+}

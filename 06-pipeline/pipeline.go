@@ -23,9 +23,9 @@ type Pipeline struct {
 // all stages and waits for their goroutines. Only body and the stages may use p.
 //
 // The error is the first one of a stage or of body; a panic in a stage, or
-// runtime.Goexit, is a *PanicError. If ctx is done before all stages have ended, the
-// error is the cause of ctx (context.Cause), joined with the first error that has
-// another reason.
+// runtime.Goexit, is a *PanicError. If ctx is done first, before body returns and all
+// stages have ended, the error is the cause of ctx (context.Cause), joined with the
+// first error that has another reason.
 func Run(ctx context.Context, body func(p *Pipeline) error) (err error) {
 	p := &Pipeline{left: fmt.Errorf("the consumer has returned: %w", context.Canceled)}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)

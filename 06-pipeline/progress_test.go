@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -67,4 +68,25 @@ func TestProgressIsOnlyForATerminal(t *testing.T) {
 	if info, err := file.Stat(); err != nil || info.Size() != 0 {
 		t.Errorf("Progress has written %d bytes to a file (%v), want none", info.Size(), err)
 	}
+}
+
+// TestProgressWritesToATerminal has standard error go to the null device, which counts
+// as one, and looks for the goroutine that keeps the line up to date.
+func TestProgressWritesToATerminal(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	defer func(stderr *os.File) { os.Stderr = stderr }(os.Stderr)
+	os.Stderr = null
+	synctest.Test(t, func(t *testing.T) {
+		stop := Progress(new(atomic.Int64))
+		synctest.Wait()
+		stacks := make([]byte, 1<<20)
+		if stacks = stacks[:runtime.Stack(stacks, true)]; !strings.Contains(string(stacks), ".progress.func1(") {
+			t.Error("standard error is a terminal, but no goroutine keeps a line up to date")
+		}
+		stop()
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -153,17 +154,16 @@ func TestFindAddsInTheGoroutineOfItsCaller(t *testing.T) {
 	t.Errorf("add panicked, and Find returned %v", err)
 }
 
-// TestGroupsThatWasteTheSameAreInTheOrderOfTheirPaths has ten such groups (claim 6.6).
+// TestGroupsThatWasteTheSameAreInTheOrderOfTheirPaths has ten such groups, and the files
+// of each in the opposite order (claim 6.6).
 func TestGroupsThatWasteTheSameAreInTheOrderOfTheirPaths(t *testing.T) {
 	r := NewReport()
 	var want strings.Builder
 	for i := range 10 {
-		for _, name := range []string{"copy", "original"} {
-			path := fmt.Sprintf("%d/%s", i, name)
-			r.Add(File{Path: path, Size: 3, Sum: [sha256.Size]byte{byte(i)}})
-			want.WriteString(path + " ")
+		for _, name := range []string{"original", "copy"} { // not in the order of the names
+			r.Add(File{Path: fmt.Sprintf("%d/%s", i, name), Size: 3, Sum: [sha256.Size]byte{byte(i)}})
 		}
-		want.WriteString("| ")
+		fmt.Fprintf(&want, "%[1]d/copy %[1]d/original | ", i)
 	}
 	if groups, _ := r.Duplicates(); paths(groups) != want.String() {
 		t.Errorf("got %s, want %s", paths(groups), want.String())
@@ -268,6 +268,12 @@ func TestDifferNamesEachPathThatDiffers(t *testing.T) {
 	}
 	if got, want := strings.Join(Differ(one, two), ", "), "only one, only two, reason, sum"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+	for i := range 100 {
+		one.Add(File{Path: fmt.Sprintf("%02d", i*37%100), Sum: [32]byte{byte(i)}})
+	}
+	if got := Differ(one, NewReport()); len(got) != 105 || !slices.IsSorted(got) {
+		t.Errorf("a report of 105 paths differs from an empty one in %d, want all of them in order: %q", len(got), got)
 	}
 }
 

@@ -101,11 +101,18 @@ var sections = []struct {
      → The same files with the same checksums. ###
 `, "c"},
 	{"6.6 after a change", func(s *search, ctx context.Context) string {
-		s.report.Add(File{Path: "removed"})
+		for name := range strings.SplitSeq("ABCDEFG", "") {
+			s.report.Add(File{Path: name})
+		}
 		return s.compare(ctx)
 	}, `
-###     different             1 file, compared one by one: path and SHA-256
-###     different: "removed" (changed between the two walks, or a bug)
+###     different            7 files, compared one by one: path and SHA-256
+     not read              1 link, 0 special, 0 changed, 0 unreadable
+     different: "A" (changed between the two walks, or a bug)
+     different: "B" (changed between the two walks, or a bug)
+     different: "C" (changed between the two walks, or a bug)
+     different: "D" (changed between the two walks, or a bug)
+     different: "E" (changed between the two walks, or a bug)
      → The directory has changed between the two walks: ###
 `, ""},
 	{"6.6 without files", func(s *search, ctx context.Context) string {
@@ -135,14 +142,29 @@ func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
 	}
 }
 
+// TestComparisonIsWithASequentialWalk has files that take 10 s, one at a time.
+func TestComparisonIsWithASequentialWalk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSearch()
+		s.report = reportOf(t, s.tree)
+		began := time.Now()
+		printed(t, func() { s.compare(t.Context()) })
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("the walk that the pipeline is compared with took %v, want 10s, without concurrency", took)
+		}
+	})
+}
+
 // TestSectionOfUncanceledStagesCountsThem runs section 6.4 in a child process, in
-// which goroutines may leak.
+// which goroutines may leak: twice, and then 6.5, which does not count them.
 func TestSectionOfUncanceledStagesCountsThem(t *testing.T) {
-	requirePrinted(t, "section 6.4", child(t, t.TempDir(), "6.4 -dir .", 0), `
-###takes 1 item of 1,000,000 and returns      goroutines of stages left
+	const prints = `###takes 1 item of 1,000,000 and returns      goroutines of stages left
      Run cancels the stages                     0 of 4
      they are not canceled (wrong)              4 of 4
-     → Each of the four blocks forever in a send, ###`)
+     → Each of the four blocks forever in a send, `
+	requirePrinted(t, "the program", child(t, t.TempDir(), "6.4 6.4 6.5 -dir .", 0), prints+prints+`###
+     a stage fails at item 100          item 100: disk full                0
+###`)
 	if answer := child(t, t.TempDir(), "6.4 -ask -dir .", 0); !strings.Contains(answer, "Answer c: they block for as long as the program lives.") {
 		t.Errorf("the section supports another answer:\n%s", answer)
 	}
@@ -248,6 +270,73 @@ func TestInterruptStopsTheProgram(t *testing.T) {
 	out := child(t, dir, "6.4 -dir .", 1)
 	if want := "06-pipeline: interrupt signal received\n"; !strings.HasSuffix(out, want) {
 		t.Errorf("the program has printed\n%s\nwant %s", out, want)
+	}
+}
+
+// TestCanceledSectionExitsWithStatus1 runs each section in a child process, with a
+// context that is canceled, as after a Ctrl-C.
+func TestCanceledSectionExitsWithStatus1(t *testing.T) {
+	const role = "PIPELINE_CANCELED"
+	if id := os.Getenv(role); id != "" {
+		s := newSearch()
+		s.report = NewReport()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errBroken)
+		map[string]func(context.Context) string{
+			"find": func(ctx context.Context) string { s.find(ctx); return "" },
+			"6.1":  s.overlap, "6.2": inFlight, "6.3": s.fanOut, "6.4": leaveEarly, "6.5": failing, "6.6": s.compare,
+		}[id](ctx)
+		return
+	}
+	for _, id := range []string{"find", "6.1", "6.2", "6.3", "6.4", "6.5", "6.6"} {
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+		child.Env = append(os.Environ(), role+"="+id, "GORACE=atexit_sleep_ms=0")
+		out, _ := child.CombinedOutput()
+		if status := child.ProcessState.ExitCode(); status != 1 || !strings.HasSuffix(string(out), "06-pipeline: broken\n") {
+			t.Errorf("the context is canceled, and %s ends with exit status %d, want 1 and the cause\n%s", id, status, out)
+		}
+	}
+}
+
+// TestSecondInterruptEndsABlockedProgram asks at a terminal at which there is no user,
+// and sends Ctrl-C's signal twice: the first one cannot end the read of the answer.
+func TestSecondInterruptEndsABlockedProgram(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("opens a terminal in the way of Linux")
+	}
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer terminal.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if deadline, ok := t.Deadline(); ok {
+		defer time.AfterFunc(time.Until(deadline)*3/4, cancel).Stop() // otherwise the test would time out
+	}
+	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestFlagOutOfRangeExitsWithStatus2$")
+	child.Dir, child.Stdin = t.TempDir(), terminal
+	child.Env = append(os.Environ(), "PIPELINE_ARGS=-ask -dir . 6.4", "GORACE=atexit_sleep_ms=0")
+	pipe, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child.Stderr = child.Stdout
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var out []byte
+	for _, want := range []string{"Your answer (a, b, c, or just Enter): ", "\n     Press Ctrl-C again to end the program.\n"} {
+		for b := make([]byte, 1); !strings.HasSuffix(string(out), want); out = append(out, b...) {
+			if _, err := io.ReadFull(pipe, b); err != nil {
+				t.Fatalf("the program ends without %q:\n%s", want, out)
+			}
+		}
+		child.Process.Signal(os.Interrupt)
+	}
+	io.Copy(io.Discard, pipe)
+	if child.Wait(); child.ProcessState.String() != "signal: interrupt" {
+		t.Errorf("the second Ctrl-C has ended the program with %q, want \"signal: interrupt\"", child.ProcessState)
 	}
 }
 

@@ -8,19 +8,17 @@ import (
 // slack is the buffer between two stages. These items are held in memory.
 const slack = 32
 
-// Source starts a first stage: produce calls emit for each item. If produce returns
-// an error, the pipeline stops. When the pipeline stops, ctx is done and emit returns
-// an error; then produce must return. Produce may also range over the channel of
-// another stage, to make several items from one.
+// Source starts a first stage: produce calls emit for each item. Its error stops the
+// pipeline. When the pipeline stops, ctx is done and emit returns an error; then produce
+// must return. It may range over another stage's channel, to make several items from one.
 func Source[T any](p *Pipeline, produce func(ctx context.Context, emit func(T) error) error) <-chan T {
 	return start(p, 1, produce)
 }
 
 // Stage starts a stage that calls work for every item of in, until in is closed,
 // and returns the channel of the results. An error of work stops the pipeline: then
-// no call begins, and Run waits for those in progress, which must observe ctx. With
-// several workers (fewer than 1 count as 1) each item goes to a free worker. All
-// send on one channel, in the order in which they finish.
+// no call begins, and Run waits for those in progress, which must observe ctx. Several
+// workers (fewer than 1 count as 1) share the items; results come in the order of completion.
 func Stage[In, Out any](p *Pipeline, workers int, in <-chan In, work func(context.Context, In) (Out, error)) <-chan Out {
 	return start(p, workers, func(ctx context.Context, emit func(Out) error) error {
 		for v, ok := receive(p, in); ok; v, ok = receive(p, in) {

@@ -192,6 +192,33 @@ func TestPseudoFileSystemsAreNotEntered(t *testing.T) {
 	}
 }
 
+// TestPseudoFileSystemsOfLinuxAreKnown has a list with the mounts of several machines
+// (claim 6.6).
+func TestPseudoFileSystemsOfLinuxAreKnown(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("only Linux has such a list")
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := strings.Fields("sysfs proc devpts securityfs cgroup cgroup2 pstore efivarfs bpf configfs selinuxfs autofs mqueue " +
+		"debugfs tracefs hugetlbfs fusectl binfmt_misc nsfs rpc_pipefs fuse.lxcfs")
+	var list strings.Builder
+	for _, kind := range append(kinds, "ext4", "tmpfs", "overlay", "devtmpfs", "fuse.sshfs") {
+		fmt.Fprintf(&list, "22 27 0:21 / %s/%s rw - %s none rw\n", dir, kind, kind)
+	}
+	mounts, err := pseudoMounts(list.String(), dir)
+	for _, kind := range kinds {
+		if mounts[kind] != kind {
+			t.Errorf("%s is not taken for a pseudo file system", kind)
+		}
+	}
+	if err != nil || len(mounts) != len(kinds) {
+		t.Errorf("%d pseudo file systems (%v), want %d: %v", len(mounts), err, len(kinds), mounts)
+	}
+}
+
 // TestProcIsRefusedUnlessAsked opens the real one (claim 6.6).
 func TestProcIsRefusedUnlessAsked(t *testing.T) {
 	if _, err := os.Stat("/proc/self/mountinfo"); err != nil {
@@ -207,6 +234,12 @@ func TestProcIsRefusedUnlessAsked(t *testing.T) {
 		t.Fatalf("OpenTree(/proc, true) returned %v", err)
 	}
 	tree.Close()
+	if out := child(t, t.TempDir(), "6.4 -dir /proc/self/fdinfo", 2); !strings.Contains(out, "; -pseudo reads it\n") {
+		t.Errorf("without -pseudo the program prints\n%s", out)
+	}
+	if out := child(t, t.TempDir(), "6.4 -pseudo -dir /proc/self/fdinfo", 0); !strings.Contains(out, `the files of "/proc/self/fdinfo"`) {
+		t.Errorf("with -pseudo the program prints\n%s", out)
+	}
 }
 
 // TestDirectoryThatCannotBeOpenedIsQuoted has an empty name, a missing directory
@@ -233,6 +266,9 @@ func TestCancellationStopsTheWalkAtTheNextDirectory(t *testing.T) {
 	err := Find(ctx, tree, 4, func(File) {})
 	if err != errBroken || tree.read != 3 {
 		t.Errorf("canceled in the third directory: Find returned %v after %d directories, want %v after 3", err, tree.read, errBroken)
+	}
+	if err := Sequential(ctx, tree, func(File) {}); err != errBroken {
+		t.Errorf("canceled before it began: Sequential returned %v, want %v", err, errBroken)
 	}
 }
 

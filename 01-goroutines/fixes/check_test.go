@@ -598,7 +598,7 @@ func explain(out string, of task) *failure {
 			look: "this line: two calls at the same time share that variable. Make it in the function, so that each call has its own"}
 	case strings.Contains(end, "main bubble goroutine has exited"):
 		return &failure{what: "the function returned, but goroutines that it started are still blocked" + waits,
-			look: "these lines: what does each of them wait for, and what makes it stop? (section 2.5 in chapter 02)"}
+			look: "these lines: what does each of them wait for, and what makes it stop? (chapter 02: sections 2.1 and 2.2 for a send, 2.3 for a receive, 2.5 for a select)"}
 	case strings.HasPrefix(end, "deadlock:"), strings.Contains(end, "all goroutines are asleep"), strings.Contains(out, stuck):
 		if waits == "" { // the check itself blocks
 			return &failure{what: "the check waits for something that no longer happens: no goroutine in " + of.file + " is left. Did the function return too early, or leave a channel open?", look: look}

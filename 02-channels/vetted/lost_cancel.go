@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// wrongLookup leaves the context's timer behind, for a minute after each call.
+// wrongLookup leaves the context and its timer behind after each call.
 func wrongLookup(ctx context.Context, find func(context.Context) error) error {
 	ctx, _ = context.WithTimeout(ctx, time.Minute)
 	return find(ctx)

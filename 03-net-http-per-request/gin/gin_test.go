@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,7 +10,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -48,6 +51,12 @@ func TestMain(m *testing.M) {
 	case "command line":
 		os.Args = []string{os.Args[0], "extra"}
 		main()
+	case "demo":
+		os.Args = os.Args[:1]
+		main()
+	case "error":
+		check(nil)
+		check(errors.New("no network"))
 	default:
 		os.Exit(m.Run())
 	}
@@ -117,6 +126,22 @@ func TestGetRefusesOtherStatuses(t *testing.T) {
 	}
 }
 
+// TestGetReadsTheWholeResponse: here its second half never comes.
+func TestGetReadsTheWholeResponse(t *testing.T) {
+	srv, url, err := Start(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "first half")
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	if err := get(url); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the response was cut off, and get returned %v", err)
+	}
+}
+
 // TestNetHTTPStartsTheHandlersGoroutine compares the line that started it for
 // every router (claims 3.2 and 3.5), and looks for the frameworks in the stack.
 func TestNetHTTPStartsTheHandlersGoroutine(t *testing.T) {
@@ -183,10 +208,20 @@ func TestRunEndsInNetHTTPsListenAndServe(t *testing.T) {
 		t.Errorf("Run must end in a call of ListenAndServe, got %q at %s, %v", line, where, err)
 	}
 	f := runtime.FuncForPC(reflect.ValueOf((*gin.Engine).Run).Pointer())
-	_, first := f.FileLine(f.Entry())
+	file, first := f.FileLine(f.Entry())
+	text, err := source(file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, number, _ := strings.Cut(where, "gin.go:")
-	if n, _ := strconv.Atoi(number); n <= first || n > first+40 {
-		t.Errorf("Run is at line %d, but its call at %s", first, where)
+	n, _ := strconv.Atoi(number)
+	if n <= first || n > first+40 || strings.TrimSpace(strings.Split(string(text), "\n")[n-1]) != line {
+		t.Errorf("Run is at line %d, but its call at %s, want the line of %q", first, where, line)
+	}
+	if _, inCache, ok := strings.Cut(filepath.ToSlash(file), "/pkg/mod/"); ok { // as -trimpath names it
+		if same, err := source(inCache); !bytes.Equal(same, text) || err != nil {
+			t.Errorf("%s in the module cache has %d bytes, %v; want the same text", inCache, len(same), err)
+		}
 	}
 	if where, line, err := RunEndsIn((*gin.Engine).Use); err == nil { // it comes before Run in the same file
 		t.Errorf("Use does not call ListenAndServe, got %q at %s", line, where)
@@ -394,6 +429,24 @@ func TestTimeoutEndsTheHandlerInItsOwnGoroutine(t *testing.T) {
 	}
 }
 
+// TestWrapChangesTheRequest has middleware that replaces the request's context, as Lasting
+// does: the handler after it, and a Gin context's own request, have the new one.
+func TestWrapChangesTheRequest(t *testing.T) {
+	type key struct{}
+	engine := gin.New()
+	engine.Use(Wrap(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, "new")))
+		})
+	}))
+	engine.GET("/", func(c *gin.Context) { c.String(http.StatusOK, "%v", c.Request.Context().Value(key{})) })
+	w := httptest.NewRecorder()
+	engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if w.Code != http.StatusOK || w.Body.String() != "new" {
+		t.Errorf("got %d %q, want 200 from a handler that has the new request", w.Code, w.Body)
+	}
+}
+
 // TestRoutersAnswerGETOnly, and Gin recovers the panic of a handler.
 func TestRoutersAnswerGETOnly(t *testing.T) {
 	for _, name := range names {
@@ -449,5 +502,97 @@ func TestServerHasLimits(t *testing.T) {
 func TestArgumentsAreAnError(t *testing.T) {
 	if status, out := child(t, "command line"); status != 2 || !strings.Contains(out, "takes no arguments") {
 		t.Errorf("got status %d, want 2:\n%s", status, out)
+	}
+}
+
+// TestErrorEndsTheProgram with status 1 and the reason.
+func TestErrorEndsTheProgram(t *testing.T) {
+	if status, out := child(t, "error"); status != 1 || out != "gin: no network\n" {
+		t.Errorf("got status %d and %q, want 1 and the error", status, out)
+	}
+}
+
+// TestReadLateReadsDuringTheSecondRequest: its handler is in progress until the goroutine
+// of the first one has read, here an hour later.
+func TestReadLateReadsDuringTheSecondRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := readLate(func(wait func(), then func(string)) gin.HandlerFunc {
+			return func(c *gin.Context) {
+				go func() {
+					wait()
+					time.Sleep(time.Hour)
+					stacks := make([]byte, 1<<20)
+					stacks = stacks[:runtime.Stack(stacks, true)]
+					if !bytes.Contains(stacks, []byte("gin.(*Engine).ServeHTTP(")) {
+						t.Error("the second request has ended before the goroutine of the first one reads")
+					}
+					then("what it reads")
+				}()
+			}
+		})
+		if got != "what it reads" {
+			t.Errorf("got %q, want what the goroutine reads", got)
+		}
+	})
+}
+
+// TestDemoPrintsWhatItMeasures, with a regular expression in « » for what differs from
+// run to run. The race detector's reports of what is wrong go to a file.
+func TestDemoPrintsWhatItMeasures(t *testing.T) {
+	demo := exec.CommandContext(t.Context(), os.Args[0])
+	demo.Env = append(os.Environ(), role+"=demo", "GORACE=exitcode=0 atexit_sleep_ms=0 log_path="+filepath.Join(t.TempDir(), "race"))
+	out, err := demo.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	for _, want := range []string{`
+     router       slow request    5 fast ones, sent while it runs
+     net/http   «.* ([3-9]|\d\d)\d\d ms .* ms»
+     Gin        «.* ([3-9]|\d\d)\d\d ms .* ms»
+     chi        «.* ([3-9]|\d\d)\d\d ms .* ms»
+`, `
+     net/http   started by net/http/server.go:«\d+»
+     Gin        started by net/http/server.go:«\d+»
+     chi        started by net/http/server.go:«\d+»
+
+     The calls that lead to Gin's handler, innermost first:
+
+       «\S*».ginHandler.Serve
+«(       \S+\n)+»       github.com/gin-gonic/gin.(*Engine).ServeHTTP
+       «\S*».(*limitBody).ServeHTTP
+       net/http.serverHandler.ServeHTTP
+       net/http.(*conn).serve
+
+`, `
+     (*gin.Engine).Run    gin@«\S+»/gin.go:«\d+»
+                          «.*»ListenAndServe(«.*»
+`, `
+     the goroutine of ada's request reads c itself (wrong)   and gets «(bob|ada)»
+     the goroutine of ada's request reads c.Copy()           and gets ada
+`, `
+     c.Param("user")          ada
+     c.GetString("role")      admin
+     c.Request.Context()      context canceled
+     reading c.Request.Body   http: invalid Read on closed Body
+     writing with c.String    panic: … nil pointer dereference
+`, `
+     ContextWithFallback = false   c.Err() is <nil>
+     ContextWithFallback = true    c.Err() is context canceled
+`, `
+     Timeout                      status 500, and the server goes on
+`} {
+		pattern := ""
+		for text := range strings.SplitSeq(want, "«") {
+			if differs, rest, ok := strings.Cut(text, "»"); ok {
+				pattern, text = pattern+differs, rest
+			}
+			pattern += regexp.QuoteMeta(text)
+		}
+		if !regexp.MustCompile(pattern).Match(out) {
+			t.Errorf("the demo does not print%s", want)
+		}
+	}
+	if t.Failed() {
+		t.Logf("it prints\n%s", out)
 	}
 }

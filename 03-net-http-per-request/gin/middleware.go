@@ -27,6 +27,19 @@ func TimeoutInGoroutine(d time.Duration) gin.HandlerFunc {
 	}
 }
 
+// Wrap makes Gin's middleware of net/http's, if that changes nothing but the request:
+// the handlers after it get the new one. For example, Wrap(lasting.Handler) ends a
+// stream when Shutdown begins (lasting.go in the chapter).
+func Wrap(middleware func(http.Handler) http.Handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			c.Request = r
+			c.Next()
+		})
+		middleware(next).ServeHTTP(c.Writer, c.Request)
+	}
+}
+
 // Timeout is right: it starts no goroutine. It gives the request's context a
 // deadline, which the handlers after it observe.
 func Timeout(d time.Duration) gin.HandlerFunc {

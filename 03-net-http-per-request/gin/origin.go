@@ -50,14 +50,7 @@ func parse(stack string) (o Origin) {
 func RunEndsIn(run any) (place, line string, err error) {
 	f := runtime.FuncForPC(reflect.ValueOf(run).Pointer())
 	file, first := f.FileLine(f.Entry())
-	if _, err := os.Stat(file); err != nil { // built with -trimpath: where are the modules?
-		out, err := exec.Command("go", "env", "GOMODCACHE").Output()
-		if err != nil {
-			return "", "", err
-		}
-		file = filepath.Join(strings.TrimSpace(string(out)), filepath.FromSlash(file))
-	}
-	text, err := os.ReadFile(file)
+	text, err := source(file)
 	if err != nil {
 		return "", "", err
 	}
@@ -70,4 +63,17 @@ func RunEndsIn(run any) (place, line string, err error) {
 		}
 	}
 	return "", "", errors.New("no call of ListenAndServe in Run")
+}
+
+// source returns the text of a source file. Of a build with -trimpath file is a path in
+// the module cache.
+func source(file string) ([]byte, error) {
+	if text, err := os.ReadFile(file); err == nil {
+		return text, nil
+	}
+	cache, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(strings.TrimSpace(string(cache)), filepath.FromSlash(file)))
 }

@@ -26,7 +26,7 @@ func Start(h http.Handler) (srv *http.Server, url string, err error) {
 		Handler:           &limitBody{h},
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      time.Minute, // cuts a stream off; a server with streams has 0, and a deadline for each write (3.8)
+		WriteTimeout:      time.Minute, // cuts a stream off; a server with streams has 0, and a deadline for each write, as in 07-offload/web.go
 		IdleTimeout:       time.Minute,
 	}
 	go srv.Serve(listener)

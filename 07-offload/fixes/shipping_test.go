@@ -50,10 +50,7 @@ func (q *line) Ack(order string) {
 	time.Sleep(q.latency)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.received[order] {
-		q.problem = fmt.Sprintf("%s was acknowledged, but the worker did not have it: it was acknowledged or released before", order)
-	}
-	delete(q.received, order)
+	q.settle(order, "acknowledged")
 	q.acked = append(q.acked, order)
 }
 
@@ -61,12 +58,17 @@ func (q *line) Release(order string) {
 	time.Sleep(q.latency)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.received[order] {
-		q.problem = fmt.Sprintf("%s was released, but the worker did not have it: it was acknowledged or released before", order)
-	}
-	delete(q.received, order)
+	q.settle(order, "released")
 	q.released++
 	q.waiting = append(q.waiting, order)
+}
+
+// settle ends the worker's hold on an order. q.mu is held.
+func (q *line) settle(order, how string) {
+	if !q.received[order] {
+		q.problem = fmt.Sprintf("%s was %s, but the worker did not have it: it was acknowledged or released before", order, how)
+	}
+	delete(q.received, order)
 }
 
 func (q *line) isAcked(order string) bool {
