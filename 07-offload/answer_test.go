@@ -73,7 +73,11 @@ func TestTwiceTheWorkersDoubleTheThroughput(t *testing.T) {
 				defer work(t, b, 4, func(ctx context.Context, _ *Task) error { sleep(ctx, time.Second); return nil })()
 			}
 			for o, changed := look(b); o.Done < 40; o, changed = look(b) {
-				<-changed
+				select {
+				case <-changed:
+				case <-time.After(time.Hour):
+					t.Fatalf("with %d workers, %d of 40 tasks are done, and nothing has changed for an hour", workers, o.Done)
+				}
 			}
 			if took := time.Since(began); took != seconds*time.Second {
 				t.Errorf("40 tasks of 1 s, run by %d workers with 4 slots each, took %v, want %d s", workers, took, seconds)
@@ -197,6 +201,19 @@ func TestDeliveriesOfOneJobDoNotShareAFile(t *testing.T) {
 	must(box.Deliver("name", "text"))
 	if other, err := os.ReadFile(half); string(other) != "hal" {
 		t.Errorf("the file of the other worker has %q (%v), want it as it was", other, err)
+	}
+}
+
+// TestEmailIsWrittenInTmp, and not in new, where a mail program could read a half of it:
+// without tmp there is no email.
+func TestEmailIsWrittenInTmp(t *testing.T) {
+	box := Maildir(t.TempDir())
+	must(box.Deliver("first", "text"))
+	tmp := filepath.Join(string(box), "tmp")
+	must(os.Remove(tmp))
+	must(os.WriteFile(tmp, nil, 0o600)) // a file, so no other file can be created in it
+	if err := box.Deliver("second", "text"); err == nil || len(box.Delivered()) != 1 {
+		t.Errorf("without the directory tmp a delivery returned %v, and new has %q, want an error and the first email", err, box.Delivered())
 	}
 }
 

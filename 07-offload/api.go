@@ -18,7 +18,6 @@ import (
 	"time"
 )
 
-// Enqueue stores one job, as EnqueueAll does.
 func (b *Broker) Enqueue(_ context.Context, n NewJob) (Job, error) {
 	result := b.EnqueueAll([]NewJob{n})[0]
 	return result.Job, result.Err
@@ -45,7 +44,6 @@ func (b *Broker) List(_ context.Context, state State, n int) (views []Job, err e
 	return views, nil
 }
 
-// An Overview has the numbers of jobs.
 type Overview struct {
 	Waiting   int     `json:"waiting"`   // due, without a worker
 	Oldest    float64 `json:"oldest"`    // seconds since the first of them was due
@@ -59,12 +57,12 @@ func (b *Broker) Overview(context.Context) (o Overview, err error) {
 	b.locked(func(now time.Time) {
 		q := b.queue
 		q.promote(now)
+		o = Overview{Waiting: q.count(Queued), Scheduled: q.count(Scheduled), Running: q.count(Running), Dead: q.count(Dead), Done: q.finished}
 		for g := range q.groups {
 			if j := q.head(Queued, g.kind); j != nil {
 				o.Oldest = max(o.Oldest, now.Sub(j.Due).Seconds())
 			}
 		}
-		o.Waiting, o.Scheduled, o.Running, o.Dead, o.Done = q.count(Queued), q.count(Scheduled), q.count(Running), q.count(Dead), q.finished
 	})
 	return o, nil
 }
@@ -192,20 +190,18 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 var (
 	errMalformed = errors.New("malformed request")
 	errTooLarge  = errors.New("the request is too large")
+	// statuses has the errors about which a client can do something. Client turns them back.
+	statuses = map[error]int{
+		errMalformed: 400, ErrNotFound: 404, ErrFenced: 409, ErrState: 409, errTooLarge: 413, ErrBadJob: 422, ErrBacklogFull: 503,
+	}
 )
-
-// statuses has the errors about which a client can do something. Client turns them back.
-var statuses = []struct {
-	err    error
-	status int
-}{{errMalformed, 400}, {ErrNotFound, 404}, {ErrFenced, 409}, {ErrState, 409}, {errTooLarge, 413}, {ErrBadJob, 422}, {ErrBacklogFull, 503}}
 
 // plain returns what a client receives of an error. The text of an error that is not in
 // statuses may have addresses and paths: it goes to the log, and the client gets a 503.
 func plain(r *http.Request, err error) (text string, status int) {
-	for _, known := range statuses {
-		if errors.Is(err, known.err) {
-			return err.Error(), known.status
+	for known, status := range statuses {
+		if errors.Is(err, known) {
+			return err.Error(), status
 		}
 	}
 	slog.Warn("answered with 503", "method", r.Method, "path", r.URL.Path, "error", err)

@@ -295,6 +295,7 @@ func TestStreamLivesLongerThanOtherResponses(t *testing.T) {
 		time.AfterFunc(time.Minute, func() { down.Store(true) })
 		time.AfterFunc(2*time.Minute, func() { down.Store(false) })
 		time.AfterFunc(5*time.Minute, func() { b.Cancel(t.Context(), j.ID) })
+		time.AfterFunc(time.Hour, func() { client.Close() })
 		began := time.Now()
 		text, err := io.ReadAll(client)
 		if took := time.Since(began).Round(time.Second); took != 5*time.Minute || !strings.Contains(string(text), `"state":"canceled"`) {
@@ -314,7 +315,10 @@ func TestStreamSendsAtMostFiveEventsASecond(t *testing.T) {
 		must(err)
 		events := make(chan int, 1)
 		go func() {
-			w := send(Web(b, API(b)), "GET", "/jobs/"+j.ID+"/events", "")
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			w := httptest.NewRecorder()
+			Web(b, API(b)).ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/jobs/"+j.ID+"/events", nil))
 			events <- strings.Count(w.Body.String(), "data: ")
 			if !strings.Contains(w.Body.String(), `"state":"done"`) {
 				t.Errorf("the stream ends with %s", w.Body)
@@ -369,10 +373,10 @@ func TestClientTurnsEachAnswerIntoItsError(t *testing.T) {
 		fenced := c.Update(t.Context(), j.ID, Update{Token: "wrong", Event: Heartbeat})
 		d.full.Store(true)
 		_, unavailable := call[Job](t.Context(), c, "DELETE", jobPath(j.ID), nil)
-		for _, known := range statuses {
-			c.HTTP.Transport = direct{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r, 0, nil, known.err) })}
-			if _, err := c.Get(t.Context(), j.ID); !errors.Is(err, known.err) {
-				t.Errorf("the broker answers %q, the client returns %v", known.err, err)
+		for known := range statuses {
+			c.HTTP.Transport = direct{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r, 0, nil, known) })}
+			if _, err := c.Get(t.Context(), j.ID); !errors.Is(err, known) {
+				t.Errorf("the broker answers %q, the client returns %v", known, err)
 			}
 		}
 		c.HTTP.Transport = direct{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("no JSON")) })}

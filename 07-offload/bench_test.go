@@ -18,7 +18,7 @@ import (
 )
 
 func benchBroker(b *testing.B, dir string) *Broker {
-	broker, err := OpenBroker(BrokerConfig{Dir: dir, Backlog: 100_000_000, Lease: time.Minute, Log: slog.New(slog.DiscardHandler)})
+	broker, err := OpenBroker(dir, time.Minute, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 type Broker struct {
 	log     *slog.Logger
 	journal *Journal
-	release func() // the lock on the directory
+	release func() // unlocks the directory, see os_unix.go
 
 	mu      sync.Mutex
 	queue   *Queue        // guarded by mu
@@ -31,41 +31,35 @@ type Broker struct {
 	done      sync.WaitGroup
 }
 
-type BrokerConfig struct {
-	Dir     string        // of the journal
-	Backlog int           // jobs that may wait or run
-	Lease   time.Duration // of a worker that sends no heartbeat
-	Log     *slog.Logger
-}
-
-// OpenBroker reads the journal. It fails if another broker uses the directory.
-func OpenBroker(c BrokerConfig) (b *Broker, err error) {
-	if err := makeDir(c.Dir); err != nil {
+// OpenBroker reads the journal in dir. It fails if another broker uses the directory.
+// A worker that sends no heartbeat loses its lease after that time.
+func OpenBroker(dir string, lease time.Duration, log *slog.Logger) (b *Broker, err error) {
+	if err := makeDir(dir); err != nil {
 		return nil, err
 	}
-	release, err := lock(filepath.Join(c.Dir, "lock"))
+	release, err := lock(filepath.Join(dir, "lock"))
 	if err != nil {
 		return nil, err
 	}
-	b = newBroker(c)
+	b = newBroker(lease, log)
 	b.release = release
 	collect := debug.SetGCPercent(-1) // the heap grows to what is needed: the collector would mark it many times, and free little
-	journal, cut, err := OpenJournal(filepath.Join(c.Dir, "journal"), b.restore)
+	journal, cut, err := OpenJournal(filepath.Join(dir, "journal"), b.restore)
 	debug.SetGCPercent(collect)
 	if err != nil {
 		release()
 		return nil, err
 	}
 	if cut > 0 {
-		c.Log.Warn("the end of the journal was not confirmed and is cut off", "bytes", cut)
+		log.Warn("the end of the journal was not confirmed and is cut off", "bytes", cut)
 	}
-	c.Log.Info("journal read", "bytes", journal.size.Load(), "jobs", len(b.queue.jobs))
+	log.Info("journal read", "bytes", journal.size.Load(), "jobs", len(b.queue.jobs))
 	b.start(journal)
 	return b, nil
 }
 
-func newBroker(c BrokerConfig) *Broker {
-	return &Broker{log: c.Log, queue: NewQueue(c.Backlog, c.Lease, rand.Text), changed: make(chan struct{}), compactAt: 1 << 20}
+func newBroker(lease time.Duration, log *slog.Logger) *Broker {
+	return &Broker{log: log, queue: NewQueue(lease, rand.Text), changed: make(chan struct{}), compactAt: 1 << 20}
 }
 
 func (b *Broker) restore(content []byte) error {
@@ -109,10 +103,10 @@ func (b *Broker) wake() {
 	b.changed = make(chan struct{})
 }
 
-// change makes a change to jobs, and returns the first of them when the change is
-// on disk. If f returns no jobs, nothing has changed.
+// change calls f, which changes jobs in the queue and returns them. When they are on
+// disk, change returns the first. If f returns no jobs, nothing has changed.
 func (b *Broker) change(what string, f func(now time.Time) ([]*Job, error)) (first Job, err error) {
-	var record change // one for all jobs, so that all are on disk, or none
+	var record change // copies of the jobs, in one record, so that all are on disk, or none
 	var wait func() error
 	b.locked(func(now time.Time) {
 		if b.journal.failed.Load() { // until all that is in memory is on disk, nothing may be added to it
@@ -138,7 +132,7 @@ func (b *Broker) change(what string, f func(now time.Time) ([]*Job, error)) (fir
 		return Job{}, ErrUnavailable
 	}
 	for _, j := range record {
-		b.log.Info(what, "job", j.ID, "attempt", j.Attempts, "state", j.State, "error", j.Error)
+		b.log.Info(what, "job", j.ID, "attempt", j.Attempts, "state", j.shown(time.Now()), "error", j.Error)
 	}
 	return first, nil
 }
@@ -158,7 +152,7 @@ func (b *Broker) EnqueueAll(list []NewJob) []Result {
 	for i := range list {
 		list[i], results[i].Err = list[i].check(time.Now())
 	}
-	_, failed := b.change("queued", func(now time.Time) (jobs []*Job, err error) {
+	_, failed := b.change("enqueued", func(now time.Time) (jobs []*Job, err error) {
 		for i, n := range list {
 			if results[i].Err != nil {
 				continue
@@ -187,8 +181,8 @@ func (b *Broker) Lease(ctx context.Context, worker string, kinds []string) (Job,
 		return Job{}, invalid("a worker has a name of up to %d bytes, and up to %d kinds", nameMax, nameMax)
 	}
 	for {
-		var changed <-chan struct{}
-		var due <-chan time.Time
+		var changed <-chan struct{} // closed when any job has changed
+		var due <-chan time.Time    // receives when the next scheduled job is due; nil, and never ready, if there is none
 		j, err := b.change("leased", func(now time.Time) ([]*Job, error) {
 			if j := b.queue.Next(worker, kinds, now); j != nil {
 				return []*Job{j}, nil
@@ -241,12 +235,10 @@ func (b *Broker) renew(id string, heartbeat Update) (view Job, err error) {
 	return view, err
 }
 
-// Cancel cancels a job, also a running one, or a dead letter.
 func (b *Broker) Cancel(_ context.Context, id string) (Job, error) {
 	return b.change("canceled", func(now time.Time) ([]*Job, error) { return b.queue.Cancel(id, now) })
 }
 
-// Requeue gives a dead letter all its attempts again.
 func (b *Broker) Requeue(_ context.Context, id string) (Job, error) {
 	return b.change("requeued", func(now time.Time) ([]*Job, error) { return b.queue.Requeue(id, now) })
 }

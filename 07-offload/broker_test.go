@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -101,7 +103,7 @@ func TestRestartKeepsLeases(t *testing.T) {
 func TestRecordThatIsNotAJobRefusesTheStart(t *testing.T) {
 	content := change{{ID: "1-A", number: 1}}.encode()
 	path := write(t, records(string(content), string(content[:len(content)-1])))
-	b := newBroker(BrokerConfig{Backlog: 1, Lease: time.Second})
+	b := newBroker(time.Second, nil)
 	_, _, err := OpenJournal(path, b.restore)
 	if want := fmt.Sprintf("damaged at byte %d: ", header+len(content)); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want it %s", err, want)
@@ -219,7 +221,7 @@ func TestKeyOfAnotherJobIsRefused(t *testing.T) {
 // during rewrites, and then restarts (claim 7.2).
 func TestRewriteKeepsChangesThatAreMadeMeanwhile(t *testing.T) {
 	dir := t.TempDir()
-	b := newBroker(BrokerConfig{Backlog: 100_000, Lease: 10 * time.Minute, Log: slog.New(slog.DiscardHandler)})
+	b := newBroker(10*time.Minute, slog.New(slog.DiscardHandler))
 	b.compactAt, b.release = 1<<60, func() {} // only this test rewrites
 	journal, _, err := OpenJournal(filepath.Join(dir, "journal"), b.restore)
 	must(err)
@@ -287,14 +289,14 @@ func TestJobsThatComeDuringARewriteAreCopied(t *testing.T) {
 	j, err := b.Lease(t.Context(), "w", []string{"newsletter"})
 	must(err)
 	copied := make(map[uint64]State)
-	for jobs := range b.copies {
+	b.copies(func(jobs change) {
 		if len(copied) == 0 {
 			must(b.Update(t.Context(), j.ID, Update{Token: j.Token, Event: Finished}))
 		}
 		for _, j := range jobs {
 			copied[j.number] = j.State
 		}
-	}
+	})
 	if len(copied) != 1001 || copied[1001] != Queued {
 		t.Errorf("%d jobs were copied, want all 1000 and the next one of the series, which is %q", len(copied), copied[1001])
 	}
@@ -365,5 +367,77 @@ func TestOldLeaseExpiresWhileOthersAreRenewed(t *testing.T) {
 		if now := get(t, b, renewed.ID); now.State != Running || now.Progress != (Progress{1, 2}) {
 			t.Errorf("renewed every 3 s, and its job is %s with the progress %v: %s", now.State, now.Progress, now.Error)
 		}
+	})
+}
+
+// TestLogHasTheStateOfAJobAndWarnsOfTheDisk: a scheduled job is not logged as queued, and
+// a rewrite of the journal that failed is not logged as one that succeeded.
+func TestLogHasTheStateOfAJobAndWarnsOfTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		d := &disk{}
+		b := newBroker(10*time.Second, slog.New(slog.NewTextHandler(&log, nil)))
+		b.release = func() {}
+		b.start(newJournal(d, d, 0))
+		enqueue(t, b, NewJob{})
+		enqueue(t, b, NewJob{Kind: "newsletter", Payload: []byte("{}"), Due: time.Now().Add(time.Hour)})
+		d.full.Store(true)
+		b.Enqueue(t.Context(), email("ada@example.com", 1))
+		time.Sleep(1500 * time.Millisecond) // the first rewrite
+		d.full.Store(false)
+		time.Sleep(time.Second) // the second one
+		b.Close()
+		for _, want := range []string{"level=INFO msg=enqueued .* state=queued ", "level=INFO msg=enqueued .* state=scheduled ", `level=ERROR msg="not stored" `,
+			`level=WARN msg="rewrite of the journal" .* error="no space`, `level=INFO msg="rewrite of the journal" .* error=<nil>`} {
+			if n := len(regexp.MustCompile(want).FindAllString(log.String(), -1)); n != 1 {
+				t.Errorf("the log has %d lines with %s, want 1:\n%s", n, want, log.String())
+			}
+		}
+	})
+}
+
+// TestEachJobOfAListHasItsOwnResult: one that is invalid does not affect the next one.
+func TestEachJobOfAListHasItsOwnResult(t *testing.T) {
+	b := brokerOn(&disk{})
+	defer b.Close()
+	results := b.EnqueueAll([]NewJob{email("ada@example.com", 101), email("ada@example.com", 1), {Kind: "unknown"}, email("eve@example.com", 1)})
+	for i, r := range results {
+		if invalid := i%2 == 0; errors.Is(r.Err, ErrBadJob) != invalid || (r.Job.ID == "") != invalid || (r.Err != nil) != invalid {
+			t.Errorf("job %d: got the ID %q and %v, want an error only for jobs 0 and 2", i, r.Job.ID, r.Err)
+		}
+	}
+}
+
+// blocking is a log that blocks until it is closed.
+type blocking chan struct{}
+
+func (b blocking) Write(text []byte) (int, error) {
+	<-b
+	return len(text), nil
+}
+
+// TestCloseWaitsForARewrite that is in progress: it could replace the journal of the next
+// broker in this directory.
+func TestCloseWaitsForARewrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		leave, d := make(blocking), &disk{}
+		b := newBroker(10*time.Second, slog.New(slog.NewTextHandler(leave, nil)))
+		b.release = func() {}
+		b.start(newJournal(d, d, 0))
+		b.journal.failed.Store(true)
+		time.Sleep(1500 * time.Millisecond) // the rewrite has begun, and blocks when it logs its result
+		closed := make(chan struct{})
+		go func() {
+			b.Close()
+			close(closed)
+		}()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("the broker is closed, but a rewrite of its journal has not ended")
+		default:
+		}
+		close(leave)
+		<-closed
 	})
 }

@@ -139,9 +139,9 @@ func call[Out any](ctx context.Context, c *Client, method, path string, in any, 
 }
 
 func errorOf(status int, text string) error {
-	for _, known := range statuses {
-		if rest, ok := strings.CutPrefix(text, known.err.Error()); ok {
-			return fmt.Errorf("%w%s", known.err, rest)
+	for known := range statuses {
+		if rest, ok := strings.CutPrefix(text, known.Error()); ok {
+			return fmt.Errorf("%w%s", known, rest)
 		}
 	}
 	return fmt.Errorf("%w: %d %s", ErrUnavailable, status, text)

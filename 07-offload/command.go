@@ -26,34 +26,25 @@ var roles = map[string]string{
 	"worker": "Runs the jobs. SIGTERM or Ctrl-C: leases no more, finishes or releases its jobs, and ends.",
 }
 
-// runRole runs the role that the first argument names, and reports whether there is one.
-func runRole() bool {
-	if len(os.Args) < 2 || roles[os.Args[1]] == "" {
-		return false
-	}
+func runRole(role string, args []string) {
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
-	if err := parse(os.Args[1], os.Args[2:]).run(untilSignaled()); err != nil {
-		fmt.Fprintf(os.Stderr, "07-offload %s: %v\n", os.Args[1], err)
+	if err := parse(role, args).run(untilSignaled()); err != nil {
+		fmt.Fprintf(os.Stderr, "07-offload %s: %v\n", role, err)
 		os.Exit(1)
 	}
-	return true
 }
-
-// usageError prints what is wrong with the command line and exits with status 2.
-var usageError = (&lesson{folder: "07-offload"}).usageError
 
 // A config is what the flags and the environment set.
 type config struct {
-	role, addr, mail, brokerURL string
-	token                       string // not a flag: any user of the machine can list the arguments of a process
-	broker                      BrokerConfig
-	worker                      Worker
+	role, addr, data, mail, brokerURL string
+	token                             string // not a flag: any user of the machine can list the arguments of a process
+	lease                             time.Duration
+	worker                            Worker
 }
 
 // parse parses the flags of a role. If they are wrong it exits with status 2.
 func parse(role string, args []string) *config {
 	c := &config{role: role, brokerURL: "http://localhost:8081", token: os.Getenv("OFFLOAD_TOKEN")}
-	c.broker = BrokerConfig{Backlog: 1_000_000, Log: slog.Default()}
 	c.worker = Worker{Name: fmt.Sprint("worker-", os.Getpid()), Log: slog.Default()}
 	f := flag.NewFlagSet(role, flag.ExitOnError)
 	f.Usage = func() {
@@ -72,8 +63,8 @@ func parse(role string, args []string) *config {
 		f.StringVar(&c.brokerURL, "broker", c.brokerURL, "the broker's `URL`; its token is in OFFLOAD_TOKEN, too")
 	}
 	if is("all", "broker") {
-		f.StringVar(&c.broker.Dir, "data", ".offload/jobs", "keep the jobs in this `directory`")
-		f.DurationVar(&c.broker.Lease, "lease", 10*time.Second, "redeliver a job whose worker sends no heartbeat for this long")
+		f.StringVar(&c.data, "data", ".offload/jobs", "keep the jobs in this `directory`")
+		f.DurationVar(&c.lease, "lease", 10*time.Second, "redeliver a job whose worker sends no heartbeat for this long")
 	}
 	if is("all", "worker") {
 		f.IntVar(&c.worker.Concurrency, "concurrency", 4, "run up to `n` jobs at the same time")
@@ -81,19 +72,20 @@ func parse(role string, args []string) *config {
 		f.StringVar(&c.mail, "mail", ".offload/mail", "deliver emails into this `directory`")
 	}
 	f.Parse(args)
+	usageError := (&lesson{folder: "07-offload"}).usageError
 	switch u, err := url.Parse(c.brokerURL); {
 	case f.NArg() > 0:
 		usageError("%s takes no arguments, got %q", role, f.Args())
 	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
 		usageError("-broker must be a URL such as http://localhost:8081, got %q", c.brokerURL)
-	case is("all", "broker") && (c.broker.Lease < 100*time.Millisecond || c.broker.Lease > time.Hour):
-		usageError("-lease must be from 100ms to 1h, got %v", c.broker.Lease)
+	case is("all", "broker") && (c.lease < 100*time.Millisecond || c.lease > time.Hour):
+		usageError("-lease must be from 100ms to 1h, got %v", c.lease)
 	case is("all", "worker") && (c.worker.Concurrency < 1 || c.worker.Concurrency > 10_000):
 		usageError("-concurrency must be from 1 to 10000, got %d", c.worker.Concurrency)
 	case c.worker.Drain < 0:
 		usageError("-drain must not be negative, got %v", c.worker.Drain)
 	}
-	c.worker.Mux = Mux{"welcome-mail": Maildir(c.mail).Welcome, "newsletter": Maildir(c.mail).Newsletter}
+	c.worker.Handlers = map[string]Handler{"welcome-mail": Maildir(c.mail).Welcome, "newsletter": Maildir(c.mail).Newsletter}
 	return c
 }
 
@@ -109,7 +101,7 @@ func (c *config) run(ctx context.Context) error {
 		fmt.Fprintf(os.Stderr, "worker: ready, %s\n", c.worker.Name)
 		return c.worker.Run(ctx)
 	}
-	b, err := OpenBroker(c.broker)
+	b, err := OpenBroker(c.data, c.lease, slog.Default())
 	if err != nil {
 		return err
 	}

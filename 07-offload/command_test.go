@@ -39,6 +39,7 @@ func TestWrongFlagsExitWithStatus2(t *testing.T) {
 		{"worker -broker x://localhost", "-broker must be a URL such as http://localhost:8081"},
 		{"broker -token S", "flag provided but not defined: -token"},
 		{"worker -token S", "flag provided but not defined: -token"},
+		{"web -addr nowhere:x -broker", "flag needs an argument: -broker"},
 		{"web now", `web takes no arguments, got ["now"]`},
 		{"web -lease 1s", "flag provided but not defined: -lease"},
 	} {
@@ -127,7 +128,7 @@ func TestAllRolesInOneProcess(t *testing.T) {
 	if j := s.await(t.Context(), id); j.State != Done {
 		t.Errorf("the job is %s, want done", j.State)
 	}
-	if status := p.Stop(); status != 0 {
+	if status := p.Stop(t); status != 0 {
 		t.Errorf("stopped, it exited with status %d, want 0\n%s", status, p.Log())
 	}
 }

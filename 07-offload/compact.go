@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -20,25 +21,26 @@ func (b *Broker) maintain(ctx context.Context) {
 		if !failed && b.journal.size.Load() < b.compactAt {
 			continue
 		}
-		err := b.compact()
+		level, err := slog.LevelInfo, b.compact()
+		if err != nil {
+			level = slog.LevelWarn
+		}
 		b.compactAt = max(1<<20, 3*b.journal.size.Load())
-		b.log.Info("rewrite of the journal", "bytes", b.journal.size.Load(), "had failed", failed, "error", err)
+		b.log.Log(ctx, level, "rewrite of the journal", "bytes", b.journal.size.Load(), "had failed", failed, "error", err)
 	}
 }
 
 func (b *Broker) compact() error {
 	return b.journal.Rewrite(func() (records []byte) {
-		for jobs := range b.copies {
-			records = record(records, jobs.encode())
-		}
+		b.copies(func(jobs change) { records = record(records, jobs.encode()) })
 		return records
 	})
 }
 
-// copies yields copies of all jobs, some at a time, so that the lock is soon free
+// copies calls add with copies of all jobs, 500 at a time, so that the lock is soon free
 // again. Jobs that come meanwhile are copied, too: a job that is done must not be on
 // disk without the next one of its series.
-func (b *Broker) copies(yield func(change) bool) {
+func (b *Broker) copies(add func(change)) {
 	var numbers []uint64
 	var last uint64
 	b.locked(func(time.Time) { numbers, last = slices.Collect(maps.Keys(b.queue.jobs)), b.queue.last })
@@ -56,9 +58,7 @@ func (b *Broker) copies(yield func(change) bool) {
 				numbers = append(numbers, last+1)
 			}
 		})
-		if !yield(jobs) {
-			return
-		}
+		add(jobs)
 	}
 }
 
@@ -112,10 +112,7 @@ func (path osFiles) replace(old, fresh storage) (storage, error) {
 		fresh.Close()
 		renamed := os.Rename(string(path)+".new", string(path))
 		file, err := os.OpenFile(string(path), os.O_RDWR, 0o600)
-		if err = cmp.Or(renamed, err); file == nil {
-			return fresh, err
-		}
-		return file, err
+		return file, cmp.Or(renamed, err)
 	}
 	if err := os.Rename(string(path)+".new", string(path)); err != nil {
 		return old, err
@@ -131,15 +128,14 @@ func makeDir(path string) error {
 		return nil
 	}
 	parent := filepath.Dir(path)
-	if err := makeDir(parent); err != nil {
-		return err
+	err := makeDir(parent)
+	if err == nil {
+		err = os.Mkdir(path, 0o700)
 	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	err := syncDir(parent)
-	if err != nil {
-		os.Remove(path) // so that the next call syncs it
+	if err == nil || errors.Is(err, os.ErrExist) {
+		if err = syncDir(parent); err != nil {
+			os.Remove(path) // so that the next call syncs it
+		}
 	}
 	return err
 }

@@ -16,7 +16,7 @@ import (
 type State string
 
 const (
-	Scheduled State = "scheduled" // its time has not come; only shown, it is stored as Queued
+	Scheduled State = "scheduled" // its time has not come; no job is stored in this state, see shown
 	Queued    State = "queued"    // waits for a worker
 	Running   State = "running"   // a worker has a lease
 	Done      State = "done"
@@ -40,20 +40,22 @@ type Job struct {
 	Error    string    `json:"error,omitempty"`
 	Progress Progress  `json:"progress,omitzero"`
 	Created  time.Time `json:"created"`
-	Due      time.Time `json:"due"` // no attempt starts earlier; a retry moves it
+	Due      time.Time `json:"due"` // no attempt starts earlier; each retry has a new one
 	Ended    time.Time `json:"ended,omitzero"`
 
 	// The lease of a running job.
 	Worker  string    `json:"worker,omitempty"`
 	Token   string    `json:"-"`                // made by the broker for each lease: only its worker receives it
-	Expires time.Time `json:"expires,omitzero"` // what Client.Lease returns is the time on the worker's own clock
+	Expires time.Time `json:"expires,omitzero"` // on the broker's clock; Client.Lease replaces it with a time on the worker's
 
-	number  uint64    // counts the jobs, and decides ties in time; the ID begins with it
-	planned time.Time // when it was due at first: a retry does not move the later jobs of a series
-	in      *byTime   // the heap of the queue that has it
-	index   int       // in that heap
+	number  uint64    // 1 for the first job, 2 for the next: decides ties in time, and the ID begins with it
+	planned time.Time // Due before any retry: the next job of a series is planned from it
+	in      *byTime   // the group of the queue that the job is in: a heap, see heap.go
+	index   int       // its index there
 }
 
+// shown returns Scheduled for a queued job that is not due yet. It is not stored,
+// so that no job must be written to disk at the moment when it is due.
 func (j *Job) shown(now time.Time) State {
 	if j.State == Queued && j.Due.After(now) {
 		return Scheduled
@@ -61,10 +63,9 @@ func (j *Job) shown(now time.Time) State {
 	return j.State
 }
 
-func (j *Job) View(now time.Time) Job {
-	v := *j
-	v.State = j.shown(now)
-	return v
+func (j Job) View(now time.Time) Job {
+	j.State = j.shown(now)
+	return j
 }
 
 // Progress says how far a job is: Done of Total.
@@ -138,7 +139,7 @@ var (
 	ErrNotFound    = errors.New("no such job")
 	ErrBacklogFull = errors.New("the backlog is full")
 	ErrUnavailable = errors.New("the broker is not available") // it cannot be reached, or cannot write to its disk
-	ErrFenced      = errors.New("this lease has ended")        // the job is queued again, leased again, or has ended
+	ErrFenced      = errors.New("this lease has ended")        // its worker may not change the job any more
 	ErrState       = errors.New("the job is not in a state that allows this")
 	ErrBadJob      = errors.New("the request is invalid")
 )

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -16,10 +15,10 @@ import (
 	"sync/atomic"
 )
 
-// A Journal is a file of records. When the function that Append returned has returned
-// nil, the record is on disk. After a write or sync that failed it accepts no record
-// until Rewrite has replaced the file, because what a failed sync has left on the
-// disk is unknown.
+// A Journal is a file of records. Append returns a function; when that has returned
+// nil, the record is on disk. After a write or sync that failed, the journal accepts no
+// record until Rewrite has replaced the file, because what a failed sync has left on
+// the disk is unknown.
 //
 // A record is the length of its content (4 bytes), a checksum of the length and the
 // content (4 bytes), and the content. After each sync the journal writes a mark,
@@ -29,9 +28,9 @@ import (
 // A sync takes as long as hundreds of writes. So the records that arrive during
 // one sync share the next one (group commit).
 type Journal struct {
-	files  files
+	files  files // creates and renames the new file of Rewrite, see compact.go
 	batch  Batch[[]byte, error]
-	turn   chan struct{} // has an element while commit or Rewrite uses the file
+	turn   chan struct{} // a lock on file: commit, Rewrite and Close send to it, and then receive
 	file   storage
 	size   atomic.Int64 // of the file
 	failed atomic.Bool  // until a Rewrite
@@ -66,53 +65,37 @@ func record(b, content []byte) []byte {
 	return append(b, content...)
 }
 
-// errDamaged is for a record that is not as it was written.
-var errDamaged = errors.New("a record is incomplete, or has the wrong checksum")
-
-// nextRecord reads the content of a record into buffer; left is the length of the
-// rest of the file.
-func nextRecord(in *bufio.Reader, left int64, buffer []byte) (content []byte, err error) {
-	if left < header {
-		return nil, errDamaged
+// nextRecord returns the content of the record at the beginning of data, and the size
+// of the record: 0 if it is incomplete, or its checksum is wrong.
+func nextRecord(data []byte) (content []byte, size int) {
+	if len(data) < header {
+		return nil, 0
 	}
-	var head [header]byte
-	if _, err := io.ReadFull(in, head[:]); err != nil {
-		return nil, err
+	length, rest := data[:4], data[header:]
+	n := uint64(binary.LittleEndian.Uint32(length))
+	if n > uint64(len(rest)) || checksum(length, rest[:n]) != binary.LittleEndian.Uint32(data[4:]) {
+		return nil, 0
 	}
-	length := int64(binary.LittleEndian.Uint32(head[:]))
-	if length > left-header {
-		return nil, errDamaged
-	}
-	content = slices.Grow(buffer[:0], int(length))[:length]
-	if _, err := io.ReadFull(in, content); err != nil {
-		return nil, err
-	}
-	if checksum(head[:4], content) != binary.LittleEndian.Uint32(head[4:]) {
-		return nil, errDamaged
-	}
-	return content, nil
+	return rest[:n], header + int(n)
 }
 
 // readRecords calls replay with the content of each record. It returns the offset
 // after the last one that is whole.
-func readRecords(file io.ReaderAt, size int64, replay func(content []byte) error) (good int64, err error) {
-	in := bufio.NewReaderSize(io.NewSectionReader(file, 0, size), 64<<10)
-	var content []byte
-	for good < size {
-		content, err = nextRecord(in, size-good, content)
-		if err == errDamaged {
-			rest, failed := io.ReadAll(io.NewSectionReader(file, good, size-good))
-			if failed == nil && !bytes.Contains(rest, mark) {
-				return good, nil // what follows was never confirmed
-			}
-		}
-		if err == nil && !bytes.Equal(content, marked) {
+func readRecords(data []byte, replay func(content []byte) error) (good int, err error) {
+	for good < len(data) {
+		content, size := nextRecord(data[good:])
+		switch {
+		case size == 0 && !bytes.Contains(data[good:], mark):
+			return good, nil // what follows was never confirmed
+		case size == 0:
+			err = errors.New("a record is incomplete, or has the wrong checksum")
+		case !bytes.Equal(content, marked):
 			err = replay(content)
 		}
 		if err != nil {
 			return good, fmt.Errorf("damaged at byte %d: %w", good, err)
 		}
-		good += header + int64(len(content))
+		good += size
 	}
 	return good, nil
 }
@@ -127,13 +110,13 @@ func OpenJournal(path string, replay func(content []byte) error) (j *Journal, cu
 	if err != nil {
 		return nil, 0, err
 	}
-	size, err := file.Seek(0, io.SeekEnd)
-	var good int64
+	data, err := os.ReadFile(path)
+	var good int
 	if err == nil {
-		good, err = readRecords(file, size, replay)
+		good, err = readRecords(data, replay)
 	}
-	if cut = int(size - good); err == nil && cut > 0 {
-		err = file.Truncate(good)
+	if cut = len(data) - good; err == nil && cut > 0 {
+		err = file.Truncate(int64(good))
 	}
 	if err == nil {
 		err = syncDir(filepath.Dir(path)) // or the name of a new file could be gone after a power loss
@@ -143,7 +126,7 @@ func OpenJournal(path string, replay func(content []byte) error) (j *Journal, cu
 		return nil, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	os.Remove(path + ".new") // of a Rewrite that was cut off
-	return newJournal(osFiles(path), file, good), cut, nil
+	return newJournal(osFiles(path), file, int64(good)), cut, nil
 }
 
 func newJournal(files files, file storage, size int64) *Journal {

@@ -45,7 +45,7 @@ func longest(t *testing.T) time.Duration {
 // open opens a broker on dir, with a lease of 10 s.
 func open(t testing.TB, dir string) *Broker {
 	t.Helper()
-	b, err := OpenBroker(BrokerConfig{Dir: dir, Backlog: 1000, Lease: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
+	b, err := OpenBroker(dir, 10*time.Second, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func open(t testing.TB, dir string) *Broker {
 // which returns when the worker has ended.
 func work(t testing.TB, jobs Jobs, concurrency int, h Handler) (stop func() error) {
 	ctx, cancel := context.WithCancel(t.Context())
-	w := &Worker{Name: "worker", Jobs: jobs, Mux: Mux{"welcome-mail": h, "newsletter": h}, Concurrency: concurrency,
+	w := &Worker{Name: "worker", Jobs: jobs, Handlers: map[string]Handler{"welcome-mail": h, "newsletter": h}, Concurrency: concurrency,
 		Drain: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()

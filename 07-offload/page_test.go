@@ -36,7 +36,7 @@ func TestPageInABrowser(t *testing.T) {
 	if chromium == "" || runtime.GOOS == "windows" {
 		t.Skip("needs Chromium, e.g. apt-get install chromium")
 	}
-	b, err := OpenBroker(BrokerConfig{Dir: t.TempDir(), Backlog: 1000, Lease: time.Minute, Log: slog.New(slog.DiscardHandler)})
+	b, err := OpenBroker(t.TempDir(), time.Minute, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,8 +47,14 @@ func startSystem(t *testing.T, workers int, lease string) (broker *Process, all 
 
 // Stop stops it gracefully and returns its exit status. It ends its standard input:
 // SIGTERM, which has the same effect, does not exist on Windows.
-func (p *Process) Stop() (status int) {
+func (p *Process) Stop(t *testing.T) (status int) {
 	p.stdin.Close()
+	return p.Wait(t)
+}
+
+// Wait waits until it has ended, and returns its exit status: -1 if it had to be killed.
+func (p *Process) Wait(t *testing.T) (status int) {
+	defer time.AfterFunc(longest(t), func() { p.cmd.Process.Kill() }).Stop()
 	<-p.ended
 	return p.cmd.ProcessState.ExitCode()
 }
@@ -218,14 +224,13 @@ func TestSIGTERMDrainsTheWorker(t *testing.T) {
 	}
 	s.until(t.Context(), j.ID, func(j Job) bool { return strings.Contains(workers[0].Log(), "msg=started job="+j.ID) })
 	workers[0].cmd.Process.Signal(syscall.SIGTERM)
-	<-workers[0].ended
-	if status := workers[0].cmd.ProcessState.ExitCode(); status != 0 {
+	if status := workers[0].Wait(t); status != 0 {
 		t.Errorf("after SIGTERM the worker ended with status %d\n%s", status, workers[0].Log())
 	}
 	if j, err = s.jobs.Get(t.Context(), j.ID); err != nil || j.State != Done || j.Attempts != 1 {
 		t.Errorf("the running job is %s after %d attempts, %v: want it finished before the worker ended", j.State, j.Attempts, err)
 	}
-	if status := broker.Stop(); status != 0 {
+	if status := broker.Stop(t); status != 0 {
 		t.Errorf("stopped, the broker ended with status %d\n%s", status, broker.Log())
 	}
 }
@@ -274,7 +279,7 @@ func TestEventsShowEachStateOfAJob(t *testing.T) {
 	web := httptest.NewServer(webOf(NewClient(api.URL)))
 	defer web.Close()
 	j := enqueue(t, b, NewJob{})
-	response, err := http.Get(web.URL + "/jobs/" + j.ID + "/events")
+	response, err := (&http.Client{Timeout: longest(t)}).Get(web.URL + "/jobs/" + j.ID + "/events")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -454,11 +459,11 @@ func TestShutdownEndsStreamsAndAnswersTheRest(t *testing.T) {
 		<-begun
 	}
 	stop()
+	if err := <-served; err != nil {
+		t.Fatalf("the streams did not end: %v", err)
+	}
 	if a, b, c := <-statuses, <-statuses, <-statuses; max(a, b, c) != http.StatusAccepted {
 		t.Errorf("a sign-up was in flight at the shutdown, and the answers are %d, %d and %d: want it answered with 202", a, b, c)
-	}
-	if err := <-served; err != nil {
-		t.Errorf("the stream did not end: %v", err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
-// quizzes are what -ask asks, by section. Where right is empty the section
-// measures which answer is right.
+// quizzes are what -ask asks. If right is empty, the section measures which answer is right.
 var quizzes = map[string]quiz{
 	"7.1": {"An email takes 1 s to send. When is its sign-up answered with 202?", []string{
 		"after 1 s, when the email is sent",

@@ -11,8 +11,8 @@ import (
 )
 
 // A Queue knows all jobs, and what may happen to each next. It does no I/O, takes
-// no lock and has no clock: its caller, the broker, passes the time and stores
-// the jobs that a method returns. It makes one call at a time.
+// no lock and has no clock. Its caller, the broker, makes one call at a time, passes
+// the time, and stores the jobs that a method returns: those that it has changed.
 type Queue struct {
 	Backlog int                                 // how many jobs may wait or run
 	Lease   time.Duration                       // of a worker, without a heartbeat
@@ -22,20 +22,20 @@ type Queue struct {
 
 	jobs     map[uint64]*Job   // by number
 	keys     map[string]*Job   // by idempotency key
-	last     uint64            // number
+	last     uint64            // the number of the latest job
 	finished int64             // jobs since the start
-	groups   map[group]*byTime // each job is in one
+	groups   map[group]*byTime // each job is in one, a heap with the earliest job first
 }
 
-// A group is of jobs in one state. Jobs that wait for a worker are grouped by kind,
-// too: a worker may not have the handlers of all kinds.
+// A group names the jobs in one state. Queued jobs have a group for each kind: a
+// worker may not have the handlers of all kinds.
 type group struct {
-	state State  // as it is shown
-	kind  string // of queued jobs
+	state State  // as shown returns it
+	kind  string // of queued jobs, otherwise empty
 }
 
-func NewQueue(backlog int, lease time.Duration, random func() string) *Queue {
-	return &Queue{Backlog: backlog, Lease: lease, Keep: 10_000, Random: random, Retry: Policy.Retry,
+func NewQueue(lease time.Duration, random func() string) *Queue {
+	return &Queue{Backlog: 1_000_000, Lease: lease, Keep: 10_000, Random: random, Retry: Policy.Retry,
 		jobs: make(map[uint64]*Job), keys: make(map[string]*Job), groups: make(map[group]*byTime)}
 }
 
@@ -149,17 +149,6 @@ func (q *Queue) List(state State, n int) (jobs []*Job) {
 	return jobs
 }
 
-// First returns the job of one of these kinds that has been due for longest, or nil.
-func (q *Queue) First(kinds []string, now time.Time) (first *Job) {
-	q.promote(now)
-	for _, kind := range kinds {
-		if j := q.head(Queued, kind); j != nil && (first == nil || j.before(first)) {
-			first = j
-		}
-	}
-	return first
-}
-
 // promote moves the scheduled jobs that are due.
 func (q *Queue) promote(now time.Time) {
 	for j := q.head(Scheduled, ""); j != nil && !j.Due.After(now); j = q.head(Scheduled, "") {
@@ -167,9 +156,15 @@ func (q *Queue) promote(now time.Time) {
 	}
 }
 
-// Next gives the first job of these kinds to a worker, with a new token, or returns nil.
-func (q *Queue) Next(worker string, kinds []string, now time.Time) *Job {
-	j := q.First(kinds, now)
+// Next gives a worker the job of one of these kinds that has been due for longest,
+// under a lease with a new token. If no job is due it returns nil.
+func (q *Queue) Next(worker string, kinds []string, now time.Time) (j *Job) {
+	q.promote(now)
+	for _, kind := range kinds {
+		if first := q.head(Queued, kind); first != nil && (j == nil || first.before(j)) {
+			j = first
+		}
+	}
 	if j == nil {
 		return nil
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,8 +18,7 @@ import (
 	"time"
 )
 
-// A Process is one role of this program in a process of its own. It can be
-// killed, as by a crash, and restarted.
+// A Process is a role of this program that runs in a process of its own.
 type Process struct {
 	URL   string // where it listens, if it does
 	args  []string
@@ -41,7 +39,7 @@ func Start(args ...string) (*Process, error) {
 }
 
 // Restart starts it again, at the same address. If another program has its port
-// now, Restart retries for 10 s.
+// now, Restart retries.
 func (p *Process) Restart() (err error) {
 	for range 200 {
 		if err = p.start(); err == nil || !strings.Contains(err.Error(), ": bind: ") {
@@ -76,9 +74,7 @@ func (p *Process) start() error {
 			fmt.Fprintln(&p.log, lines.Text())
 			p.mu.Unlock()
 			if at, ok := strings.CutPrefix(lines.Text(), p.args[0]+": ready"); ok {
-				if url, ok := strings.CutPrefix(at, " at "); ok {
-					p.URL = url
-				}
+				_, p.URL, _ = strings.Cut(at, " at ")
 				ready <- true
 			}
 		}
@@ -114,11 +110,9 @@ type System struct {
 
 	life      sync.Mutex // held while something starts or writes a file, and forever once the system is closed
 	processes []*Process // guarded by life
-	why       sync.Once  // prints why the demo ends
 }
 
-// demo is the system of the program. Tests have others.
-var demo = new(System)
+var demo = new(System) // of the program; tests have others
 
 func (s *System) Open() {
 	s.do(func() (err error) {
@@ -176,20 +170,20 @@ func (s *System) closeOnSignal() {
 	go func() {
 		received := <-signals
 		signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-		if received != syscall.SIGPIPE {
-			s.why.Do(func() { fmt.Fprintf(os.Stderr, "\n07-offload: %v\n", received) })
-		}
 		s.Close()
+		if received != syscall.SIGPIPE {
+			fmt.Fprintf(os.Stderr, "\n07-offload: %v\n", received)
+		}
 		os.Exit(1)
 	}()
 }
 
 // must prints an error and ends the demo. If closeOnSignal is ending it already, must
-// prints nothing: the error is a consequence.
+// blocks in Close, and does not print the error, which is a consequence.
 func must(err error) {
 	if err != nil {
 		demo.Close()
-		demo.why.Do(func() { fmt.Fprintln(os.Stderr, "07-offload:", err) })
+		fmt.Fprintln(os.Stderr, "07-offload:", err)
 		os.Exit(1)
 	}
 }
@@ -199,9 +193,16 @@ func must1[T any](v T, err error) T {
 	return v
 }
 
+// supported returns the answer of a quiz if what was measured supports it.
+func supported(letter string, measured bool) string {
+	if measured {
+		return letter
+	}
+	return ""
+}
+
 func payload(email string) json.RawMessage { return must1(json.Marshal(Signup{"Ada", email})) }
 
-// signUp signs Ada up. It returns the job's ID and the time to the answer.
 func (s *System) signUp(ctx context.Context, email string) (id string, took time.Duration) {
 	began := time.Now()
 	j := must1(call[Job](ctx, s.site, "POST", "/signups", Signup{"Ada", email}))
@@ -212,15 +213,13 @@ func (s *System) await(ctx context.Context, id string) Job {
 	return s.until(ctx, id, func(j Job) bool { return j.State.Ended() })
 }
 
-const lost State = "lost" // of a job that was accepted, but that the broker does not know
-
-// until waits until a job is as wanted, or lost.
+// until waits until a job is as wanted, or lost: accepted, but not known to the broker.
 func (s *System) until(ctx context.Context, id string, wanted func(Job) bool) Job {
 	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); sleep(ctx, 5*time.Millisecond) {
 		j, err := s.jobs.Get(ctx, id)
 		switch {
 		case errors.Is(err, ErrNotFound):
-			return Job{ID: id, State: lost}
+			return Job{ID: id, State: "lost"}
 		case err == nil && wanted(j):
 			return j
 		case err != nil && !errors.Is(err, ErrUnavailable):
@@ -231,70 +230,13 @@ func (s *System) until(ctx context.Context, id string, wanted func(Job) bool) Jo
 	return Job{}
 }
 
-// running signs up until it sees a worker run the job, which takes 1 s.
-func (s *System) running(ctx context.Context) (j Job) {
-	for j.State != Running {
-		id, _ := s.signUp(ctx, "ada@slow.test")
-		j = s.until(ctx, id, func(j Job) bool { return j.State == Running || j.State.Ended() })
-	}
-	return j
+// running signs up, and waits until a worker runs the job, which takes 1 s, or has run it.
+func (s *System) running(ctx context.Context) Job {
+	id, _ := s.signUp(ctx, "ada@slow.test")
+	return s.until(ctx, id, func(j Job) bool { return j.State == Running || j.State.Ended() })
 }
 
-// crash sends sign-ups and kills the broker when half of them are accepted, while the
-// next are sent. It restarts the broker after the first 503, so every run has one.
-func (s *System) crash(ctx context.Context, signUps int) (ids []string) {
-	run, killed, restarted := rand.Text(), make(chan struct{}), false // a second run has keys of its own
-	for len(ids) < signUps || !restarted {
-		j, err := call[Job](ctx, s.site, "POST", "/signups", Signup{"Ada", "ada@example.com"}, fmt.Sprint(run, len(ids)))
-		switch {
-		case err == nil:
-			if ids = append(ids, j.ID); len(ids) == signUps/2 {
-				go func() {
-					s.broker.Kill()
-					close(killed)
-				}()
-			}
-		case !errors.Is(err, ErrUnavailable):
-			must(err)
-		case len(ids) >= signUps/2 && !restarted:
-			<-killed
-			s.do(s.broker.Restart)
-			restarted = true
-		}
-	}
-	return ids
-}
-
-// burst signs up 12 times for emails of 1 s. It returns how long all take, and the slowest answer.
-func (s *System) burst(ctx context.Context) (took, slowest time.Duration) {
-	began := time.Now()
-	var ids []string
-	for range 12 {
-		id, answered := s.signUp(ctx, "ada@slow.test")
-		ids, slowest = append(ids, id), max(slowest, answered)
-	}
-	for _, id := range ids {
-		s.await(ctx, id)
-	}
-	return time.Since(began), slowest
-}
-
-// newsletter enqueues a newsletter to 200 addresses.
 func (s *System) newsletter(ctx context.Context) (id string) {
 	addresses, _ := json.Marshal(slices.Repeat([]string{"ada@example.com"}, 200)) // strings, so there is no error
 	return must1(s.jobs.Enqueue(ctx, NewJob{Kind: "newsletter", Payload: addresses})).ID
-}
-
-// inline signs Ada up with the wrong handler. It returns the time to the answer.
-func (s *System) inline(ctx context.Context, email string) time.Duration {
-	listener := must1(Listen("127.0.0.1:0", ""))
-	server := NewServer(Inline(func(ctx context.Context, t *Task) error {
-		s.do(func() error { return Maildir(s.path("inline")).Welcome(ctx, t) })
-		return nil
-	}), "")
-	go server.Serve(listener)
-	defer server.Close()
-	began := time.Now()
-	must1(call[any](ctx, NewClient("http://"+listener.Addr().String()), "POST", "/signups", Signup{"Ada", email}))
-	return time.Since(began)
 }

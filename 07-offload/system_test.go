@@ -119,7 +119,13 @@ func TestInterruptedDemoLeavesNothing(t *testing.T) {
 // TestClosedSystemStartsNothing and writes nothing: do blocks until the program ends.
 func TestClosedSystemStartsNothing(t *testing.T) {
 	s := new(System)
-	s.do(func() error { return nil })
+	s.do(func() error {
+		if s.life.TryLock() {
+			s.life.Unlock()
+			t.Error("a system can be closed while it starts a process")
+		}
+		return nil
+	})
 	s.Close()
 	if s.life.TryLock() {
 		t.Error("a closed system still starts processes")
@@ -130,7 +136,6 @@ func TestClosedSystemStartsNothing(t *testing.T) {
 func stuck() {
 	s := new(System)
 	s.life.Lock()
-	os.Stderr = os.Stdout
 	s.closeOnSignal()
 	os.Stdout.WriteString("ready\n")
 	select {}
@@ -140,11 +145,17 @@ func TestSecondInterruptEndsTheDemoImmediately(t *testing.T) {
 	needsInterrupt(t)
 	d := startDemo(t, "stuck", nil)
 	d.readUntil(t, "ready\n")
-	d.Process.Signal(os.Interrupt)
-	d.readUntil(t, "07-offload: interrupt\n") // and then it blocks
-	d.Process.Signal(os.Interrupt)
 	defer time.AfterFunc(longest(t), func() { d.Process.Kill() }).Stop()
-	d.Wait()
+	ended := make(chan error, 1)
+	go func() { ended <- d.Wait() }()
+	for running := true; running; { // two interrupts that arrive together count as one
+		d.Process.Signal(os.Interrupt)
+		select {
+		case <-ended:
+			running = false
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 	if status, ok := d.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
 		t.Errorf("the demo ended with %v, want it ended by the second interrupt", d.ProcessState)
 	}

@@ -30,9 +30,6 @@ type Handler func(ctx context.Context, t *Task) error
 // ErrPermanent is for errors that a retry cannot fix.
 var ErrPermanent = errors.New("permanent error")
 
-// A Mux has the handlers by kind, as http.ServeMux has them by path.
-type Mux map[string]Handler
-
 // A Task is one attempt at a job.
 type Task struct {
 	ID       string
@@ -52,7 +49,7 @@ func (t *Task) Progress(done, total int) {
 type Worker struct {
 	Name        string
 	Jobs        Jobs
-	Mux         Mux
+	Handlers    map[string]Handler // by kind of job
 	Concurrency int
 	Drain       time.Duration // how long Run waits for running jobs when its ctx is done
 	Log         *slog.Logger
@@ -72,11 +69,11 @@ var (
 // if handlers ignore that. It returns errStuck before ctx is done, too, when such
 // handlers occupy all slots: only a restart of the process can free them.
 func (w *Worker) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
+	ctx, stop := context.WithCancelCause(ctx) // once it is done the worker leases no more jobs
 	defer stop(nil)
-	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // once it is done the running jobs must end
 	defer cancel(nil)
-	kinds := slices.Sorted(maps.Keys(w.Mux))
+	kinds := slices.Sorted(maps.Keys(w.Handlers))
 	var slots sync.WaitGroup
 	for range w.Concurrency { // a pool, as in chapter 05, whose queue is the broker's
 		slots.Go(func() {
@@ -109,6 +106,11 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 // do runs one job and reports the result. It calls stop when the last slot is stuck.
+//
+// Four contexts end, from the longest to the shortest: ctx when the worker's drain is over;
+// held when ctx is done or the lease is lost; attempt, which the handler gets, when held is
+// done or the deadline passes; beating, for the heartbeats, when held is done or attempt is
+// before the handler returns. Two timers: expiring ends held, overdue counts the slot as stuck.
 func (w *Worker) do(ctx context.Context, j Job, stop context.CancelCauseFunc) {
 	log := w.Log.With("job", j.ID, "kind", j.Kind, "attempt", j.Attempts)
 	lease := time.Until(j.Expires)
@@ -136,7 +138,7 @@ func (w *Worker) do(ctx context.Context, j Job, stop context.CancelCauseFunc) {
 			}
 			result <- err
 		}()
-		err = w.Mux[j.Kind](attempt, t)
+		err = w.Handlers[j.Kind](attempt, t)
 	}()
 	beating, silence := context.WithCancel(held)
 	defer silence()
@@ -145,7 +147,7 @@ func (w *Worker) do(ctx context.Context, j Job, stop context.CancelCauseFunc) {
 	select {
 	case err = <-result:
 	case <-attempt.Done():
-		silence() // if the handler does not return, another worker must get the job
+		silence() // no more heartbeats: if the handler does not return, another worker must get the job
 		// A goroutine cannot be stopped from outside. If the handler does not return, its slot stays
 		// occupied: with another job there would be more than Concurrency at the same time.
 		overdue := time.AfterFunc(lease/3, func() {

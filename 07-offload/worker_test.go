@@ -326,7 +326,7 @@ func TestWorkerWhoseSlotsAreAllStuckEnds(t *testing.T) {
 		b := open(t, t.TempDir())
 		defer b.Close()
 		w := &Worker{Name: "w", Jobs: b, Concurrency: 2, Log: b.log,
-			Mux: Mux{"welcome-mail": func(context.Context, *Task) error { time.Sleep(time.Hour); return nil }}}
+			Handlers: map[string]Handler{"welcome-mail": func(context.Context, *Task) error { time.Sleep(time.Hour); return nil }}}
 		late := enqueue(t, b, email("ada@hangs.test", 1, time.Minute))
 		canceled := enqueue(t, b, email("eve@hangs.test", 1, time.Hour))
 		time.AfterFunc(20*time.Second, func() { b.Cancel(t.Context(), canceled.ID) })
@@ -498,8 +498,8 @@ func TestLongErrorIsCut(t *testing.T) {
 	})
 }
 
-// TestWorkerLeasesOnlyTheKindsOfItsMux (claim 7.5): another worker may have the handler.
-func TestWorkerLeasesOnlyTheKindsOfItsMux(t *testing.T) {
+// TestWorkerLeasesOnlyTheKindsOfItsHandlers (claim 7.5): another worker may have the handler.
+func TestWorkerLeasesOnlyTheKindsOfItsHandlers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, t.TempDir())
 		defer b.Close()
@@ -893,7 +893,43 @@ func TestCanceledNewsletterStopsAllItsSenders(t *testing.T) {
 // returns: it does not block until a sender receives the next address.
 func TestErrorStopsANewsletter(t *testing.T) {
 	noDirectory := Maildir(write(t, nil))
-	if err := noDirectory.Newsletter(t.Context(), &Task{ID: "n", Payload: addresses(500)}); err == nil {
-		t.Error("no email was delivered, but the newsletter returned nil")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel() // which ends a newsletter that has not returned
+		returned := make(chan error, 1)
+		go func() { returned <- noDirectory.Newsletter(ctx, &Task{ID: "n", Payload: addresses(500)}) }()
+		synctest.Wait()
+		select {
+		case err := <-returned:
+			if err == nil {
+				t.Error("no email was delivered, but the newsletter returned nil")
+			}
+		default:
+			t.Error("all senders have ended after an error, but the newsletter blocks")
+		}
+	})
+}
+
+// TestNewsletterHasEightSenders: as many emails are delivered at the same time, each of
+// which blocks in its last step here.
+func TestNewsletterHasEightSenders(t *testing.T) {
+	box := Maildir(t.TempDir())
+	must(box.Deliver("first", "text")) // creates the directories
+	original := syncDir
+	defer func() { syncDir = original }()
+	synctest.Test(t, func(t *testing.T) {
+		var delivering atomic.Int64
+		leave := make(chan struct{})
+		syncDir = func(string) error {
+			delivering.Add(1)
+			<-leave
+			return nil
+		}
+		go box.Newsletter(t.Context(), &Task{ID: "n", Payload: addresses(20)})
+		synctest.Wait()
+		if n := delivering.Load(); n != 8 {
+			t.Errorf("%d emails are delivered at the same time, want 8", n)
+		}
+		close(leave)
+	})
 }

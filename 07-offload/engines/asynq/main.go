@@ -28,7 +28,7 @@ func main() {
 	}
 	ctx, stop := signup.UntilSignal()
 	defer stop()
-	at := asynq.RedisClientOpt{Addr: redis}
+	at := asynq.RedisClientOpt{Addr: redis, ReadTimeout: signup.Timeout} // its client ignores the deadline of a context; by default 3 s, up to 4 times
 	var err error
 	switch role {
 	case "web":

@@ -204,9 +204,18 @@ func wrap(text string) string {
 	return strings.ReplaceAll(out, "`", "")
 }
 
+// short writes d with three digits and its unit, as the chapters' programs do.
 func short(d time.Duration) string {
-	if d < time.Second {
-		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	if d == 0 {
+		return "0 s"
 	}
-	return fmt.Sprintf("%.1f s", d.Seconds())
+	value, units := float64(d), []string{"ns", "µs", "ms", "s"}
+	for ; value >= 999.5 && len(units) > 1; value /= 1000 {
+		units = units[1:]
+	}
+	digits := 0
+	for limit := 99.95; digits < 2 && value < limit; limit /= 10 {
+		digits++
+	}
+	return fmt.Sprintf("%.*f %s", digits, value, units[0])
 }

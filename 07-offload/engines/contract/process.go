@@ -68,7 +68,7 @@ func Start(program string, args ...string) (*Process, error) {
 	return p, nil
 }
 
-// Says waits for a line on standard error, and returns its parts.
+// Says waits for a line on standard error that matches, and returns its submatches.
 func (p *Process) Says(what *regexp.Regexp, timeout time.Duration) ([]string, error) {
 	limit := time.After(timeout)
 	for seen := 0; ; {
@@ -88,10 +88,10 @@ func (p *Process) Says(what *regexp.Regexp, timeout time.Duration) ([]string, er
 			rest := len(p.lines) > seen
 			p.mu.Unlock()
 			if !rest {
-				return nil, fmt.Errorf("%s ended, and never said %q:\n%s", p, what, p.Log())
+				return nil, fmt.Errorf("%s ended, and never printed %q:\n%s", p, what, p.Log())
 			}
 		case <-limit:
-			return nil, fmt.Errorf("%s did not say %q for %v:\n%s", p, what, timeout, p.Log())
+			return nil, fmt.Errorf("%s did not print %q for %v:\n%s", p, what, timeout, p.Log())
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (p *Process) SaysTimes(what *regexp.Regexp, n int, timeout time.Duration) e
 	}
 }
 
-// Begun waits until a worker says that it begins a task, and returns when that was.
+// Begun waits until a worker logs that it begins a task, and returns when that was.
 func (p *Process) Begun(id string, attempt int, timeout time.Duration) (at time.Time, err error) {
 	m, err := p.Says(regexp.MustCompile(`^time=(\S+) .*msg=(?:begun|started) job=`+id+` (?:.* )?attempt=`+strconv.Itoa(attempt)+`\b`), timeout)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 
 // A Server is a private one, of one system, with its data in a directory of its own.
 type Server struct {
-	At string // as the programs' flag wants it
+	At string // as the programs' flag has it
 	Is string // its name and version, if the demo prints them
 
 	dir      string
@@ -160,7 +160,7 @@ func freePort() (int, error) {
 	return 0, fmt.Errorf("no port below %d is free", ports.next)
 }
 
-// greets returns a function that says something to an address and wants an answer that begins so.
+// greets returns a function that sends say to an address and fails unless the answer begins with want.
 func greets(network, addr, say, want string) func() error {
 	return func() error {
 		conn, err := net.DialTimeout(network, addr, time.Second)
@@ -174,7 +174,7 @@ func greets(network, addr, say, want string) func() error {
 		}
 		answer, err := bufio.NewReader(conn).ReadString('\n')
 		if !strings.HasPrefix(answer, want) {
-			return errors.Join(err, fmt.Errorf("it says %q", answer))
+			return errors.Join(err, fmt.Errorf("it answers %q", answer))
 		}
 		return nil
 	}

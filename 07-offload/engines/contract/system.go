@@ -25,7 +25,7 @@ type System struct {
 	dead         func(web *Process) (int, error)
 	requeue      func(web *Process) error
 
-	// For the demo, where the server is not installed; and what its headings say then.
+	// For the demo, where the server is not installed; and what its headings add then.
 	Imitation func(dir, program string, defaults bool) (*Server, error)
 	Imitated  string
 

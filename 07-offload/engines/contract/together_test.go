@@ -1,9 +1,12 @@
 package contract
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +18,29 @@ import (
 func TestUserAndJobCommitTogether(t *testing.T) {
 	program := build(t, River)
 	t.Log(together(on(t, River, program, private(t, River, program, false))))
+}
+
+// TestFirstSignupsAreAcceptedTogether sends more sign-ups than River's pool has connections,
+// at the same time, to a database without tables. If each held a connection while it
+// migrates, none would get its second one, and all would be answered with 503. (A busy
+// machine may answer some of them with 503.)
+func TestFirstSignupsAreAcceptedTogether(t *testing.T) {
+	program := build(t, River)
+	r := on(t, River, program, private(t, River, program, false))
+	var group sync.WaitGroup
+	var accepted atomic.Int64
+	const signups = 64
+	for range signups {
+		group.Go(func() {
+			if _, status, err := r.web.Signup("ada@example.com", rand.Text(), ""); err == nil && status == http.StatusAccepted {
+				accepted.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	if n := accepted.Load(); n < signups/2 {
+		t.Errorf("of %d first sign-ups %d were accepted, want nearly all", signups, n)
+	}
 }
 
 // together is the same as a row of the table.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -21,24 +23,33 @@ type Tasks struct {
 
 // NewTasks does not connect yet: the server may start later, or restart.
 func NewTasks(addr string, attempts int) *Tasks {
-	pool, err := faktory.NewPoolWithClientConstructor(64, func() (*faktory.Client, error) { return dial(addr) })
+	pool, err := faktory.NewPoolWithClientConstructor(64, func() (*faktory.Client, error) {
+		client, err := dial(addr)
+		if err != nil {
+			err = fmt.Errorf("%w: %w", errDown, err)
+		}
+		return client, err
+	})
 	if err != nil {
 		panic(err) // only for a negative capacity
 	}
 	return &Tasks{pool, attempts}
 }
 
+// errDown is the error of a new connection that the server does not accept.
+var errDown = errors.New("no Faktory there")
+
 // dial connects, with a deadline for each answer. The client has none of its own: it
-// would block forever on a server that hangs, or is something else.
+// would block forever on a server that accepts the connection and never answers.
 func dial(addr string) (*faktory.Client, error) {
 	server := faktory.DefaultServer()
 	server.Address = addr
-	return server.OpenWithDialer(impatient{net.Dialer{Timeout: time.Second}})
+	return server.OpenWithDialer(dialer{net.Dialer{Timeout: time.Second}})
 }
 
-type impatient struct{ net.Dialer }
+type dialer struct{ net.Dialer }
 
-func (d impatient) Dial(network, addr string) (net.Conn, error) {
+func (d dialer) Dial(network, addr string) (net.Conn, error) {
 	conn, err := d.Dialer.Dial(network, addr)
 	return limited{conn}, err
 }
@@ -46,7 +57,7 @@ func (d impatient) Dial(network, addr string) (net.Conn, error) {
 type limited struct{ net.Conn }
 
 func (c limited) Read(b []byte) (int, error) {
-	c.SetReadDeadline(time.Now().Add(time.Second))
+	c.SetReadDeadline(time.Now().Add(signup.Timeout))
 	return c.Conn.Read(b)
 }
 
@@ -69,13 +80,14 @@ func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 	return q.again(ctx, func(c *faktory.Client) error { return c.Push(job) })
 }
 
-// again calls f with another connection until one works: those from before a restart of
-// the server are broken, which shows only when they are used. If only the answer
-// was lost the job is pushed twice, and its email is still one: the task's ID is its name.
+// again calls f with another connection until one works, or no new one can be opened:
+// connections from before a restart of the server are broken, which shows only when they
+// are used. If only the answer was lost the job is pushed twice, but there is one email:
+// the task's ID is its name.
 func (q *Tasks) again(ctx context.Context, f func(*faktory.Client) error) error {
 	for {
 		err := q.pool.With(f)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || errors.Is(err, errDown) || ctx.Err() != nil {
 			return err
 		}
 		select {

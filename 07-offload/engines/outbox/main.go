@@ -49,7 +49,7 @@ func main() {
 		signup.Exit("outbox", role, err)
 	}
 	defer db.Close()
-	at := asynq.RedisClientOpt{Addr: redis}
+	at := asynq.RedisClientOpt{Addr: redis, ReadTimeout: signup.Timeout} // as in engines/asynq
 	queue := asynq.NewClient(at)
 	defer queue.Close()
 	if role == "web" {

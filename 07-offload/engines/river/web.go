@@ -31,17 +31,28 @@ type Tasks struct {
 	client   *river.Client[pgx.Tx]
 	attempts int
 	migrated atomic.Bool
+	slot     chan struct{} // for the one request that migrates
 }
 
 // NewTasks does not connect yet: the database may start later, or restart.
 func NewTasks(pool *pgxpool.Pool, attempts int) (*Tasks, error) {
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{})
-	return &Tasks{pool: pool, client: client, attempts: attempts}, err
+	return &Tasks{pool: pool, client: client, attempts: attempts, slot: make(chan struct{}, 1)}, err
 }
 
-// ready makes sure that the tables exist.
+// ready makes sure that the tables exist. One request at a time migrates: it needs two
+// connections, and if many requests held one each, none would get its second (section 5.6).
 func (q *Tasks) ready(ctx context.Context) error {
 	if q.migrated.Load() {
+		return nil
+	}
+	select {
+	case q.slot <- struct{}{}:
+		defer func() { <-q.slot }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if q.migrated.Load() { // by the request that had the slot before
 		return nil
 	}
 	err := migrate(ctx, q.pool)

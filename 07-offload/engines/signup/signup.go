@@ -76,8 +76,12 @@ type System interface {
 // ErrNoDelay is returned by a system that cannot delay a task.
 var ErrNoDelay = errors.New("this system cannot delay a task")
 
-// timeout is how long a client waits for a system that does not answer.
-const timeout = 1500 * time.Millisecond
+// Timeout is how long the web process waits for a system that accepts a connection and
+// does not answer: 5 s, as long as chapter 07's client waits for its broker. A healthy
+// system may need a second or two to sync a slow disk or to elect a leader; with a shorter
+// limit its client would get a 503 for a task that is stored, and sign up once more. With
+// a longer limit more requests wait at the same time: at 100 requests/s, 5 s are 500 of them.
+const Timeout = 5 * time.Second
 
 // Handler answers
 //
@@ -85,7 +89,7 @@ const timeout = 1500 * time.Millisecond
 //	GET  /dead             the number of dead letters
 //	POST /dead/requeue     moves them back to the queue
 //
-// and 503 with Retry-After when the system is down.
+// and 503 with Retry-After when the system is down, or has not stored a sign-up after Timeout.
 func Handler(system System) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /signups", func(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +98,7 @@ func Handler(system System) http.Handler {
 			http.Error(w, err.Error(), status)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		ctx, cancel := context.WithTimeout(r.Context(), Timeout)
 		defer cancel()
 		answer(w, http.StatusAccepted, map[string]string{"id": t.ID}, system.Enqueue(ctx, t))
 	})

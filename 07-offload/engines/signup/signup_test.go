@@ -1,8 +1,13 @@
 package signup
 
 import (
+	"context"
 	"errors"
+	"net/http/httptest"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestMalformedTaskIsAPermanentError tries what another program could have enqueued. An
@@ -25,4 +30,23 @@ func TestMalformedTaskIsAPermanentError(t *testing.T) {
 			t.Errorf("%q: got %+v and error %v, want ErrMalformed", bad, task, err)
 		}
 	}
+}
+
+// silent is a system that never answers.
+type silent struct{ System }
+
+func (silent) Enqueue(ctx context.Context, _ Task) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestSystemThatNeverAnswersGives503AtTheLimit uses fake time.
+func TestSystemThatNeverAnswersGives503AtTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, w := time.Now(), httptest.NewRecorder()
+		Handler(silent{}).ServeHTTP(w, httptest.NewRequest("POST", "/signups", strings.NewReader(`{"name":"Ada","email":"ada@example.com"}`)))
+		if took := time.Since(began); w.Code != 503 || w.Header().Get("Retry-After") == "" || took != 5*time.Second {
+			t.Errorf("a system never answers: the sign-up was answered with %d, Retry-After %q, after %v; want 503 with Retry-After after 5 s", w.Code, w.Header().Get("Retry-After"), took)
+		}
+	})
 }
