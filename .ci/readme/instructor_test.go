@@ -97,6 +97,37 @@ func TestMinutesAgree(t *testing.T) {
 
 var askCommand = regexp.MustCompile("`(go run \\./[\\w-]+ -ask ([\\d. ]+))`")
 
+// verdict is how a section with a question ends. On a busy machine it may have measured
+// nothing that decides.
+var verdict = regexp.MustCompile(`\n     (?:Answer [a-d]: |This run does not support )`)
+
+// asked returns a section's question, and what the section prints up to its verdict.
+func asked(out, id string) (question, text string, ok bool) {
+	heading := "\n" + id + "  "
+	_, out, found := strings.Cut(out, heading)
+	question, text, shown := strings.Cut(out, heading)
+	end := verdict.FindStringIndex(text)
+	if !found || !shown || end == nil {
+		return question, text, false
+	}
+	return question, text[:end[0]], true
+}
+
+// TestSectionEndsAtItsOwnVerdict has a first section in which nothing is decided, as on
+// a busy machine: it must not be taken to end with the answer of the second one.
+func TestSectionEndsAtItsOwnVerdict(t *testing.T) {
+	const undecided = "\n6.1  How long?\n\n6.1  Claim\n     100 ms\n\n     This run does not support any single answer.\n"
+	const out = undecided + "\n6.2  How many?\n\n6.2  Claim\n     7\n\n     Answer a: 7.\n"
+	for id, want := range map[string]string{"6.1": "Claim\n     100 ms\n", "6.2": "Claim\n     7\n"} {
+		if _, text, ok := asked(out, id); text != want || !ok {
+			t.Errorf("section %s is %q (complete: %t), want %q", id, text, ok, want)
+		}
+	}
+	if _, _, ok := asked(undecided, "6.2"); ok {
+		t.Error("a section that is not in the output is complete")
+	}
+}
+
 // spoken returns how long it takes to read text aloud, at 130 words a minute.
 func spoken(text string) time.Duration {
 	return time.Duration(len(regexp.MustCompile(`[A-Za-z0-9]\S*`).FindAllString(text, -1))) * time.Minute / 130
@@ -104,7 +135,8 @@ func spoken(text string) time.Duration {
 
 // TestPlanCommandsRun types the commands of the workshop's blocks. Each section asks
 // its question and answers it, on one screen. The block has enough minutes to read
-// all of it aloud, and the sentence, with 20 s for each question.
+// aloud the code that it shows first, all of this, the correction of a wrong answer, and
+// the sentence, with 20 s for each question.
 func TestPlanCommandsRun(t *testing.T) {
 	commands := 0
 	for _, b := range blocks(t) {
@@ -118,13 +150,8 @@ func TestPlanCommandsRun(t *testing.T) {
 			out := run(t, root, m[1])
 			ids := strings.Fields(m[2])
 			for i, id := range ids {
-				_, text, asked := strings.Cut(out, "\n"+id+"  ")
-				question, text, answered := strings.Cut(text, "\n"+id+"  ")
-				text, _, right := strings.Cut(text, "\n     Answer ")
-				if !right { // a busy machine may have measured nothing that decides
-					text, _, right = strings.Cut(text, "\n     This run does not support ")
-				}
-				if !asked || !answered || !right {
+				question, text, ok := asked(out, id)
+				if !ok {
 					t.Errorf("%s does not ask and answer %s:\n%s", m[1], id, out)
 				}
 				if i+1 < len(ids) && strings.Contains(question+text, "\n"+ids[i+1]+"  ") {
@@ -134,7 +161,11 @@ func TestPlanCommandsRun(t *testing.T) {
 					t.Errorf("section %s takes %d rows with its answer; the projector has 34", id, n)
 				}
 			}
-			takes := spoken(out+b.Say) + time.Duration(len(ids))*20*time.Second
+			takes := spoken(out + b.Say + b.code(t))
+			for _, id := range ids {
+				takes += spoken(wrongAnswer(t, b.Name[:2], id)) + 20*time.Second
+			}
+			t.Logf("%q takes %v of %d minutes", b.Name, takes.Round(time.Second), b.Minutes)
 			if has := time.Duration(b.Minutes) * time.Minute; takes > has || takes < has-2*time.Minute {
 				t.Errorf("%q takes %v to read aloud; it has %v", b.Name, takes.Round(time.Second), has)
 			}
@@ -143,6 +174,52 @@ func TestPlanCommandsRun(t *testing.T) {
 	if commands != 7 {
 		t.Errorf("%d blocks ask questions; want one for each chapter", commands)
 	}
+}
+
+// code returns the code that a block shows before its command, such as "`leaky.go` from
+// `ServeHTTP` on".
+func (b Block) code(t *testing.T) string {
+	t.Helper()
+	m := regexp.MustCompile("^`(\\w+\\.go)` from `(\\w+)` on").FindStringSubmatch(b.Projector)
+	if m == nil {
+		return ""
+	}
+	files, err := filepath.Glob(filepath.Join(root, b.Name[:2]+"-*", m[1]))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%q shows %s; there is %q, %v", b.Name, m[1], files, err)
+	}
+	_, code, ok := strings.Cut(read(t, files[0]), ") "+m[2]+"(")
+	if !ok {
+		t.Errorf("%s has no method %s", files[0], m[2])
+	}
+	return code
+}
+
+// wrongAnswer returns the longer of the two corrections that an INSTRUCTOR.md has for the
+// wrong answers to the question of a section: what comes after "Say:".
+func wrongAnswer(t *testing.T, number, id string) (longest string) {
+	t.Helper()
+	for _, c := range chapters(t) {
+		if c.Name[:2] == number {
+			_, answers, _ := strings.Cut(c.Instructor, "("+id+")**\n")
+			answers, _, _ = strings.Cut(answers, "\n#")
+			for i, answer := range regexp.MustCompile(`(?m)^ +- |^\d+\. `).Split(answers, -1) {
+				if i > 2 {
+					break // the next question
+				}
+				if _, say, ok := strings.Cut(answer, "Say: "); ok {
+					answer = say
+				}
+				if len(answer) > len(longest) {
+					longest = answer
+				}
+			}
+		}
+	}
+	if longest == "" {
+		t.Errorf("the INSTRUCTOR.md of %s has no wrong answer for %s", number, id)
+	}
+	return longest
 }
 
 // TestPageBlockShowsWhatItSays types the command of the block "07 page", with a

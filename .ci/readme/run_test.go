@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// TestHostedRunHasEveryPart compares the parts of the gate with the jobs that CI runs.
-func TestHostedRunHasEveryPart(t *testing.T) {
+// TestEveryPartOfTheGateRuns compares the parts of the gate with the jobs that CI runs, and
+// with what the gate runs without an argument.
+func TestEveryPartOfTheGateRuns(t *testing.T) {
 	list := func(file, pattern string) []string {
 		m := regexp.MustCompile(pattern).FindStringSubmatch(read(t, filepath.Join(root, filepath.FromSlash(file))))
 		if m == nil {
@@ -25,6 +26,11 @@ func TestHostedRunHasEveryPart(t *testing.T) {
 	}
 	for _, part := range parts {
 		list(".ci/run", `(?m)^`+part+`(\(\)) \{$`)
+	}
+	all := list(".ci/run", `(?s)\nelse\n(.*)\nfi\n$`)
+	all = slices.DeleteFunc(all, func(word string) bool { return word == "overlap" })
+	if slices.Sort(all); !slices.Equal(all, slices.Sorted(slices.Values(parts))) {
+		t.Errorf("without an argument .ci/run runs the parts %v; it has %v", all, parts)
 	}
 }
 
