@@ -154,6 +154,31 @@ func TestFetchWithTheFirstCallersContextFailsForAll(t *testing.T) {
 	}
 }
 
+// TestFirstCallerForgetsAnErrorWithTheLockHeld: the map of calls is guarded by the
+// lock, also when a failed call leaves it. Here the test holds the lock.
+func TestFirstCallerForgetsAnErrorWithTheLockHeld(t *testing.T) {
+	began, release := make(chan struct{}), make(chan struct{})
+	down := errors.New("the database is down")
+	c := &FirstCallerFetches{
+		fetch: func(context.Context, string) (string, error) { close(began); <-release; return "", down },
+		calls: make(map[string]*call),
+	}
+	answered := async(func() error { _, err := c.Get(t.Context(), "k"); return err })
+	<-began
+	c.mu.Lock()
+	close(release)
+	for len(answered) == 0 && Blocked(".(*FirstCallerFetches).Get")["sync.Mutex.Lock"] == 0 {
+		runtime.Gosched()
+	}
+	if len(answered) > 0 {
+		t.Error("a failed call left the map while another goroutine held the lock")
+	}
+	c.mu.Unlock()
+	if err := <-answered; err != down {
+		t.Errorf("got %v, want %v", err, down)
+	}
+}
+
 // TestEveryCacheKeepsItsValues forever: used sequentially, the wrong versions are right.
 func TestEveryCacheKeepsItsValues(t *testing.T) {
 	synctest.Test(t, everyCacheKeepsItsValues)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -136,6 +137,18 @@ func TestSlowMotionCounterLosesUpdates(t *testing.T) {
 	got := numbers(t, c, 50)
 	if n := c.n.Load(); n != 1 || got[0] != 1 || got[49] != 1 {
 		t.Errorf("50 requests load before the first one stores: the counter is %d, want 1, as for each request: %v", n, got)
+	}
+}
+
+// TestSlowMotionCounterStoresNothingBeforeAllHaveLoaded: one of two requests is not
+// enough. Its context is canceled, so it does not wait for the other one.
+func TestSlowMotionCounterStoresNothingBeforeAllHaveLoaded(t *testing.T) {
+	c, answer := NewSlowMotionCounter(2), httptest.NewRecorder()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.ServeHTTP(answer, httptest.NewRequestWithContext(canceled, http.MethodGet, "/", nil))
+	if n := c.n.Load(); n != 0 || answer.Body.Len() != 0 {
+		t.Errorf("one of two requests: the counter is %d and the answer %q, want 0 and no answer", n, answer.Body)
 	}
 }
 
