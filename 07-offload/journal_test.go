@@ -84,6 +84,10 @@ func TestTornLastRecordIsCutOff(t *testing.T) {
 			if contents, _, err := replayed(path); err != nil || strings.Join(contents, " ") != "first second fourth" {
 				t.Fatalf("torn after %d bytes, then %d others: after an append it is %q, %v", end-last, len(tail), contents, err)
 			}
+			want := last + len(records("fourth")) + len(mark)
+			if info, err := os.Stat(path); err != nil || info.Size() != int64(want) {
+				t.Fatalf("torn after %d bytes, then %d others: after an append the file is not %d bytes long: %v, %v", end-last, len(tail), want, info, err)
+			}
 		}
 	}
 }
