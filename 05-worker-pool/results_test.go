@@ -119,6 +119,18 @@ func TestMapReturnsResultsInOrder(t *testing.T) {
 	})
 }
 
+// TestMapGivesTheNextTaskToTheWorkerThatIsFree: one worker needs 5 s for the first
+// task. Meanwhile the other one does all the rest.
+func TestMapGivesTheNextTaskToTheWorkerThatIsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, err := Map(t.Context(), 2, []int{5, 1, 1, 1, 1, 1}, sleepFor)
+		if took := time.Since(began); err != nil || took != 5*time.Second {
+			t.Errorf("tasks of 5, 1, 1, 1, 1 and 1 s took 2 workers %v, %v; want 5s: a worker that is free takes the next task", took, err)
+		}
+	})
+}
+
 // TestAsDoneYieldsEachResultWhenItIsThere looks at the clock for each (claim 5.2).
 func TestAsDoneYieldsEachResultWhenItIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
