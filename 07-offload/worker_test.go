@@ -399,6 +399,29 @@ func TestLostJobIsCanceledBeforeItsLeaseExpires(t *testing.T) {
 	})
 }
 
+// TestJobWithoutAnyHeartbeatIsCanceledBeforeItsLeaseExpires: the connection breaks
+// before the first heartbeat, and the handler has a tenth of the lease to return.
+func TestJobWithoutAnyHeartbeatIsCanceledBeforeItsLeaseExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, t.TempDir())
+		defer b.Close()
+		n := &network{Jobs: b}
+		began := time.Now()
+		canceled := make(chan time.Duration, 1)
+		defer work(t, n, 1, func(ctx context.Context, _ *Task) error {
+			n.cut.Store(true)
+			<-ctx.Done()
+			canceled <- time.Since(began)
+			return ctx.Err()
+		})()
+		enqueue(t, b, email("ada@example.com", 1, time.Hour))
+		if after := <-canceled; after.Round(time.Millisecond) != 9*time.Second {
+			t.Errorf("a lease of 10 s, and no heartbeat arrived: the job was canceled after %v, want 9s", after)
+		}
+		n.cut.Store(false)
+	})
+}
+
 // TestStoppedWorkerReportsHandlersThatIgnoreIt (claim 7.5): its status is not that of a drained worker.
 func TestStoppedWorkerReportsHandlersThatIgnoreIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
