@@ -92,8 +92,7 @@ func (s *System) quickAnswer(ctx context.Context) string {
 	return "a"
 }
 
-// nothingLost kills the broker while sign-ups are sent. It restarts the broker after the
-// first 503, so every run has one.
+// nothingLost kills the broker while sign-ups are sent, and restarts it after the first 503.
 func (s *System) nothingLost(ctx context.Context) string {
 	const signUps = 100
 	fmt.Printf("     %d sign-ups; when half of them are accepted, the broker is killed\n\n", signUps)
