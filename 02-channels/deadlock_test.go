@@ -59,7 +59,7 @@ func main() {
 	}
 	fmt.Fprint(os.Stderr, "a report")
 	fmt.Println(os.Getenv("ASKED"))
-	time.Sleep(time.Hour) // until it is killed
+	<-time.After(time.Hour) // until it is killed
 }
 `
 	path := filepath.Join(t.TempDir(), "asked")
