@@ -42,16 +42,18 @@ func ExamplePool_shared() {
 		answer chan<- result // of capacity 1: the worker need not wait for the handler
 	}
 	p := NewPool(context.Background(), Config{Workers: 4, Queue: 16}, func(_ context.Context, t task) error {
-		r := result{err: t.ctx.Err()}
+		r := result{err: errors.New("the task has not returned")} // after runtime.Goexit
 		defer func() {
 			if v := recover(); v != nil {
 				r.err = fmt.Errorf("panic: %v", v)
 			}
 			t.answer <- r
 		}()
-		if r.err == nil { // the client is still there
-			r.text = "thumbnail of " + t.image[:len(t.image)-len(".jpg")]
+		if err := t.ctx.Err(); err != nil { // the client has left
+			r.err = err
+			return nil
 		}
+		r = result{text: "thumbnail of " + t.image[:len(t.image)-len(".jpg")]}
 		return nil
 	})
 	handle := func(ctx context.Context, image string) (string, error) {
