@@ -429,21 +429,26 @@ func TestTimeoutEndsTheHandlerInItsOwnGoroutine(t *testing.T) {
 	}
 }
 
-// TestWrapChangesTheRequest has middleware that replaces the request's context, as Lasting
-// does: the handler after it, and a Gin context's own request, have the new one.
-func TestWrapChangesTheRequest(t *testing.T) {
+// TestWrapRunsTheHandlersInsideWithTheNewRequest has middleware that replaces the request's
+// context and cancels it at its end, as Lasting does.
+func TestWrapRunsTheHandlersInsideWithTheNewRequest(t *testing.T) {
 	type key struct{}
 	engine := gin.New()
 	engine.Use(Wrap(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, "new")))
+			ctx, cancel := context.WithCancel(context.WithValue(r.Context(), key{}, "new"))
+			defer cancel()
+			next.ServeHTTP(w, r.WithContext(ctx))
 		})
 	}))
-	engine.GET("/", func(c *gin.Context) { c.String(http.StatusOK, "%v", c.Request.Context().Value(key{})) })
+	engine.GET("/", func(c *gin.Context) {
+		ctx := c.Request.Context()
+		c.String(http.StatusOK, "%v, %v", ctx.Value(key{}), ctx.Err())
+	})
 	w := httptest.NewRecorder()
 	engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-	if w.Code != http.StatusOK || w.Body.String() != "new" {
-		t.Errorf("got %d %q, want 200 from a handler that has the new request", w.Code, w.Body)
+	if got, want := w.Body.String(), "new, <nil>"; w.Code != http.StatusOK || got != want {
+		t.Errorf("got %d %q, want 200 %q: a handler inside the middleware, with its request", w.Code, got, want)
 	}
 }
 

@@ -28,8 +28,8 @@ func TimeoutInGoroutine(d time.Duration) gin.HandlerFunc {
 }
 
 // Wrap makes Gin's middleware of net/http's, if that changes nothing but the request:
-// the handlers after it get the new one. For example, Wrap(lasting.Handler) ends a
-// stream when Shutdown begins (lasting.go in the chapter).
+// the handlers after it run inside it, with the new request. For example,
+// Wrap(lasting.Handler) ends a stream when Shutdown begins (lasting.go in the chapter).
 func Wrap(middleware func(http.Handler) http.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
