@@ -28,7 +28,7 @@ func TestShutdownDoesNotWaitForLeaky(t *testing.T) {
 		if err := web.Shutdown(t.Context()); err != nil {
 			t.Errorf("Shutdown must report nothing, got %v", err)
 		}
-		if n := Inside("(*Leaky).sendWelcome"); n != 3 {
+		if n := StartedBy("(*Leaky).ServeHTTP"); n != 3 {
 			t.Errorf("Shutdown returned while %d emails were in flight; it must not wait for any of the 3", n)
 		}
 		server.Recover()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,7 +18,7 @@ func TestLeakyLeavesAGoroutineForEveryRequest(t *testing.T) {
 		accepted(t, &Leaky{Mailer{server.DialPipe}}, 5)
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		if left := Inside("(*Leaky).sendWelcome"); left != 5 {
+		if left := StartedBy("(*Leaky).ServeHTTP"); left != 5 {
 			t.Errorf("a day after 5 requests, %d of their goroutines are left; the leaky handler must leak all 5", left)
 		}
 		server.Recover() // or the bubble would never end
@@ -53,6 +54,32 @@ func TestFixedGoroutinesEndByTheirDeadline(t *testing.T) {
 		server.Recover()
 	})
 }
+
+// TestStartedByCountsAGoroutineUntilItEnds, before it has run as well: on one CPU it
+// does not run before this test waits.
+func TestStartedByCountsAGoroutineUntilItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+		end := make(chan struct{})
+		startThree(end)
+		before := StartedBy("startThree")
+		synctest.Wait()
+		blocked := StartedBy("startThree")
+		close(end)
+		synctest.Wait()
+		if after := StartedBy("startThree"); before != 3 || blocked != 3 || after != 0 {
+			t.Errorf("3 goroutines were started; StartedBy returned %d, %d when they were blocked, and %d when they had ended", before, blocked, after)
+		}
+	})
+}
+
+func startThree(end <-chan struct{}) {
+	for range 3 {
+		go waitFor(end)
+	}
+}
+
+func waitFor(end <-chan struct{}) { <-end }
 
 // TestInsideReadsTheStacksOfAllGoroutines has goroutines with long stacks: their
 // text needs several times the first buffer.

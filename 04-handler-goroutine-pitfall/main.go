@@ -77,7 +77,7 @@ func leak(context.Context) string {
 	leaky.mail.WaitFor(requests, 0)
 	until(func() bool { return fixed.handler.(*Fixed).Failed.Load() == requests })
 	until(func() bool { return Inside("(*Fixed).send") == 0 })
-	left, none := Inside("(*Leaky).sendWelcome"), Inside("(*Fixed).send")
+	left, none := StartedBy("(*Leaky).ServeHTTP"), Inside("(*Fixed).send")
 
 	fmt.Printf("     %d sign-ups; the mail server accepts connections and sends nothing\n", requests)
 	header()
@@ -101,7 +101,7 @@ func failure(context.Context) string {
 	leaky.post(3)
 	fixed.post(3)
 	until(func() bool { return fixed.handler.(*Fixed).Failed.Load() == 3 })
-	until(func() bool { return Inside("(*Leaky).sendWelcome") == 0 })
+	until(func() bool { return StartedBy("(*Leaky).ServeHTTP") == 0 })
 	log.SetOutput(os.Stderr)
 	fmt.Print("     3 sign-ups; the mail server refuses all emails\n")
 	header()
@@ -138,7 +138,7 @@ func scaling(context.Context) string {
 	fixed.post(requests)
 	leaky.mail.WaitFor(requests, 0)
 	fixed.mail.WaitFor(senders, 0)
-	sending := Inside("(*Leaky).sendWelcome")
+	sending := StartedBy("(*Leaky).ServeHTTP")
 
 	fmt.Printf("     %d sign-ups while the mail server hangs; fixed accepts up to %d emails\n", requests, capacity)
 	header()

@@ -90,7 +90,7 @@ func serveUntil(ctx context.Context, stop func(), ln net.Listener, web *http.Ser
 	err := web.Shutdown(drain)
 	undone := fixed.Shutdown(drain)
 	fmt.Fprintf(out, "the fixed handler: %d sent, %d failed; abandoned at shutdown: %q\n", fixed.Sent.Load(), fixed.Failed.Load(), undone)
-	fmt.Fprintf(out, "the leaky handler: %d goroutines were still sending; they end with this process, unreported\n", Inside("(*Leaky).sendWelcome"))
+	fmt.Fprintf(out, "the leaky handler: %d goroutines were still sending; they end with this process, unreported\n", StartedBy("(*Leaky).ServeHTTP"))
 	return err
 }
 

@@ -19,7 +19,7 @@ func TestLeakyGrowsWithTheTraffic(t *testing.T) {
 			server.Hangs = true
 			accepted(t, &Leaky{Mailer{server.DialPipe}}, requests)
 			synctest.Wait()
-			if peak := Inside("(*Leaky).sendWelcome"); peak != requests {
+			if peak := StartedBy("(*Leaky).ServeHTTP"); peak != requests {
 				t.Errorf("after %d requests %d goroutines send emails; the leaky handler must have one for each request", requests, peak)
 			}
 			server.Recover()

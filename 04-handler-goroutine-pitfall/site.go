@@ -136,7 +136,7 @@ func (s *site) end() {
 	if f, ok := s.handler.(*Fixed); ok {
 		f.Shutdown(context.Background())
 	}
-	until(func() bool { return Inside("(*Leaky).sendWelcome") == 0 })
+	until(func() bool { return StartedBy("(*Leaky).ServeHTTP") == 0 })
 	s.mail.Close()
 }
 
@@ -150,7 +150,7 @@ func stopDuring(n int, recovers bool, atMost time.Duration) (inFlight, delivered
 	fixed.post(n)
 	leaky.mail.WaitFor(n, 0)
 	check(leaky.web.Shutdown(context.Background()))
-	inFlight, delivered = Inside("(*Leaky).sendWelcome"), len(leaky.mail.Delivered())
+	inFlight, delivered = StartedBy("(*Leaky).ServeHTTP"), len(leaky.mail.Delivered())
 	leaky.end() // its mail server recovers, but too late
 	if recovers {
 		time.AfterFunc(50*time.Millisecond, fixed.mail.Recover)

@@ -12,6 +12,13 @@ func Inside(function string) (goroutines int) {
 	return strings.Count(allStacks(), "."+function+"(")
 }
 
+// StartedBy returns how many goroutines that the function has started with a go
+// statement, such as "(*Leaky).ServeHTTP", have not ended. One that has not run yet
+// counts: it is inside no function, but its stack names the function that created it.
+func StartedBy(function string) (goroutines int) {
+	return strings.Count(allStacks(), "."+function+" in goroutine ")
+}
+
 // allStacks returns the text of the stacks of all goroutines.
 func allStacks() string {
 	stacks := make([]byte, 1<<20)
