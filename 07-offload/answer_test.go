@@ -131,10 +131,12 @@ func TestOtherSitesCannotUseTheBrowser(t *testing.T) {
 	b := open(t, t.TempDir())
 	defer b.Close()
 	for _, h := range []http.Handler{webOn(b), API(b)} {
-		w := send(NewServer(h, "").Handler, "POST", "http://localhost/signups", Signup{"Ada", "ada@example.com"},
-			"Sec-Fetch-Site", "cross-site")
-		if w.Code != http.StatusForbidden {
-			t.Errorf("a request from another site's page was answered with %d", w.Code)
+		for _, token := range []string{"", "secret"} { // a browser sends it with each request
+			w := send(NewServer(h, token).Handler, "POST", "http://localhost/signups", Signup{"Ada", "ada@example.com"},
+				"Sec-Fetch-Site", "cross-site", "Authorization", "Basic OnNlY3JldA==")
+			if w.Code != http.StatusForbidden {
+				t.Errorf("token %q: a request from another site's page was answered with %d", token, w.Code)
+			}
 		}
 	}
 }
@@ -194,6 +196,7 @@ func TestFullBacklogIsRefused(t *testing.T) {
 
 // TestDeliveriesOfOneJobDoNotShareAFile: another worker is writing the same email.
 func TestDeliveriesOfOneJobDoNotShareAFile(t *testing.T) {
+	must := mustIn(t)
 	box := Maildir(t.TempDir())
 	must(box.Deliver("other", "text"))
 	half := filepath.Join(string(box), "tmp", "name")
@@ -207,6 +210,7 @@ func TestDeliveriesOfOneJobDoNotShareAFile(t *testing.T) {
 // TestEmailIsWrittenInTmp, and not in new, where a mail program could read a half of it:
 // without tmp there is no email.
 func TestEmailIsWrittenInTmp(t *testing.T) {
+	must := mustIn(t)
 	box := Maildir(t.TempDir())
 	must(box.Deliver("first", "text"))
 	tmp := filepath.Join(string(box), "tmp")
@@ -219,6 +223,7 @@ func TestEmailIsWrittenInTmp(t *testing.T) {
 
 // TestDeliveredEmailHasItsNameOnDisk: the directory new is synced, and an error of that is returned.
 func TestDeliveredEmailHasItsNameOnDisk(t *testing.T) {
+	must := mustIn(t)
 	original := syncDir
 	defer func() { syncDir = original }()
 	box, synced := Maildir(t.TempDir()), ""
@@ -236,5 +241,43 @@ func TestFlakyAddressFailsTwice(t *testing.T) {
 		if err := box.Welcome(t.Context(), &Task{ID: "1", Attempt: attempt, Payload: payload("ada@flaky.test")}); (err == nil) != (attempt == 3) {
 			t.Errorf("attempt %d: %v", attempt, err)
 		}
+	}
+}
+
+// TestAddressesMisbehave as the comment of Welcome says, each in its way.
+func TestAddressesMisbehave(t *testing.T) {
+	box := Maildir(t.TempDir())
+	for attempt := range 100 {
+		if err := box.Welcome(t.Context(), &Task{ID: "1", Attempt: attempt + 1, Payload: payload("ada@fails.test")}); err == nil {
+			t.Fatalf("fails.test has not failed in attempt %d", attempt+1)
+		}
+	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("panics.test has not panicked")
+			}
+		}()
+		box.Welcome(t.Context(), &Task{ID: "1", Attempt: 1, Payload: payload("ada@panics.test")})
+	}()
+	for domain, want := range map[string]time.Duration{"slow.test": 0, "hangs.test": time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			began := time.Now()
+			box.Welcome(ctx, &Task{ID: "1", Attempt: 1, Payload: payload("ada@" + domain)})
+			if took := time.Since(began); took != want {
+				t.Errorf("%s, canceled: the handler returned after %v, want %v", domain, took, want)
+			}
+		})
+	}
+}
+
+// TestSignUpAtItsLimitsIsAccepted: 200 bytes of each.
+func TestSignUpAtItsLimitsIsAccepted(t *testing.T) {
+	at := "@" + strings.Repeat("a.", 66) + "test"
+	s := Signup{strings.Repeat("n", 200), strings.Repeat("a", 200-len(at)) + at}
+	if err := s.Check(); err != nil || len(s.Email) != 200 {
+		t.Errorf("a name and an address of 200 and %d bytes: %v", len(s.Email), err)
 	}
 }

@@ -74,7 +74,7 @@ func (b *Broker) Overview(context.Context) (o Overview, err error) {
 //	DELETE /jobs/{id}            200 job
 //	GET    /jobs?state=dead&n=9  200 [job …]
 //	GET    /overview             200 numbers of jobs
-//	POST   /jobs              [{kind, payload, key, due, policy} …]  200 [{job} or {error, status} …], once all are on disk
+//	POST   /jobs              [{kind, payload, key, due, policy} …]  200 [{job} or {error, status} …], once all are on disk; a job without payload and policy
 //	POST   /lease             {worker, kinds}  200 job with its token, or 204 if none came within 25 s
 //	POST   /jobs/{id}/update  {token, event, progress, error, permanent}  204
 func API(b *Broker) http.Handler {

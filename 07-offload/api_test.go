@@ -56,6 +56,7 @@ func TestOnlyTheWorkerSeesTheToken(t *testing.T) {
 
 // TestAPIRefusesWhatIsWrong with a status and a sentence.
 func TestAPIRefusesWhatIsWrong(t *testing.T) {
+	must := mustIn(t)
 	b := brokerOn(&disk{})
 	defer b.Close()
 	api := API(b)
@@ -136,6 +137,7 @@ func TestRequestForAJobOfAWorkerThatHasLeftIsReleased(t *testing.T) {
 // when the job came only after the second request, and not later than the broker's.
 func TestLeaseNeedsNoEqualClocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
 		b := brokerOn(&disk{})
 		defer b.Close()
 		far := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -308,6 +310,7 @@ func TestStreamLivesLongerThanOtherResponses(t *testing.T) {
 // while it does not change (claim 7.8).
 func TestStreamSendsAtMostFiveEventsASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
 		b := brokerOn(&disk{})
 		defer b.Close()
 		enqueue(t, b, NewJob{})
@@ -357,6 +360,7 @@ func TestListOfJobsLooksAtFewOthers(t *testing.T) {
 // TestClientTurnsEachAnswerIntoItsError (claim 7.5: a worker must notice that its lease has ended).
 func TestClientTurnsEachAnswerIntoItsError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
 		d := &disk{}
 		b := brokerOn(d)
 		defer b.Close()
@@ -461,7 +465,10 @@ func TestClientSendsItsTokenAndEscapesIDs(t *testing.T) {
 	c.Token = "secret"
 	defer c.HTTP.CloseIdleConnections()
 	j, err := c.Enqueue(t.Context(), NewJob{Kind: "welcome-mail", Payload: payload("<ada@example.com>"), Key: "k"})
-	if err != nil || j.State != Queued || !strings.Contains(string(j.Payload), "ada@") {
+	if err != nil || j.State != Queued || j.Payload != nil || j.Policy != (Policy{}) {
+		t.Errorf("with its token the client enqueued %+v, %v; want it queued, without the payload and the policy", j, err)
+	}
+	if j, err := c.Get(t.Context(), j.ID); err != nil || !strings.Contains(string(j.Payload), "ada@") || j.Policy != Kinds[j.Kind] {
 		t.Errorf("with its token the client got %+v, %v", j, err)
 	}
 	if _, err := c.Enqueue(t.Context(), NewJob{Kind: "newsletter", Payload: []byte(`"` + strings.Repeat("<", 16000) + `"`)}); err != nil {
@@ -582,4 +589,37 @@ func FuzzAPI(f *testing.F) {
 		b.mu.Unlock()
 		b.Close()
 	})
+}
+
+// TestRequestsAtTheLimitsAreAccepted: as many jobs as a client sends with one request,
+// with the largest payloads, and the largest numbers, names and bodies.
+func TestRequestsAtTheLimitsAreAccepted(t *testing.T) {
+	b := brokerOn(&disk{})
+	defer b.Close()
+	api := API(b)
+	jobs := make([]NewJob, batchMax)
+	for i := range jobs {
+		jobs[i] = NewJob{Kind: "newsletter", Payload: []byte(`"` + strings.Repeat("x", payloadMax-2) + `"`)}
+	}
+	var answers []enqueued
+	w := send(api, "POST", "/jobs", jobs)
+	if json.Unmarshal(w.Body.Bytes(), &answers); w.Code != 200 || len(answers) != batchMax || len(b.queue.jobs) != batchMax {
+		t.Errorf("%d jobs with payloads of %d bytes: answered with %d %.200s, and %d are known", batchMax, payloadMax, w.Code, w.Body, len(b.queue.jobs))
+	}
+	kinds := slices.Repeat([]string{"newsletter"}, nameMax)
+	body := func(size int) string { return `{"worker":"` + strings.Repeat("x", size-13) + `"}` }
+	for _, test := range []struct {
+		method, path string
+		body         any
+		status       int
+	}{
+		{"GET", "/jobs?n=1", "", 200}, {"GET", "/jobs?n=10000", "", 200},
+		{"POST", "/lease", leaseRequest{strings.Repeat("w", nameMax), kinds}, 200},
+		{"POST", "/lease", body(64 << 10), 422}, // its name is too long
+		{"POST", "/lease", body(64<<10 + 1), 413},
+	} {
+		if w := send(api, test.method, test.path, test.body); w.Code != test.status {
+			t.Errorf("%s %s %.60v: answered with %d %.200s, want %d", test.method, test.path, test.body, w.Code, w.Body, test.status)
+		}
+	}
 }

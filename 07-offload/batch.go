@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"log"
+	"runtime/debug"
+	"slices"
 	"sync"
 )
 
@@ -11,10 +14,10 @@ import (
 type Batch[In, Out any] struct {
 	limit int              // how much one call gets at most
 	run   func([]In) []Out // returns a result for each, in their order
+	turn  chan struct{}    // a lock: the caller that has sent to it may call run; then it receives
 
-	mu      sync.Mutex
-	added   []*item[In, Out] // guarded by mu; for the next call
-	running bool             // guarded by mu; whether work is running
+	mu    sync.Mutex
+	added []*item[In, Out] // guarded by mu; for the next call
 }
 
 type item[In, Out any] struct {
@@ -23,48 +26,62 @@ type item[In, Out any] struct {
 	done chan struct{} // closed when out is set
 }
 
+func newBatch[In, Out any](limit int, run func([]In) []Out) *Batch[In, Out] {
+	return &Batch[In, Out]{limit: limit, run: run, turn: make(chan struct{}, 1)}
+}
+
 // Add adds in and returns immediately: what is added first is passed on first.
-// wait blocks until run has returned the result for in, or until ctx is done; run
-// continues for the other callers.
+// The callers of wait take turns to call run, each for all of them, so wait must be
+// called. It returns the result for in, or blocks until ctx is done; then what was not
+// passed on never is. A caller that is calling run returns when run has returned.
 func (b *Batch[In, Out]) Add(in In) (wait func(ctx context.Context) (Out, error)) {
 	it := &item[In, Out]{in: in, done: make(chan struct{})}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.added = append(b.added, it)
-	if !b.running {
-		b.running = true
-		go b.work()
-	}
 	return func(ctx context.Context) (out Out, err error) {
-		select {
-		case <-it.done:
-			return it.out, nil
-		case <-ctx.Done():
-			return out, context.Cause(ctx)
+		for {
+			select {
+			case <-it.done:
+				return it.out, nil
+			case b.turn <- struct{}{}:
+				b.call()
+				<-b.turn
+			case <-ctx.Done():
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				b.added = slices.DeleteFunc(b.added, func(other *item[In, Out]) bool { return other == it })
+				return out, context.Cause(ctx)
+			}
 		}
 	}
 }
 
-// work calls run until nothing is left. So an idle Batch has no goroutine, and
-// need not be closed.
-func (b *Batch[In, Out]) work() {
-	for {
-		b.mu.Lock()
-		items := b.added[:min(b.limit, len(b.added))]
-		if b.added = b.added[len(items):]; len(items) == 0 {
-			b.added, b.running = nil, false
-		}
-		b.mu.Unlock()
-		if len(items) == 0 {
-			return
-		}
-		in := make([]In, len(items))
-		for i, it := range items {
-			in[i] = it.in
-		}
-		for i, out := range b.run(in) {
-			items[i].out = out
-			close(items[i].done)
-		}
+// call calls run with what was added first, and passes on the results. A panic in
+// run ends the process: the other callers would block forever.
+func (b *Batch[In, Out]) call() {
+	defer endProcess("in a call for many callers")
+	b.mu.Lock()
+	items := b.added[:min(b.limit, len(b.added))]
+	b.added = slices.Clone(b.added[len(items):])
+	b.mu.Unlock()
+	if len(items) == 0 {
+		return
+	}
+	in := make([]In, len(items))
+	for i, it := range items {
+		in[i] = it.in
+	}
+	for i, out := range b.run(in) {
+		items[i].out = out
+		close(items[i].done)
+	}
+}
+
+// endProcess must be deferred. After a panic it ends the process, with the stack:
+// net/http would recover the panic and go on.
+func endProcess(where string) {
+	if v := recover(); v != nil {
+		log.Fatalf("%s: %v\n\n%s", where, v, debug.Stack())
 	}
 }

@@ -122,6 +122,18 @@ func BenchmarkReplay(b *testing.B) {
 		}
 		base = perOp(b)
 	})
+	b.Run("records", func(b *testing.B) { // and no jobs
+		for b.Loop() {
+			data, err := os.ReadFile(path)
+			if err == nil {
+				_, err = readRecords(data, func([]byte) error { return nil })
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(perOp(b)/base, "×checksum")
+	})
 	b.Run("replay", func(b *testing.B) {
 		var broker *Broker
 		before := inUse()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"log"
 	"log/slog"
 	"path/filepath"
 	"runtime/debug"
@@ -84,16 +83,11 @@ func (b *Broker) Close() {
 }
 
 // locked calls f with mu held. f must be quick: it does not log or block.
-// A panic in f ends the process: otherwise net/http would recover it, and the broker
-// would continue with jobs in an unknown state.
+// A panic in f ends the process: the jobs are in an unknown state.
 func (b *Broker) locked(f func(now time.Time)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	defer func() {
-		if v := recover(); v != nil {
-			log.Fatalf("while the broker's lock is held: %v\n\n%s", v, debug.Stack())
-		}
-	}()
+	defer endProcess("while the broker's lock is held")
 	f(time.Now())
 }
 
@@ -137,7 +131,7 @@ func (b *Broker) change(what string, f func(now time.Time) ([]*Job, error)) (fir
 	return first, nil
 }
 
-// A Result is the job that was enqueued, or why it was not.
+// A Result is the job that was enqueued, without its payload and its policy, or why it was not.
 type Result struct {
 	Job Job
 	Err error
@@ -160,6 +154,7 @@ func (b *Broker) EnqueueAll(list []NewJob) []Result {
 			j, err := b.queue.Add(n, now)
 			if results[i].Err = err; err == nil {
 				results[i].Job, jobs = j.View(now), append(jobs, j)
+				results[i].Job.Payload, results[i].Job.Policy = nil, Policy{} // its caller has them
 			}
 		}
 		return jobs, nil

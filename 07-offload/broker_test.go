@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +24,7 @@ import (
 // journal in between (claim 7.2): the jobs are leased in the order in which they
 // came, keys are known, and a canceled job stays canceled.
 func TestWaitingJobsAreTheSameAfterAStart(t *testing.T) {
+	must := mustIn(t)
 	dir := t.TempDir()
 	b := open(t, dir)
 	var ids []string
@@ -79,6 +83,7 @@ func TestWaitingJobsAreTheSameAfterAStart(t *testing.T) {
 // worker has a whole lease from then on, and the attempt counts.
 func TestRestartKeepsLeases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
 		dir := t.TempDir()
 		b := open(t, dir)
 		enqueue(t, b, NewJob{})
@@ -134,6 +139,7 @@ func TestLeaseIsAWholeOneAfterASlowSave(t *testing.T) {
 // report returns when the first is on disk.
 func TestResultThatIsReportedTwiceCountsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
 		d := &disk{}
 		b := brokerOn(d)
 		defer b.Close()
@@ -220,6 +226,7 @@ func TestKeyOfAnotherJobIsRefused(t *testing.T) {
 // TestRewriteKeepsChangesThatAreMadeMeanwhile enqueues, finishes and cancels jobs
 // during rewrites, and then restarts (claim 7.2).
 func TestRewriteKeepsChangesThatAreMadeMeanwhile(t *testing.T) {
+	must := mustIn(t)
 	dir := t.TempDir()
 	b := newBroker(10*time.Minute, slog.New(slog.DiscardHandler))
 	b.compactAt, b.release = 1<<60, func() {} // only this test rewrites
@@ -280,6 +287,7 @@ func TestRewriteKeepsChangesThatAreMadeMeanwhile(t *testing.T) {
 // TestJobsThatComeDuringARewriteAreCopied (claim 7.2): the last job of 1,000 is done,
 // and followed by the next one of its series, when half of the jobs are copied.
 func TestJobsThatComeDuringARewriteAreCopied(t *testing.T) {
+	must := mustIn(t)
 	b := brokerOn(&disk{})
 	defer b.Close()
 	for range 999 {
@@ -302,20 +310,27 @@ func TestJobsThatComeDuringARewriteAreCopied(t *testing.T) {
 	}
 }
 
-// TestPanicUnderTheLockEndsTheProcess: net/http would recover it, and leave the
-// broker locked.
-func TestPanicUnderTheLockEndsTheProcess(t *testing.T) {
-	if os.Getenv("OFFLOAD_PANIC") != "" {
-		b := brokerOn(&disk{})
+// TestPanicThatWouldBlockOthersEndsTheProcess: net/http would recover it, and leave
+// the broker locked, or the other callers of a batch blocked.
+func TestPanicThatWouldBlockOthersEndsTheProcess(t *testing.T) {
+	panics := map[string]func(){
+		"while the broker's lock is held: a bug": func() { brokerOn(&disk{}).locked(func(time.Time) { panic("a bug") }) },
+		"in a call for many callers: a bug": func() {
+			newBatch(10, func([]int) []int { panic("a bug") }).Add(1)(context.Background())
+		},
+	}
+	if which := os.Getenv("OFFLOAD_PANIC"); which != "" {
 		defer func() { recover() }()
-		b.locked(func(time.Time) { panic("a bug") })
+		panics[which]()
 		os.Exit(0)
 	}
-	cmd := exec.Command(must1(os.Executable()), "-test.run=^TestPanicUnderTheLockEndsTheProcess$")
-	cmd.Env = append(os.Environ(), "OFFLOAD_PANIC=1")
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "lock is held: a bug") || !strings.Contains(string(out), "broker_test.go") {
-		t.Errorf("a panic under the lock: %v, want the process to end with the panic and its stack:\n%s", err, out)
+	for which := range panics {
+		cmd := exec.Command(must1(os.Executable()), "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), "OFFLOAD_PANIC="+which)
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), which) || !strings.Contains(string(out), "broker_test.go") {
+			t.Errorf("a panic %q: %v, want the process to end with the panic and its stack:\n%s", which, err, out)
+		}
 	}
 }
 
@@ -323,6 +338,7 @@ func TestPanicUnderTheLockEndsTheProcess(t *testing.T) {
 // on. A retry is scheduled, too.
 func TestOverviewHasTheAgeOfTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
 		b := brokerOn(&disk{})
 		defer b.Close()
 		policy := Policy{Attempts: 2, Backoff: time.Hour, Cap: time.Hour}
@@ -352,6 +368,7 @@ func TestOverviewHasTheAgeOfTheOldest(t *testing.T) {
 // TestOldLeaseExpiresWhileOthersAreRenewed and the broker's other leases are kept.
 func TestOldLeaseExpiresWhileOthersAreRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
 		b := brokerOn(&disk{})
 		defer b.Close()
 		silent, renewed := enqueue(t, b, NewJob{}), enqueue(t, b, NewJob{})
@@ -408,6 +425,57 @@ func TestEachJobOfAListHasItsOwnResult(t *testing.T) {
 	}
 }
 
+// TestJobsOfOneCallAreInOneRecord: two that are enqueued, and the end of one with the next
+// of its series. In two records, a crash could keep the first without the second.
+func TestJobsOfOneCallAreInOneRecord(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	recurs := email("ada@example.com", 1)
+	recurs.Policy.Every = time.Hour
+	results := b.EnqueueAll([]NewJob{recurs, email("eve@example.com", 1)})
+	j, err := b.Lease(t.Context(), "w", allKinds)
+	if err = cmp.Or(results[0].Err, results[1].Err, err); err == nil {
+		err = b.Update(t.Context(), j.ID, Update{Token: j.Token, Event: Finished})
+	}
+	if b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var got []int // jobs, by record
+	journal, _, err := OpenJournal(filepath.Join(dir, "journal"), func(content []byte) error {
+		got = append(got, 0)
+		return decodeChange(content, func(*Job) { got[len(got)-1]++ })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal.Close()
+	if want := []int{2, 1, 2}; !slices.Equal(got, want) {
+		t.Errorf("two jobs were enqueued, one was leased, and ended with a next one: the records have %v jobs, want %v", got, want)
+	}
+}
+
+// TestNoJobIsStoredAsScheduled: when its time comes nothing is written, so a job that is not
+// due is queued on disk.
+func TestNoJobIsStoredAsScheduled(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	later := email("ada@example.com", 1)
+	later.Due = time.Now().Add(time.Hour)
+	shown := enqueue(t, b, later).State
+	b.Close()
+	var stored State
+	journal, _, err := OpenJournal(filepath.Join(dir, "journal"), func(content []byte) error {
+		return decodeChange(content, func(j *Job) { stored = j.State })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal.Close()
+	if shown != Scheduled || stored != Queued {
+		t.Errorf("a job that is due in an hour is shown as %s and stored as %s, want %s and %s", shown, stored, Scheduled, Queued)
+	}
+}
+
 // blocking is a log that blocks until it is closed.
 type blocking chan struct{}
 
@@ -440,4 +508,93 @@ func TestCloseWaitsForARewrite(t *testing.T) {
 		close(leave)
 		<-closed
 	})
+}
+
+// TestAllExpiredLeasesEndTogether: five workers are silent from the same moment on.
+func TestAllExpiredLeasesEndTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		for range 5 {
+			enqueue(t, b, email("ada@example.com", 1))
+			if _, err := b.Lease(t.Context(), "silent", allKinds); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(11500 * time.Millisecond) // the lease and a tenth of it
+		if o, _ := look(b); o.Running != 0 || o.Dead != 5 {
+			t.Errorf("five leases have expired, but %d jobs run and %d are dead letters, want 0 and 5", o.Running, o.Dead)
+		}
+	})
+}
+
+// TestDoneJobsAreCountedSinceTheStart of the broker, and failed ones not at all.
+func TestDoneJobsAreCountedSinceTheStart(t *testing.T) {
+	must := mustIn(t)
+	dir := t.TempDir()
+	b := open(t, dir)
+	for _, event := range []Event{Finished, Failed} {
+		enqueue(t, b, email("ada@example.com", 1))
+		j, err := b.Lease(t.Context(), "w", allKinds)
+		must(err)
+		must(b.Update(t.Context(), j.ID, Update{Token: j.Token, Event: event}))
+	}
+	before, _ := look(b)
+	b.Close()
+	b = open(t, dir)
+	defer b.Close()
+	if after, _ := look(b); before.Done != 1 || after.Done != 0 {
+		t.Errorf("a job is done: %d are counted, and %d after a restart, want 1 and 0", before.Done, after.Done)
+	}
+}
+
+// TestJobThatIsCanceledWhileItsLeaseIsStoredGoesToNoWorker: the worker gets the next one.
+func TestJobThatIsCanceledWhileItsLeaseIsStoredGoesToNoWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{}
+		b := brokerOn(d)
+		defer b.Close()
+		canceled := enqueue(t, b, NewJob{})
+		d.syncing = func() { time.Sleep(time.Second) }
+		leased := make(chan string, 1)
+		go func() {
+			j, err := b.Lease(t.Context(), "w", allKinds)
+			if err != nil {
+				t.Error(err)
+			}
+			leased <- j.ID
+		}()
+		synctest.Wait() // its lease is being stored
+		if _, err := b.Cancel(t.Context(), canceled.ID); err != nil {
+			t.Error(err)
+		}
+		next := enqueue(t, b, NewJob{})
+		if id := <-leased; id != next.ID {
+			t.Errorf("a job was canceled while its lease was stored; its worker got the job %q, want the next one, %q", id, next.ID)
+		}
+	})
+}
+
+// TestRecordsAreInTheOrderOfTheChanges: a job is appended to the journal before the
+// broker's lock is free, so no other change can come between.
+func TestRecordsAreInTheOrderOfTheChanges(t *testing.T) {
+	b := brokerOn(&disk{})
+	defer b.Close()
+	b.journal.batch.mu.Lock() // so Append blocks
+	enqueued := make(chan error, 1)
+	go func() {
+		_, err := b.Enqueue(context.Background(), email("ada@example.com", 1))
+		enqueued <- err
+	}()
+	for stacks := make([]byte, 1<<20); !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(".(*Journal).Append(")); {
+		runtime.Gosched()
+	}
+	if b.mu.TryLock() {
+		b.mu.Unlock()
+		t.Error("a job is being appended to the journal, but the broker's lock is free: another change could be appended before it")
+	}
+	b.journal.batch.mu.Unlock()
+	if err := <-enqueued; err != nil {
+		t.Error(err)
+	}
 }

@@ -19,21 +19,20 @@ type Client struct {
 	Token string // of the broker, if it has one
 	HTTP  *http.Client
 
-	enqueue Batch[NewJob, Result]
+	enqueue *Batch[NewJob, Result]
 }
 
 func NewClient(url string) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 100 // with the default of 2, connections would be closed and opened all the time
 	c := &Client{URL: strings.TrimRight(url, "/"), HTTP: &http.Client{Transport: transport}}
-	c.enqueue.limit, c.enqueue.run = batchMax, c.enqueueAll
+	c.enqueue = newBatch(batchMax, c.enqueueAll)
 	return c
 }
 
 // Enqueue enqueues a job. Jobs that come while one request is in flight share the next one.
 func (c *Client) Enqueue(ctx context.Context, n NewJob) (Job, error) {
-	n, err := n.check(time.Now())
-	if err != nil {
+	if _, err := n.check(time.Now()); err != nil {
 		return Job{}, err // here, so that it cannot spoil the request for others
 	}
 	result, err := c.enqueue.Add(n)(ctx)

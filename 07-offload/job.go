@@ -33,7 +33,7 @@ type Job struct {
 	Kind    string          `json:"kind"`
 	Payload json.RawMessage `json:"payload,omitempty"`
 	Key     string          `json:"key,omitempty"` // the client's Idempotency-Key
-	Policy  Policy          `json:"policy"`
+	Policy  Policy          `json:"policy,omitzero"`
 
 	State    State     `json:"state"`
 	Attempts int       `json:"attempts"` // started so far

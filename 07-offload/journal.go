@@ -29,7 +29,7 @@ import (
 // one sync share the next one (group commit).
 type Journal struct {
 	files  files // creates and renames the new file of Rewrite, see compact.go
-	batch  Batch[[]byte, error]
+	batch  *Batch[[]byte, error]
 	turn   chan struct{} // a lock on file: commit, Rewrite and Close send to it, and then receive
 	file   storage
 	size   atomic.Int64 // of the file
@@ -132,7 +132,7 @@ func OpenJournal(path string, replay func(content []byte) error) (j *Journal, cu
 func newJournal(files files, file storage, size int64) *Journal {
 	j := &Journal{files: files, file: file, turn: make(chan struct{}, 1)}
 	j.size.Store(size)
-	j.batch.limit, j.batch.run = 1024, j.commit
+	j.batch = newBatch(1024, j.commit)
 	return j
 }
 

@@ -95,6 +95,7 @@ func TestTornLastRecordIsCutOff(t *testing.T) {
 // TestDamageBeforeAMarkIsRefused flips each bit of records that were synced
 // (claim 7.2): the start fails with file and offset, and the file is not changed.
 func TestDamageBeforeAMarkIsRefused(t *testing.T) {
+	must := mustIn(t)
 	all, _ := three()
 	synced := len(all)
 	all = append(all, mark...)
@@ -218,6 +219,7 @@ func (d *disk) create() (storage, error) {
 	d.made++
 	d.fresh = &disk{syncing: d.syncing}
 	d.fresh.full.Store(d.full.Load())
+	d.fresh.broken.Store(d.broken.Load())
 	return d.fresh, d.failNew
 }
 
@@ -299,15 +301,19 @@ func brokerOn(d *disk) *Broker {
 func TestManyCallersShareOneSync(t *testing.T) {
 	d := &disk{syncing: func() { time.Sleep(time.Second) }}
 	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
 		j := newJournal(d, d, 0)
-		waits := []func() error{j.Append([]byte("alone"))}
+		var callers sync.WaitGroup
+		appends := func(text string) {
+			wait := j.Append([]byte(text))
+			callers.Go(func() { must(wait()) })
+		}
+		appends("alone")
 		synctest.Wait() // the first sync has begun
 		for i := range 100 {
-			waits = append(waits, j.Append(fmt.Append(nil, "together ", i)))
+			appends(fmt.Sprint("together ", i))
 		}
-		for _, wait := range waits {
-			must(wait())
-		}
+		callers.Wait()
 		j.Close()
 	})
 	if n := d.syncs.Load(); n != 2 {
@@ -328,6 +334,7 @@ func TestManyCallersShareOneSync(t *testing.T) {
 
 // TestLargeRecordIsReadAgain has one of 5 MB between two others.
 func TestLargeRecordIsReadAgain(t *testing.T) {
+	must := mustIn(t)
 	path := filepath.Join(t.TempDir(), "journal")
 	j, _, err := OpenJournal(path, func([]byte) error { return nil })
 	must(err)
@@ -344,6 +351,7 @@ func TestLargeRecordIsReadAgain(t *testing.T) {
 // TestNoJobContainsAMark, even if its numbers are the largest, and workers cannot
 // report texts that are not UTF-8. Otherwise a torn record could look like damage.
 func TestNoJobContainsAMark(t *testing.T) {
+	must := mustIn(t)
 	const n, longest = math.MaxInt, time.Duration(math.MaxInt64)
 	latest := time.Unix(0, math.MaxInt64)
 	j := Job{ID: "\U0010ffff", Payload: []byte("\U0010ffff"), Attempts: n, Progress: Progress{n, n}, number: math.MaxInt64,
@@ -367,6 +375,7 @@ func TestNoJobContainsAMark(t *testing.T) {
 
 // TestRewriteThatWasCutOffLeavesNothing: the next start removes its file.
 func TestRewriteThatWasCutOffLeavesNothing(t *testing.T) {
+	must := mustIn(t)
 	path := write(t, records("before"))
 	must(os.WriteFile(path+".new", records("half"), 0o600))
 	contents, _, err := replayed(path)
@@ -377,6 +386,7 @@ func TestRewriteThatWasCutOffLeavesNothing(t *testing.T) {
 
 // TestAppendToAClosedJournalFails, and does not block.
 func TestAppendToAClosedJournalFails(t *testing.T) {
+	must := mustIn(t)
 	d := &disk{}
 	j := newJournal(d, d, 0)
 	must(j.Append([]byte("before"))())
@@ -389,6 +399,7 @@ func TestAppendToAClosedJournalFails(t *testing.T) {
 // TestFailedAppendIsTakenBack has a write fail halfway, and a sync (claim 7.2): the
 // file is as it was, and nothing is accepted until a rewrite has succeeded.
 func TestFailedAppendIsTakenBack(t *testing.T) {
+	must := mustIn(t)
 	for _, way := range []string{"write", "sync"} {
 		d := &disk{}
 		j := newJournal(d, d, 0)
@@ -424,16 +435,18 @@ func TestFailedAppendIsTakenBack(t *testing.T) {
 // record follows those of the rewrite (claim 7.2).
 func TestRewriteKeepsWhatIsAppendedMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
 		d := &disk{}
 		j := newJournal(d, d, 0)
 		must(j.Append([]byte("history"))())
-		var wait func() error
+		stored := make(chan error)
 		must(j.Rewrite(func() []byte {
-			wait = j.Append([]byte("meanwhile"))
+			wait := j.Append([]byte("meanwhile"))
+			go func() { stored <- wait() }()
 			synctest.Wait()
 			return records("needed")
 		}))
-		must(wait())
+		must(<-stored)
 		must(j.Append([]byte("after"))())
 		j.Close()
 		var read []string
@@ -446,6 +459,7 @@ func TestRewriteKeepsWhatIsAppendedMeanwhile(t *testing.T) {
 
 // TestRewriteOnAFullDiskFreesItsSpace and does not change the old file (claim 7.2).
 func TestRewriteOnAFullDiskFreesItsSpace(t *testing.T) {
+	must := mustIn(t)
 	d := &disk{}
 	j := newJournal(d, d, 0)
 	must(j.Append([]byte("before"))())
@@ -467,6 +481,7 @@ func TestRewriteOnAFullDiskFreesItsSpace(t *testing.T) {
 // TestRewriteThatFailsChangesNothing: the new file cannot be created, as when no
 // descriptor is left, or renamed (claim 7.2).
 func TestRewriteThatFailsChangesNothing(t *testing.T) {
+	must := mustIn(t)
 	path := filepath.Join(t.TempDir(), "journal")
 	j, _, err := OpenJournal(path, func([]byte) error { return nil })
 	must(err)
@@ -492,6 +507,7 @@ func TestRewriteThatFailsChangesNothing(t *testing.T) {
 // TestNamesOfNewFilesAreSynced when a journal is created and when it is rewritten
 // (claim 7.2): otherwise a power loss could leave the directory without the file.
 func TestNamesOfNewFilesAreSynced(t *testing.T) {
+	must := mustIn(t)
 	var events []string
 	original := syncDir
 	defer func() { syncDir = original }()
@@ -523,6 +539,7 @@ func TestNamesOfNewFilesAreSynced(t *testing.T) {
 
 // TestNamesOfNewDirectoriesAreSynced (claim 7.2): after a sync that failed, too.
 func TestNamesOfNewDirectoriesAreSynced(t *testing.T) {
+	must := mustIn(t)
 	original := syncDir
 	defer func() { syncDir = original }()
 	dir, fails := t.TempDir(), true
@@ -578,6 +595,7 @@ func TestAnswerComesAfterTheSync(t *testing.T) {
 // TestDiskFullReturnsUnavailableThenRecovers (claim 7.2).
 func TestDiskFullReturnsUnavailableThenRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
 		d := &disk{}
 		b := brokerOn(d)
 		defer b.Close()
@@ -662,6 +680,7 @@ func TestChangeThatDidNotReachTheDiskIsNotForgotten(t *testing.T) {
 // TestJournalFollowsTheLiveJobs runs many jobs and looks at the file's size (claim 7.2).
 func TestJournalFollowsTheLiveJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
 		d := &disk{}
 		b := brokerOn(d)
 		b.queue.Keep = 10
@@ -755,4 +774,40 @@ func FuzzReplay(f *testing.F) {
 			t.Errorf("%d jobs are in places, %d are known", n, len(b.queue.jobs))
 		}
 	})
+}
+
+// TestCloseWaitsForTheSync that is in progress: the file is not closed under it.
+func TestCloseWaitsForTheSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{syncing: func() { time.Sleep(time.Second) }}
+		j := newJournal(d, d, 0)
+		wait, began, stored := j.Append([]byte("record")), time.Now(), make(chan error, 1)
+		go func() { stored <- wait() }()
+		synctest.Wait() // the sync has begun
+		j.Close()
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("the journal was closed after %v, want 1s, after the sync", took)
+		}
+		if err := <-stored; err != nil {
+			t.Errorf("the record was not stored: %v", err)
+		}
+	})
+}
+
+// TestRewriteThatCannotBeSyncedChangesNothing (claim 7.2): the new file may not be on disk.
+func TestRewriteThatCannotBeSyncedChangesNothing(t *testing.T) {
+	must := mustIn(t)
+	d := &disk{}
+	j := newJournal(d, d, 0)
+	must(j.Append([]byte("before"))())
+	d.broken.Store(true)
+	if err := j.Rewrite(needed("needed")); !errors.Is(err, syscall.EIO) {
+		t.Errorf("a rewrite that cannot be synced: got %v, want %v", err, syscall.EIO)
+	}
+	d.broken.Store(false)
+	must(j.Append([]byte("after"))())
+	j.Close()
+	if d.last != nil || !strings.Contains(string(d.content), "after") {
+		t.Errorf("after a rewrite that failed the old file has %q", d.content)
+	}
 }

@@ -38,8 +38,9 @@ type Maildir string
 
 // Welcome is the handler that delivers a welcome email, named by the job's ID: so
 // there is one email however often the job runs. (There may be two if a mail program
-// moves it to cur while the job runs again.) Some addresses misbehave: @slow.test takes 1 s, @flaky.test fails twice, @fails.test always, @gone.test
-// permanently, @panics.test panics and @hangs.test ignores cancellation.
+// moves it to cur while the job runs again.) Some addresses misbehave: @slow.test
+// takes 1 s, @flaky.test fails twice, @fails.test always, @gone.test permanently,
+// @panics.test panics and @hangs.test ignores cancellation.
 func (m Maildir) Welcome(ctx context.Context, t *Task) error {
 	var s Signup
 	if err := json.Unmarshal(t.Payload, &s); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -40,6 +41,17 @@ func longest(t *testing.T) time.Duration {
 		return time.Until(deadline) * 3 / 4
 	}
 	return time.Hour
+}
+
+// mustIn returns a must that fails the test. That of the program ends the test binary,
+// and no test is named.
+func mustIn(t testing.TB) func(err error) {
+	return func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // open opens a broker on dir, with a lease of 10 s.
@@ -96,6 +108,35 @@ func get(t testing.TB, b *Broker, id string) Job {
 		t.Fatal(err)
 	}
 	return j
+}
+
+// until waits until a job is as wanted. System.until waits for a minute, and then ends the
+// test binary, and no test is named.
+func until(t *testing.T, jobs *Client, id string, wanted func(Job) bool) Job {
+	t.Helper()
+	for limit := time.Now().Add(min(longest(t), 2*time.Minute)); ; {
+		j, err := jobs.Get(t.Context(), id)
+		switch {
+		case err == nil && wanted(j):
+			return j
+		case err != nil && !errors.Is(err, ErrUnavailable):
+			t.Fatal(err)
+		case !sleep(t.Context(), 5*time.Millisecond) || time.Now().After(limit):
+			t.Fatalf("job %s makes no progress: %s after %d attempts, %v", id, j.State, j.Attempts, err)
+		}
+	}
+}
+
+func hasEnded(j Job) bool { return j.State.Ended() }
+
+// signUp sends a sign-up to a web server, and returns the ID of its job.
+func signUp(t *testing.T, site *Client) (id string) {
+	t.Helper()
+	j, err := call[Job](t.Context(), site, "POST", "/signups", Signup{"Ada", "ada@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j.ID
 }
 
 // direct is a network in memory, for bubbles: it calls the handler.

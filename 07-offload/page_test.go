@@ -109,7 +109,7 @@ func TestPageInABrowser(t *testing.T) {
 	tab.until(`document.querySelector("#dead button") === null && document.activeElement.id === "dead"`)
 	tab.until(`window.untouched === true`)
 	for _, id := range []string{dead.ID, second.ID} {
-		if j := (&System{jobs: NewClient(api.URL)}).await(t.Context(), id); j.State != Done {
+		if j := until(t, NewClient(api.URL), id, hasEnded); j.State != Done {
 			t.Errorf("the dead letter that was requeued by its button is %s, want done", j.State)
 		}
 	}

@@ -67,7 +67,8 @@ func (p *Process) Wait(t *testing.T) (status int) {
 func TestNothingAcceptedIsLostInCrashes(t *testing.T) {
 	t.Setenv("OFFLOAD_TROUBLE", "1")
 	broker, workers, mail := startSystem(t, 2, "500ms")
-	client := NewClient(broker.URL)
+	url := broker.URL
+	client := NewClient(url)
 	policy := Policy{Attempts: 100, Deadline: 10 * time.Second, Backoff: time.Millisecond, Cap: 20 * time.Millisecond}
 
 	stop := make(chan struct{})
@@ -93,7 +94,9 @@ func TestNothingAcceptedIsLostInCrashes(t *testing.T) {
 						t.Errorf("a job was refused: %v", err)
 						return
 					}
-					sleep(t.Context(), 5*time.Millisecond)
+					if !sleep(t.Context(), 5*time.Millisecond) {
+						return
+					}
 				}
 				select {
 				case <-stop:
@@ -130,6 +133,9 @@ func TestNothingAcceptedIsLostInCrashes(t *testing.T) {
 		}
 		if err := victim.Restart(); err != nil {
 			t.Fatal(err)
+		}
+		if broker.URL != url { // its clients would try the old address forever
+			t.Fatalf("the broker was restarted at %s, want %s", broker.URL, url)
 		}
 	}
 	broker.Kill() // it may be in trouble
@@ -184,17 +190,17 @@ func TestWorkerPausedForLongerThanItsLeaseChangesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first = s.until(t.Context(), j.ID, func(j Job) bool { return j.State == Running || j.State.Ended() })
+		first = until(t, s.jobs, j.ID, func(j Job) bool { return j.State == Running || j.State.Ended() })
 		for _, w := range workers {
 			if strings.HasSuffix(first.Worker, fmt.Sprint("-", w.cmd.Process.Pid)) {
 				paused = w
 			}
 		}
-		s.until(t.Context(), j.ID, func(j Job) bool {
+		until(t, s.jobs, j.ID, func(j Job) bool {
 			return strings.Contains(paused.Log(), "msg=started job="+j.ID) || j.State.Ended()
 		})
 		pause(paused)
-		done = s.await(t.Context(), j.ID)
+		done = until(t, s.jobs, j.ID, hasEnded)
 		resume(paused)
 		if emails := mail.Delivered(); len(emails) != jobs {
 			t.Errorf("%d emails of %d jobs", len(emails), jobs)
@@ -222,7 +228,7 @@ func TestSIGTERMDrainsTheWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.until(t.Context(), j.ID, func(j Job) bool { return strings.Contains(workers[0].Log(), "msg=started job="+j.ID) })
+	until(t, s.jobs, j.ID, func(j Job) bool { return strings.Contains(workers[0].Log(), "msg=started job="+j.ID) })
 	workers[0].cmd.Process.Signal(syscall.SIGTERM)
 	if status := workers[0].Wait(t); status != 0 {
 		t.Errorf("after SIGTERM the worker ended with status %d\n%s", status, workers[0].Log())
@@ -506,7 +512,7 @@ func TestNothingRemainsAfterShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := enqueue(t, b, NewJob{})
-	(&System{jobs: client}).await(t.Context(), j.ID)
+	until(t, client, j.ID, hasEnded)
 	cancel()
 	events.Body.Close()
 	stop()

@@ -34,6 +34,7 @@ func everyJob(q *Queue) (jobs []*Job) {
 
 // again returns a queue as a restart of the broker would have it.
 func again(t *testing.T, q *Queue, now time.Time) *Queue {
+	must := mustIn(t)
 	t.Helper()
 	fresh := NewQueue(q.Lease, q.Random)
 	fresh.Backlog, fresh.Keep = q.Backlog, q.Keep
@@ -327,6 +328,18 @@ func TestLatestEndedJobsAreKept(t *testing.T) {
 	}
 }
 
+// TestNextAttemptBeginsWithoutProgress: that of the attempt before says nothing about it.
+func TestNextAttemptBeginsWithoutProgress(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	j := added(q, "welcome-mail", now, now)
+	q.Next("w", allKinds, now)
+	q.Update(j.ID, Update{Token: "A", Event: Heartbeat, Progress: Progress{1, 2}}, now)
+	q.Update(j.ID, Update{Token: "A", Event: Failed}, now)
+	if next := q.Next("w", allKinds, now.Add(time.Hour)); next != j || j.Attempts != 2 || j.Progress != (Progress{}) {
+		t.Errorf("attempt %d begins with the progress %v, want attempt 2 and none", j.Attempts, j.Progress)
+	}
+}
+
 // TestDeadLetterCanBeCanceled, so it is none any more.
 func TestDeadLetterCanBeCanceled(t *testing.T) {
 	q, now := newQueue(), time.Now()
@@ -408,7 +421,9 @@ func TestChangeIsReadAsItWasWritten(t *testing.T) {
 	j := Job{ID: "3-A", Kind: "k", Payload: []byte(`{"a":1}`), Key: "key", Policy: Policy{1, 2, 3, 4, 5}, State: Running, Attempts: 6,
 		Error: "e", Progress: Progress{7, 8}, Created: at(9), Due: at(10), planned: at(11), Ended: at(12), Worker: "w", Token: "t", Expires: at(13), number: 3}
 	content := change{j, {ID: "4-A", number: 4}}.encode()
-	jobs, err := decoded(content)
+	read := slices.Clone(content)
+	jobs, err := decoded(read)
+	clear(read) // the jobs have copies
 	if err != nil || len(jobs) != 2 || fmt.Sprint(*jobs[0]) != fmt.Sprint(j) || jobs[1].ID != "4-A" || !jobs[1].Due.IsZero() {
 		t.Errorf("wrote %v\nread  %v, %v", j, jobs, err)
 	}
@@ -505,5 +520,24 @@ func TestLongErrorIsCutAndItsHeadKept(t *testing.T) {
 	q.Update(j.ID, Update{Token: "A", Event: Failed, Error: "451 busy " + strings.Repeat("x", 70<<10)}, now)
 	if len(j.Error) != errorMax || !strings.HasPrefix(j.Error, "451 busy xxx") {
 		t.Errorf("an error of 70 KB was kept as %d bytes: %.20q", len(j.Error), j.Error)
+	}
+}
+
+// TestWaitDependsOnTheNumberOfAttempts: the first retry comes after one attempt.
+func TestWaitDependsOnTheNumberOfAttempts(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	var after []int
+	q.Retry = func(_ Policy, n int) time.Duration {
+		after = append(after, n)
+		return time.Second
+	}
+	must1(q.Add(NewJob{Kind: "newsletter", Due: now, Policy: Policy{Attempts: 4}}, now))
+	for q.count(Dead) == 0 {
+		q.Next("w", allKinds, now)
+		q.Update("1-A", Update{Token: "A", Event: Failed}, now)
+		now = now.Add(time.Second)
+	}
+	if want := []int{1, 2, 3}; !slices.Equal(after, want) {
+		t.Errorf("the waits before the retries are those after %v attempts, want %v", after, want)
 	}
 }

@@ -185,9 +185,10 @@ func (w *Worker) renew(ctx context.Context, j Job, t *Task, lease time.Duration,
 	}
 }
 
-// report reports the result of an attempt; when the lease is lost, it only logs that.
-// While the broker is unavailable it retries until ctx is done, because to repeat the
-// job costs more. A broker that was restarted accepts the report: it renews all leases.
+// report reports the result of an attempt. If the attempt was canceled because its
+// lease is lost, report only logs that.
+// While the broker is unavailable it retries until ctx is done, because to repeat the job
+// costs more. A broker that was restarted accepts the report: it renews all leases.
 func (w *Worker) report(ctx context.Context, cause error, log *slog.Logger, j Job, t *Task, err error) {
 	if err != nil && cause == errLost {
 		log.Warn("canceled", "cause", cause)

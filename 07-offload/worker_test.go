@@ -646,6 +646,21 @@ func TestPauseBetweenRequestsIsRandomUpToALimit(t *testing.T) {
 	})
 }
 
+// TestSleepInADoneContextReturnsFalse although the time has passed, too: both cases of
+// the select are ready, and it picks one at random.
+func TestSleepInADoneContextReturnsFalse(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		if sleep(ctx, 0) {
+			t.Fatal("ctx is done, and sleep returned true: its caller would go on")
+		}
+	}
+	if !sleep(t.Context(), 0) {
+		t.Error("ctx is not done, and sleep returned false")
+	}
+}
+
 // redeliver has a worker die between the work and its report, and returns how many emails there are then.
 func redeliver(t *testing.T, h func(Maildir) Handler) (emails int) {
 	dir := t.TempDir()
@@ -759,8 +774,8 @@ func TestRunningJobCanBeCanceled(t *testing.T) {
 		j := enqueue(t, b, NewJob{})
 		time.Sleep(4 * time.Second) // after the first heartbeat, which is a third of the lease after the start
 		canceled := time.Now()
-		if j, err := b.Cancel(t.Context(), j.ID); err != nil || j.State != Canceled {
-			t.Errorf("a running job that is canceled is %s, %v", j.State, err)
+		if j, err := b.Cancel(t.Context(), j.ID); err != nil || j.State != Canceled || !j.Expires.IsZero() {
+			t.Errorf("a running job that is canceled is %s, %v, and its lease expires at %v; want canceled, without a lease", j.State, err, j.Expires)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -936,6 +951,7 @@ func TestErrorStopsANewsletter(t *testing.T) {
 // TestNewsletterHasEightSenders: as many emails are delivered at the same time, each of
 // which blocks in its last step here.
 func TestNewsletterHasEightSenders(t *testing.T) {
+	must := mustIn(t)
 	box := Maildir(t.TempDir())
 	must(box.Deliver("first", "text")) // creates the directories
 	original := syncDir
@@ -954,5 +970,23 @@ func TestNewsletterHasEightSenders(t *testing.T) {
 			t.Errorf("%d emails are delivered at the same time, want 8", n)
 		}
 		close(leave)
+	})
+}
+
+// TestStoppedWorkerReportsUntilItsDrainIsOver while the broker is not available.
+func TestStoppedWorkerReportsUntilItsDrainIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, t.TempDir())
+		defer b.Close()
+		until := time.Now().Add(20 * time.Second)
+		stop := work(t, &busy{b, until}, 1, func(context.Context, *Task) error { return nil })
+		enqueue(t, b, email("ada@example.com", 1))
+		time.Sleep(time.Second)
+		began := time.Now()
+		err := stop()
+		if took := time.Since(began); err != nil || took < 5*time.Second || took > 5*time.Second+retryPause {
+			t.Errorf("with a drain of 5 s the worker ended after %v with %v, want about 5s and nil", took, err)
+		}
+		time.Sleep(time.Minute)
 	})
 }

@@ -45,14 +45,14 @@ func demo() error {
 		os.RemoveAll(dir)
 		os.Exit(1)
 	}()
-	fmt.Print("  The web process is killed at each of its messages to the two servers.\n  Then the worker delivers every email.\n\n")
+	fmt.Print("  The web process is killed at each of its messages to the two servers.\n  Then the worker delivers every email.\n\n" +
+		"                  kills     both   neither   only the user   only the email\n")
 	for _, way := range []string{"row-first", "task-first", "outbox"} {
 		r, err := s.kill(context.Background(), program, way)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("     %-12s killed at %2d points   both %2d   neither %2d   user without email %d   email without user %d\n",
-			way, r.kills, r.both, r.neither, r.onlyUser, r.onlyEmail)
+		fmt.Printf("     %-12s %5d %8d %9d %14d %15d\n", way, r.kills, r.both, r.neither, r.onlyUser, r.onlyEmail)
 		if way == "outbox" && r.onlyUser+r.onlyEmail > 0 {
 			return errors.New("the outbox did not keep them together")
 		}
