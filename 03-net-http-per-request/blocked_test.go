@@ -2,6 +2,9 @@ package main
 
 import (
 	"maps"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 )
@@ -28,6 +31,30 @@ func TestBlockedCountsGoroutinesByState(t *testing.T) {
 		}
 		close(never)
 	})
+}
+
+// TestBlockedLeavesOutGoroutinesThatAreReady: on one CPU they do not run while Blocked does.
+func TestBlockedLeavesOutGoroutinesThatAreReady(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var stop atomic.Bool
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() { yieldHere(&stop) })
+	}
+	for range 20 {
+		runtime.Gosched() // until they have begun
+	}
+	if got := Blocked(".yieldHere"); got["runnable"] > 0 {
+		t.Errorf("got %v for goroutines that are ready to run, want none", got)
+	}
+	stop.Store(true)
+	all.Wait()
+}
+
+func yieldHere(stop *atomic.Bool) {
+	for !stop.Load() {
+		runtime.Gosched()
+	}
 }
 
 // receiveHere is as deep on the stack as depth, so that the text is long.

@@ -12,11 +12,11 @@ import (
 // TestSharedFetchFetchesOnce: a hundred callers of a missing key need one fetch, the
 // value is kept, and another key is not delayed (claim 3.13).
 func TestSharedFetchFetchesOnce(t *testing.T) {
-	fetches, answered, other := stampede(t.Context(), 100, caches[3].make)
-	if fetches != 1 || answered != 99 || other != "answered" {
-		t.Errorf("100 callers of which the first leaves: got %d fetches, %d values, another key %s; want 1, 99, answered", fetches, answered, other)
-	}
-	synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which ends the test if the first caller stays
+		fetches, answered, other := stampede(t.Context(), 100, caches[3].make)
+		if fetches != 1 || answered != 99 || other != "answered" {
+			t.Errorf("100 callers of which the first leaves: got %d fetches, %d values, another key %s; want 1, 99, answered", fetches, answered, other)
+		}
 		fetched := 0
 		c := NewSharedFetch(func(context.Context, string) (string, error) { fetched++; return "v", nil }, time.Second)
 		for range 3 {
@@ -100,13 +100,17 @@ func TestErrorIsForgottenBeforeItIsReturned(t *testing.T) {
 	}
 	c.mu.Lock()
 	close(release)
-	for Blocked(".(*SharedFetch).run")["sync.Mutex.Lock"] == 0 {
+	for len(answered) == 0 && Blocked(".(*SharedFetch).run")["sync.Mutex.Lock"] == 0 {
 		runtime.Gosched()
 	}
-	select {
-	case <-c.calls["k"].done:
-		t.Error("the callers get the error before the cache has forgotten the call")
-	default:
+	if failed := c.calls["k"]; failed == nil {
+		t.Error("the cache forgets the call while another goroutine holds the lock")
+	} else {
+		select {
+		case <-failed.done:
+			t.Error("the callers get the error before the cache has forgotten the call")
+		default:
+		}
 	}
 	c.mu.Unlock()
 	if err := <-answered; err != down {
@@ -127,15 +131,18 @@ func TestFetchWithTheLockHeldBlocksOtherKeys(t *testing.T) {
 	if _, _, other := stampede(t.Context(), 100, caches[1].make); other != "blocked" {
 		t.Errorf("a call for another key was %s during the fetch, want it blocked by the lock", other)
 	}
-	began, release := make(chan struct{}), make(chan struct{})
-	c := caches[1].make(func(context.Context, string) (string, error) { close(began); <-release; return "v", nil })
+	began, release := make(chan struct{}, 2), make(chan struct{})
+	c := caches[1].make(func(context.Context, string) (string, error) { began <- struct{}{}; <-release; return "v", nil })
 	first := async(func() error { _, err := c.Get(t.Context(), "k"); return err })
 	<-began
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	second := async(func() error { _, err := c.Get(canceled, "k"); return err })
-	for len(second) == 0 && Blocked(".(*LockedFetch).Get")["sync.Mutex.Lock"] == 0 {
+	for len(second) == 0 && len(began) == 0 && Blocked(".(*LockedFetch).Get")["sync.Mutex.Lock"] == 0 {
 		runtime.Gosched()
+	}
+	if len(began) > 0 {
+		t.Error("a second call fetched during the fetch, want it blocked in Lock")
 	}
 	if len(second) > 0 {
 		t.Error("a call whose context is canceled returned during the fetch, want it blocked in Lock, which observes no context")
@@ -149,9 +156,11 @@ func TestFetchWithTheLockHeldBlocksOtherKeys(t *testing.T) {
 // TestFetchWithTheFirstCallersContextFailsForAll when that caller leaves (negative
 // control of 3.13).
 func TestFetchWithTheFirstCallersContextFailsForAll(t *testing.T) {
-	if fetches, answered, _ := stampede(t.Context(), 100, caches[2].make); fetches != 1 || answered != 0 {
-		t.Errorf("the first of 100 callers left: got %d fetches and %d values, want 1 and 0", fetches, answered)
-	}
+	synctest.Test(t, func(t *testing.T) { // which ends the test if the first caller stays
+		if fetches, answered, _ := stampede(t.Context(), 100, caches[2].make); fetches != 1 || answered != 0 {
+			t.Errorf("the first of 100 callers left: got %d fetches and %d values, want 1 and 0", fetches, answered)
+		}
+	})
 }
 
 // TestFirstCallerForgetsAnErrorWithTheLockHeld: the map of calls is guarded by the

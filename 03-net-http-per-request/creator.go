@@ -42,7 +42,9 @@ func WhoAmI(w http.ResponseWriter, r *http.Request) {
 
 // Ask sends requests to h on a server of its own, spread over n connections,
 // either sequentially or concurrently. It returns what WhoAmI answers, in the
-// order of the requests.
+// order of the requests. On a busy machine net/http's client can close a connection
+// between two requests (it waits 50 ms for the goroutine that writes). Then Ask asks
+// again over new ones, up to three times in all.
 func Ask(ctx context.Context, h http.Handler, connections, requests int, http2, concurrently bool) ([]Origin, error) {
 	srv := NewServer(h)
 	addr, err := Start(srv)
@@ -50,17 +52,26 @@ func Ask(ctx context.Context, h http.Handler, connections, requests int, http2, 
 		return nil, err
 	}
 	defer srv.Close()
-	clients := make([]*http.Client, connections)
-	for i := range clients {
-		client, conn, err := DialOne(ctx, addr, http2)
-		if err != nil {
-			return nil, err
+	for attempt := 1; ; attempt++ {
+		origins, lost, err := askOver(ctx, addr, connections, requests, http2, concurrently)
+		if !lost || attempt == 3 {
+			return origins, err
 		}
-		defer conn.Close()
-		clients[i] = client
+	}
+}
+
+// askOver is Ask over new connections. It also returns whether one of them was lost.
+func askOver(ctx context.Context, addr string, connections, requests int, http2, concurrently bool) (origins []Origin, lost bool, err error) {
+	clients, conns := make([]*http.Client, connections), make([]*http.ClientConn, connections)
+	for i := range clients {
+		clients[i], conns[i], err = DialOne(ctx, addr, http2)
+		if err != nil {
+			return nil, false, err
+		}
+		defer conns[i].Close()
 	}
 
-	origins := make([]Origin, requests)
+	origins = make([]Origin, requests)
 	errs := make([]error, requests)
 	ask := func(i int) {
 		var body string
@@ -77,7 +88,11 @@ func Ask(ctx context.Context, h http.Handler, connections, requests int, http2, 
 		}
 	}
 	asking.Wait()
-	return origins, errors.Join(errs...)
+	err = errors.Join(errs...)
+	for _, conn := range conns {
+		lost = lost || err != nil && conn.Err() != nil
+	}
+	return origins, lost, err
 }
 
 // Self reads the stack of the goroutine that calls it. Go has no function for a

@@ -105,6 +105,11 @@ func TestOneMoreGoroutineNoticesThatTheClientLeaves(t *testing.T) {
 
 // TestEveryConnectionHasItsOwnGoroutine is the second half of HTTP/1.x (claim 3.2).
 func TestEveryConnectionHasItsOwnGoroutine(t *testing.T) {
+	// First sequentially: concurrently the handlers meet, and would wait forever for a
+	// request on another connection.
+	if _, conns, _ := ask(t, 5, 5, false, false); len(conns) != 5 {
+		t.Fatalf("5 requests, one at a time: got %d connections, want 5", len(conns))
+	}
 	goroutines, conns, _ := ask(t, 5, 5, false, true)
 	if len(conns) != 5 || len(goroutines) != 5 {
 		t.Errorf("got %d connections and %d goroutines, want 5 and 5", len(conns), len(goroutines))
@@ -233,6 +238,27 @@ func TestAskReturnsTheErrorsOfItsRequests(t *testing.T) {
 	}
 }
 
+// TestAskAsksAgainWhenItLosesAConnection, but not more than three times, and not for
+// any other error. The server closes a connection when its handler panics.
+func TestAskAsksAgainWhenItLosesAConnection(t *testing.T) {
+	for _, c := range []struct{ lost, calls int64 }{{0, 1}, {2, 3}, {3, 3}} {
+		var calls atomic.Int64
+		origins, err := Ask(t.Context(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if calls.Add(1) <= c.lost {
+				panic(http.ErrAbortHandler)
+			}
+			io.WriteString(w, `{"Line":7}`)
+		}), 1, 1, false, false)
+		if ok := err == nil && len(origins) == 1 && origins[0].Line == 7; calls.Load() != c.calls || ok != (c.lost < 3) {
+			t.Errorf("%d connections are lost: got %v, %v after %d calls, want %d calls, and an answer to the last if it came", c.lost, origins, err, calls.Load(), c.calls)
+		}
+	}
+	var calls atomic.Int64
+	if _, err := Ask(t.Context(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }), 1, 1, false, false); err == nil || calls.Load() != 1 {
+		t.Errorf("an answer is no JSON: got %v after %d calls, want an error after 1", err, calls.Load())
+	}
+}
+
 // TestAskReturnsAnswersInTheOrderOfItsRequests. Whether it sends them sequentially
 // shows in what it is blocked in while a handler runs: in a request, or in Wait.
 func TestAskReturnsAnswersInTheOrderOfItsRequests(t *testing.T) {
@@ -241,7 +267,7 @@ func TestAskReturnsAnswersInTheOrderOfItsRequests(t *testing.T) {
 		var requests atomic.Int64
 		origins, err := Ask(t.Context(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, `{"Line":%d}`, requests.Add(1))
-			for asks := Blocked(".Ask"); asks[want] == 0; asks = Blocked(".Ask") {
+			for asks := Blocked(".askOver"); asks[want] == 0; asks = Blocked(".askOver") {
 				if len(asks) > 0 && asks["select"]+asks["sync.WaitGroup.Wait"] > 0 {
 					t.Errorf("concurrently %t: during a request Ask is blocked in %v, want %s", concurrently, asks, want)
 					break

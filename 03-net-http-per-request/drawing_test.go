@@ -35,17 +35,17 @@ func TestDrawings(t *testing.T) {
 		draw func()
 		want string
 	}{
-		{"the first span is the slow one; a time that is too short is not drawn", func() {
+		{"the first span is the slow one; a time that is too short is not drawn; the chart ends later", func() {
 			drawSpans(painted{text: "three requests"}, []Span{
 				{0, 460 * ms, 5 * ms, 450 * ms},
 				{100 * ms, 120 * ms, 101 * ms, 119 * ms},
 				{200 * ms, 480 * ms, 450 * ms, 470 * ms},
-			}, 480*ms)
+			}, 528*ms)
 		}, `
      three requests                                             answered after
-     slow     █████████████████████████████████████████████░··          460 ms
-     fast 1   ··········█░····································         20.0 ms
-     fast 2   ····················░░░░░░░░░░░░░░░░░░░░░░░░░██░          280 ms
+     slow     ████████████████████████████████████████░·······          460 ms
+     fast 1   ·········█······································         20.0 ms
+     fast 2   ··················░░░░░░░░░░░░░░░░░░░░░░██░·····          280 ms
 `},
 		{"when events were written and read, and the longest time between", func() {
 			drawEvents(painted{text: "three events"}, []Event{{at(0), at(5)}, {at(100), at(150)}, {at(200), at(210)}}, start, at(240))

@@ -69,6 +69,40 @@ func TestSubscribersComeAndGoDuringABroadcast(t *testing.T) {
 	}
 }
 
+// TestBroadcastPublishesToThreeSubscribers n events; two of them read each one.
+func TestBroadcastPublishesToThreeSubscribers(t *testing.T) {
+	h := NewHub(4)
+	var subscribers []int
+	publisher, newcomer := broadcast(h, "(*Hub).Publish", func(event string) {
+		subscribers = append(subscribers, len(h.subscribers))
+		h.Publish(event)
+	}, 4)
+	if want := []int{3, 3, 3, 3}; !slices.Equal(subscribers, want) || publisher != "returns" || newcomer != "returns" {
+		t.Errorf("for each of 4 events got %v subscribers, want %v; publisher and new subscriber %s, %s", subscribers, want, publisher, newcomer)
+	}
+}
+
+// TestUnsubscribeClosesTheChannel: what is in its buffer stays, and no event follows.
+func TestUnsubscribeClosesTheChannel(t *testing.T) {
+	h := NewHub(2)
+	events, unsubscribe := h.Subscribe()
+	h.Publish("before")
+	unsubscribe()
+	h.Publish("after")
+	var got []string
+	for range 2 {
+		select {
+		case event, open := <-events:
+			got = append(got, fmt.Sprintf("%q, %t", event, open))
+		default:
+			got = append(got, "blocks")
+		}
+	}
+	if want := []string{`"before", true`, `"", false`}; !slices.Equal(got, want) {
+		t.Errorf("two receives after unsubscribe: got %q, want %q", got, want)
+	}
+}
+
 // TestHubIsClosedDuringABroadcast without a data race.
 func TestHubIsClosedDuringABroadcast(t *testing.T) {
 	h := NewHub(1)

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
+	"runtime/trace"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +24,28 @@ func TestVisitLastsUntilAllAreAnswered(t *testing.T) {
 		t.Errorf("%d requests were answered after %s, want 3 after at least %s", n, took, takes)
 	}
 }
+
+// TestRegionIsInTheTaskOfItsContext: to find the task, runtime/trace asks the context that it
+// is given for a value.
+func TestRegionIsInTheTaskOfItsContext(t *testing.T) {
+	if trace.Start(io.Discard) == nil { // or go test -trace has started it
+		defer trace.Stop()
+	}
+	ctx := &asked{Context: t.Context()}
+	ran := 0
+	traced(ctx, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { ran = ctx.values })).ServeHTTP(nil, httptest.NewRequest("GET", "/?i=0", nil))
+	if ran == 0 {
+		t.Error("the region of a handler was not started with the context of its task")
+	}
+}
+
+// asked counts how often it is asked for a value.
+type asked struct {
+	context.Context
+	values int
+}
+
+func (a *asked) Value(key any) any { a.values++; return a.Context.Value(key) }
 
 // TestFollowAllHasTheEventsOfEachClient.
 func TestFollowAllHasTheEventsOfEachClient(t *testing.T) {

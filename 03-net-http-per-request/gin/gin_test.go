@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -539,6 +540,50 @@ func TestReadLateReadsDuringTheSecondRequest(t *testing.T) {
 			t.Errorf("got %q, want what the goroutine reads", got)
 		}
 	})
+}
+
+// TestOverlapSendsFastRequestsDuringTheSlowOne. Here the slow handler begins late and lasts
+// until the fast ones have been sent: if overlap did not wait for its begin, they would come
+// before it.
+func TestOverlapSendsFastRequestsDuringTheSlowOne(t *testing.T) {
+	stdout := os.Stdout
+	defer func() { os.Stdout = stdout }()
+	var err error
+	if os.Stdout, err = os.Create(filepath.Join(t.TempDir(), "printed")); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Stdout.Close()
+	for _, name := range names {
+		original := Routers[name]
+		defer func() { Routers[name] = original }()
+		Routers[name] = func(routes Routes) http.Handler {
+			var running atomic.Bool
+			fasts := make(chan bool, 5)
+			return original(Routes{
+				"/slow": func(w http.ResponseWriter, r *http.Request) {
+					time.Sleep(20 * time.Millisecond)
+					running.Store(true)
+					routes["/slow"](w, r)
+					for range cap(fasts) {
+						select {
+						case during := <-fasts:
+							if !during {
+								t.Errorf("%s: a fast request was handled before the slow one began", name)
+							}
+						case <-time.After(20 * time.Second):
+							t.Errorf("%s: the slow request is in progress, and not all fast ones are sent", name)
+							return
+						}
+					}
+				},
+				"/fast": func(w http.ResponseWriter, r *http.Request) {
+					routes["/fast"](w, r)
+					fasts <- running.Load()
+				},
+			})
+		}
+	}
+	overlap()
 }
 
 // TestDemoPrintsWhatItMeasures, with a regular expression in « » for what differs from
