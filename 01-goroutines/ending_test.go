@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +55,19 @@ func TestMainThatReturnsFirstLeavesABlockedGoroutine(t *testing.T) {
 	if len(early) > 0 || all != "email sent\n" {
 		t.Errorf("the goroutine printed %q while main returned, and %q in the end; want nothing, and its line", early, all)
 	}
+}
+
+// TestBusyLoopEndsAtItsLimit: without an iteration, on one CPU, another goroutine hardly
+// ever runs before the loop has ended. This test is before those that would not end if
+// the loop had no limit.
+func TestBusyLoopEndsAtItsLimit(t *testing.T) {
+	onOneCPU(t)
+	for range 100 {
+		if !OthersRun(0) {
+			return
+		}
+	}
+	t.Error("a loop of no iterations went on until another goroutine had run, 100 times")
 }
 
 // TestRecoveredPanicBecomesAnError recovers in the goroutine that panics (claim 1.7).
@@ -105,6 +120,11 @@ func TestUnrecoveredPanicEndsTheProgram(t *testing.T) {
 	if !strings.HasPrefix(out, "panic: assignment to entry in nil map\n") || strings.Contains(out, "never printed") {
 		t.Error("want the panic's message first, and no output of main")
 	}
+	text, err := source.ReadFile("panics.go")
+	_, text, _ = bytes.Cut(text, []byte("func PanicEndsProgram() {"))
+	if before, _, ok := bytes.Cut(text, []byte("go func()")); err != nil || !ok || !bytes.Contains(before, []byte("recover()")) {
+		t.Errorf("%v; main must call recover before it starts the goroutine that panics", err)
+	}
 }
 
 // TestEachIterationHasItsOwnVariable captures a loop variable (claim 1.8).
@@ -114,6 +134,18 @@ func TestEachIterationHasItsOwnVariable(t *testing.T) {
 			t.Errorf("%d goroutines captured i and saw %v, want %v", len(want), got, want)
 		}
 	}
+	before := goroutinesCreated()
+	LoopVariables(100)
+	if n := goroutinesCreated() - before; n < 100 {
+		t.Errorf("in 100 iterations %d goroutines were started", n)
+	}
+}
+
+// goroutinesCreated returns how many goroutines have been started so far.
+func goroutinesCreated() uint64 {
+	sample := []metrics.Sample{{Name: "/sched/goroutines-created:goroutines"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 // TestOldLoopVariableIsShared does the same as Go 1.21 (negative control of 1.8).

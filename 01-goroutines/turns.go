@@ -64,8 +64,7 @@ func nextTurn(turns []Turn, who int, now time.Duration) []Turn {
 }
 
 // OthersRun reports whether another goroutine runs while this one is busy: in a
-// loop that neither blocks nor calls a function. The loop ends when the other
-// goroutine has run, or after limit iterations.
+// loop of at most limit iterations that neither blocks nor calls a function.
 func OthersRun(limit int64) bool {
 	var ran atomic.Bool
 	go ran.Store(true)

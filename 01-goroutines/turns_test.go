@@ -58,7 +58,11 @@ func TestTurnOfTheSameGoroutineGoesOn(t *testing.T) {
 // TestTurnsFollowOneAnother checks what TakeTurns promises of its turns.
 func TestTurnsFollowOneAnother(t *testing.T) {
 	const goroutines, d = 3, 20 * time.Millisecond
+	began := time.Now()
 	turns, steps := TakeTurns(goroutines, d)
+	if end, took := turns[len(turns)-1].End, time.Since(began); end > took {
+		t.Errorf("the last turn ends %v after TakeTurns began, which returned after %v", end, took)
+	}
 	ran := make(map[int]bool)
 	for i, turn := range turns {
 		ran[turn.Who] = true
@@ -135,8 +139,33 @@ func TestFreeGoroutineTakesTheNextPiece(t *testing.T) {
 	})
 }
 
+// pairs let their callers go on two at a time, so that what they do next overlaps. A caller
+// whose partner does not come soon goes on alone: the machine may be busy.
+type pairs struct{ came, met atomic.Int64 }
+
+func (p *pairs) meet() {
+	if n := p.came.Add(1); n%2 == 1 {
+		for range 10_000 {
+			if p.came.Load() != n {
+				p.met.Add(1)
+				return
+			}
+		}
+	}
+}
+
+// until calls f until two hundred pairs have met. On a single CPU hardly any do.
+func (p *pairs) until(f func()) {
+	for range 300 {
+		if f(); p.met.Load() >= 200 || runtime.GOMAXPROCS(0) == 1 {
+			return
+		}
+	}
+}
+
 // TestEveryPieceIsDoneOnce counts the calls that Share makes: the speeds of 1.6
-// compare the same amount of work.
+// compare the same amount of work. In the end two goroutines take pieces in pairs: if to
+// take one were several operations, both would often take the same piece.
 func TestEveryPieceIsDoneOnce(t *testing.T) {
 	for _, goroutines := range []int{1, 2, 7, 100} {
 		var done atomic.Int64
@@ -144,4 +173,17 @@ func TestEveryPieceIsDoneOnce(t *testing.T) {
 			t.Errorf("%d goroutines did %d pieces of 64", goroutines, done.Load())
 		}
 	}
+	const pieces = 10_000
+	var together pairs
+	together.until(func() {
+		var done atomic.Int64
+		Share(pieces, 2, func() {
+			if done.Add(1)%100 == 0 {
+				together.meet()
+			}
+		})
+		if done.Load() != pieces {
+			t.Errorf("2 goroutines, in pairs, did %d pieces of %d", done.Load(), pieces)
+		}
+	})
 }

@@ -108,6 +108,22 @@ func TestStopEndsTheStream(t *testing.T) {
 	})
 }
 
+// TestLeftRunningHasOneContext for all calls, and cancels it when it has counted.
+func TestLeftRunningHasOneContext(t *testing.T) {
+	var contexts []context.Context
+	left := LeftRunning(3, func(ctx context.Context, running *atomic.Int64) int {
+		if ctx.Err() != nil {
+			t.Errorf("call %d has a context that is canceled already", len(contexts)+1)
+		}
+		contexts = append(contexts, ctx)
+		running.Add(1)
+		return 0
+	})
+	if left != 3 || len(contexts) != 3 || contexts[0] != contexts[1] || contexts[0] != contexts[2] || contexts[0].Err() == nil {
+		t.Errorf("got %d after %d calls with the contexts %v, want 3 after 3 calls with one that is canceled then", left, len(contexts), contexts)
+	}
+}
+
 // TestStreamThatIsNeverStoppedLeaks discards stop (negative control of 2.9): a
 // goroutine stays for each call, until the parent context is canceled.
 func TestStreamThatIsNeverStoppedLeaks(t *testing.T) {

@@ -101,6 +101,13 @@ func TestReceiveFromSendOnlyChannelDoesNotCompile(t *testing.T) {
 	if err := Check(WrongDirection); err == nil || !strings.Contains(err.Error(), "cannot receive from send-only channel") {
 		t.Errorf("a receive from a send-only channel: got the error %v, want that it does not compile", err)
 	}
+	for misuse, message := range map[string]string{"<-results": "cannot receive from send-only channel", "jobs <- 1": "cannot send to receive-only channel"} {
+		for _, program := range []string{RightDirection, WrongDirection} {
+			if err := Check(strings.Replace(program, "{\n", "{\n\t"+misuse+"\n", 1)); err == nil || !strings.Contains(err.Error(), message) {
+				t.Errorf("a worker with %s: got the error %v, want %q", misuse, err, message)
+			}
+		}
+	}
 	if err := Check("package p\nvar a int = \"\"\nvar b string = 1"); err == nil || !strings.Contains(err.Error(), "p.go:2:") {
 		t.Errorf("two lines do not compile; got %v, want the first of them", err)
 	}

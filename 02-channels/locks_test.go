@@ -152,12 +152,43 @@ func TestUnorderedLocksDeadlock(t *testing.T) {
 	}
 }
 
-// blockedInLock returns how many goroutines are blocked in Lock in a call, such as ".Transfer(".
+// TestOperationsBlockWhileTheLockIsHeld by another goroutine. Of an RWMutex it is a reader
+// that holds it for Add, and a writer for Total.
+func TestOperationsBlockWhileTheLockIsHeld(t *testing.T) {
+	mutex, rw, account := new(MutexTally), new(RWMutexTally), &Account{balance: 1}
+	for _, c := range []struct {
+		call string
+		held sync.Locker
+		use  func()
+	}{
+		{".(*MutexTally).Add(", &mutex.mu, mutex.Add},
+		{".(*MutexTally).Total(", &mutex.mu, func() { mutex.Total() }},
+		{".(*RWMutexTally).Add(", rw.mu.RLocker(), rw.Add},
+		{".(*RWMutexTally).Total(", &rw.mu, func() { rw.Total() }},
+		{".(*Account).Balance(", &account.mu, func() { account.Balance() }},
+		{".(*Account).Withdraw(", &account.mu, func() { account.Withdraw(1) }},
+	} {
+		c.held.Lock()
+		done := make(chan bool, 1)
+		go func() { c.use(); done <- true }()
+		for len(done) == 0 && blockedInLock(c.call) == 0 {
+			runtime.Gosched()
+		}
+		if len(done) > 0 {
+			t.Errorf("%s) returned while another goroutine held the lock, want it to block", c.call[1:])
+		}
+		c.held.Unlock()
+		<-done
+	}
+}
+
+// blockedInLock returns how many goroutines are blocked in Lock or RLock in a call, such as
+// ".Transfer(".
 func blockedInLock(call string) (n int) {
 	stacks := make([]byte, 1<<20)
 	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
 		head, _, _ := strings.Cut(stack, "\n") // goroutine 7 [sync.Mutex.Lock]:
-		if strings.Contains(head, "Mutex.Lock") && strings.Contains(stack, call) {
+		if strings.Contains(head, "Mutex.") && strings.Contains(stack, call) {
 			n++
 		}
 	}

@@ -35,6 +35,9 @@ func goroutinesCreated() uint64 {
 // TestSharedTotalIsADataRace runs the wrong version in a child process and
 // requires a report of the race detector (negative control of 2.4).
 func TestSharedTotalIsADataRace(t *testing.T) {
+	if got, want := CountShared([]int{1, 2}, nil), (Total{2, 3}); got != want { // here one goroutine adds
+		t.Errorf("got the total %+v, want %+v", got, want)
+	}
 	needsRaceDetector(t)
 	out, status, err := runRole("shared total", "")
 	t.Logf("exit status %d\n%s", status, out)

@@ -21,6 +21,9 @@ func TestMain(m *testing.M) {
 		os.Exit(7)
 	}
 	roles["never ends"] = func(string) { <-time.After(time.Hour) }
+	roles["prints its environment"] = func(string) {
+		fmt.Printf("%q %q %q", os.Getenv("GOTRACEBACK"), os.Getenv("GODEBUG"), os.Getenv("LESSON_TEST"))
+	}
 	if playRole() {
 		return
 	}
@@ -38,13 +41,23 @@ func TestRunRoleReturnsOutputStatusAndErrors(t *testing.T) {
 	if out, status, err := runRole("ends with 7", "a=b"); out != "a=b, and an error" || status != 7 || err != nil {
 		t.Errorf("got %q, status %d, %v; want what the child printed on both outputs, and status 7", out, status, err)
 	}
-	if _, _, err := runRoleOf(filepath.Join(t.TempDir(), "missing"), "", ""); err == nil {
+	if _, _, err := runRoleOf(filepath.Join(t.TempDir(), "missing"), "ends with 7", ""); err == nil {
 		t.Error("there is no such program, but runRoleOf returned no error")
 	}
 	defer func(limit time.Duration) { roleLimit = limit }(roleLimit)
 	roleLimit = 50 * time.Millisecond
 	if _, _, err := runRole("never ends", ""); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the child was killed after %v; got the error %v, want the deadline's", roleLimit, err)
+	}
+}
+
+// TestRoleHasTheVariablesOfItsCaller, but not those of this process that would change
+// what the child prints.
+func TestRoleHasTheVariablesOfItsCaller(t *testing.T) {
+	t.Setenv("GOTRACEBACK", "none")
+	t.Setenv("GODEBUG", "inittrace=1")
+	if out, _, err := runRole("prints its environment", "", "LESSON_TEST=set"); out != `"" "" "set"` || err != nil {
+		t.Errorf("the child printed %s, %v; want two variables as if they were not set, and that of the caller", out, err)
 	}
 }
 

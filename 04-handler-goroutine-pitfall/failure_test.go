@@ -90,12 +90,14 @@ func TestLeakyPanicEndsTheServer(t *testing.T) {
 			child.cmd.Process.Kill()
 		}
 	}
-	status, stderr := child.Wait()
+	var status int
+	var stderr string
+	within(t, "Wait", func() { status, stderr = child.Wait() })
 	if conn, err := DialTo(addr)(t.Context()); err == nil { // so that WaitFor returns
 		conn.Close()
 	}
-	<-ended
-	server.Close()
+	within(t, "WaitFor", func() { <-ended })
+	within(t, "Close", server.Close)
 	t.Logf("exit status %d\n%s", status, stderr)
 	if status != 2 || !strings.HasPrefix(stderr, "panic: runtime error: index out of range") || !strings.Contains(stderr, "(*Leaky).sendWelcome") {
 		t.Errorf("the panic in the goroutine must end the whole server with status 2, got status %d", status)
@@ -113,7 +115,9 @@ func TestPanicInChildSeparatesTheLogFromThePanic(t *testing.T) {
 		{"leaky", 0, "runtime error: index out of range [0] with length 0"},
 		{"logs two lines", 2, "after " + blanks},
 	} {
-		status, logged, panicked := panicInChild(c.role, "127.0.0.1:1", blanks)
+		var status, logged int
+		var panicked string
+		within(t, "panicInChild", func() { status, logged, panicked = panicInChild(c.role, "127.0.0.1:1", blanks) })
 		if status != 2 || logged != c.logged || panicked != c.panics {
 			t.Errorf("%s: got status %d, %d lines logged before the panic, and %q; want 2, %d, %q", c.role, status, logged, panicked, c.logged, c.panics)
 		}

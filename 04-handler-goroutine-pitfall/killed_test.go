@@ -20,7 +20,9 @@ func newQuiet(dial func(context.Context) (net.Conn, error)) *Fixed {
 func TestKilledProcessLosesWhatItAccepted(t *testing.T) {
 	for _, role := range []string{"leaky", "fixed"} {
 		for _, delivers := range []bool{false, true} {
-			responses, delivered := killAfter(role, 5, delivers)
+			var responses string
+			var delivered int
+			within(t, "killAfter", func() { responses, delivered = killAfter(role, 5, delivers) })
 			want := map[bool]int{false: 0, true: 5}[delivers]
 			if responses != "5 × 202" || delivered != want {
 				t.Errorf("%s, killed after delivery: %t: got %s, and %d emails were delivered, want 5 × 202 and %d", role, delivers, responses, delivered, want)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -99,6 +101,58 @@ func TestLeftoversCloseEverything(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLeftoversUseTheirLock: while another goroutine holds it, each operation blocks.
+func TestLeftoversUseTheirLock(t *testing.T) {
+	service := new(Service)
+	srv := service.Server()
+	url, err := Start(srv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	l := NewLeftovers(new(http.Transport))
+	defer l.Close()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var resp *http.Response
+	for _, c := range []struct {
+		function string
+		use      func()
+	}{
+		{"(*Leftovers).RoundTrip", func() { resp, err = l.RoundTrip(request) }},
+		{"(*Leftovers).Open", func() { l.Open() }},
+		{"(*body).Close", func() { resp.Body.Close() }},
+	} {
+		if usesLock(t, &l.mu, c.function, c.use); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// usesLock holds the lock and requires that use blocks in Lock, in a call of the function.
+func usesLock(t *testing.T, mu *sync.Mutex, function string, use func()) {
+	t.Helper()
+	done := make(chan struct{})
+	mu.Lock()
+	go func() { use(); close(done) }()
+	for blocked, returned := false, false; !blocked && !returned; runtime.Gosched() {
+		for stack := range strings.SplitSeq(allStacks(), "\n\n") {
+			head, calls, _ := strings.Cut(stack, "\n")
+			blocked = blocked || strings.Contains(head, "[sync.Mutex.Lock") && strings.Contains(calls, "."+function+"(")
+		}
+		select {
+		case <-done:
+			returned = true
+			t.Errorf("%s returned while another goroutine held the lock, want it to block", function)
+		default:
+		}
+	}
+	mu.Unlock()
+	<-done
 }
 
 // TestCallWithoutATimeoutBlocksForever calls a service that never answers, and

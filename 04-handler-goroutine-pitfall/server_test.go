@@ -35,6 +35,26 @@ func accepted(t *testing.T, h http.Handler, n int) {
 	}
 }
 
+// within calls f, which runs a child process or waits for one. If f does not return until
+// shortly before go test's own time limit, within fails the test: that limit names no reason.
+func within(t *testing.T, what string, f func()) {
+	t.Helper()
+	limit := time.Hour
+	if deadline, ok := t.Deadline(); ok {
+		limit = time.Until(deadline) * 3 / 4
+	}
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		f()
+	}()
+	select {
+	case <-returned:
+	case <-time.After(limit):
+		t.Fatalf("%s did not return within %s", what, limit.Round(time.Second))
+	}
+}
+
 // Pipes is a listener, and the dial function for it, that need no network, so
 // that a real http.Server and a real client can run in a synctest bubble.
 type Pipes struct {

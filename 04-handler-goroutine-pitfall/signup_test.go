@@ -51,6 +51,15 @@ func TestInvalidSignupIsRefusedAndNothingIsSent(t *testing.T) {
 	})
 }
 
+// TestLargestBodyIsAccepted: a valid sign-up of exactly the limit.
+func TestLargestBodyIsAccepted(t *testing.T) {
+	fixed := newQuiet(NewMailServer().DialPipe)
+	if got := post(fixed, ada+strings.Repeat(" ", 4<<10-len(ada))).StatusCode; got != 202 {
+		t.Errorf("a sign-up of 4 KB: got status %d, want 202", got)
+	}
+	fixed.Shutdown(t.Context())
+}
+
 // TestOtherMethodThanPostIsNotAllowed sends a valid sign-up with other methods, to both handlers.
 func TestOtherMethodThanPostIsNotAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -38,6 +38,16 @@ func TestSiteIsAnOutputForALogger(t *testing.T) {
 	}
 }
 
+// TestSiteAndMailServerUseTheirLocks: while another goroutine holds it, each operation blocks.
+func TestSiteAndMailServerUseTheirLocks(t *testing.T) {
+	s, server := new(site), NewMailServer()
+	usesLock(t, &s.mu, "(*site).Write", func() { s.Write([]byte("a line\n")) })
+	usesLock(t, &s.mu, "(*site).lines", func() { s.lines() })
+	usesLock(t, &s.mu, "(*site).firstLog", func() { s.firstLog() })
+	usesLock(t, &server.mu, "(*MailServer).Delivered", func() { server.Delivered() })
+	usesLock(t, &server.mu, "(*MailServer).WaitFor", func() { server.WaitFor(0, 0) })
+}
+
 // TestUntilEndsTheProgramAfterAMinute runs itself in a child process, in fake time.
 func TestUntilEndsTheProgramAfterAMinute(t *testing.T) {
 	const variable = "UNTIL_IN_A_CHILD"
@@ -80,6 +90,13 @@ func TestResponsesOfDifferentStatusAreListed(t *testing.T) {
 		if got := (&site{answers: c.answers}).responses(); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
+	}
+}
+
+// TestNumberIsMeasured, so it has the color of what differs in every run.
+func TestNumberIsMeasured(t *testing.T) {
+	if got, want := number(7), measured("7"); got != want {
+		t.Errorf("got the color %q, want %q, that of a measured text", got.color, want.color)
 	}
 }
 

@@ -99,7 +99,18 @@ func TestTrySubmitRefusesWhenTheQueueIsFull(t *testing.T) {
 // help (claim 5.3). Many pools, since the workers could be quick once.
 func TestTrySubmitAcceptsWhileAWorkerIsIdle(t *testing.T) {
 	for _, c := range []Config{{}, {Workers: 8}, {Workers: 8, Queue: 1}} {
+		synctest.Test(t, func(t *testing.T) { // without a worker TrySubmit would wait forever for one to reach its receive
+			p := NewPool(t.Context(), c, func(context.Context, int) error { return nil })
+			synctest.Wait()
+			if n := Inside("(*Pool[...]).work"); n != max(c.Workers, 1) {
+				t.Fatalf("%+v: the pool has %d workers, want %d", c, n, max(c.Workers, 1))
+			}
+			p.Close()
+		})
 		for range 200 {
+			if t.Failed() {
+				return
+			}
 			synctest.Test(t, func(t *testing.T) {
 				p := NewPool(t.Context(), c, func(context.Context, int) error {
 					time.Sleep(time.Second)
@@ -136,6 +147,11 @@ func TestClosingPoolRefusesImmediately(t *testing.T) {
 		submitAll(t, p, 1)
 		var closed atomic.Int64
 		go func() {
+			defer func() {
+				if v := recover(); v != nil {
+					t.Errorf("a Submit that blocked when Close was called panicked: %v", v)
+				}
+			}()
 			if err := p.Submit(t.Context(), 1); err != nil {
 				t.Errorf("a Submit that blocked when Close was called returned %v", err)
 			}
@@ -278,6 +294,12 @@ func TestUnboundedQueueKeepsTheTasksOfAllGoroutines(t *testing.T) {
 	group.Wait()
 	if queue.Len() != submitters*each {
 		t.Errorf("%d of %d tasks are in the queue", queue.Len(), submitters*each)
+	}
+	for range 100_000 { // it refuses none
+		queue.Submit(0)
+	}
+	if want := submitters*each + 100_000; queue.Len() != want {
+		t.Errorf("%d of %d tasks are in the queue: some were refused", queue.Len(), want)
 	}
 	if _, ok := new(Unbounded[int]).Next(); ok {
 		t.Error("Next returned a task of an empty queue")

@@ -9,7 +9,7 @@ import (
 )
 
 // TestFlagOutOfRangeExitsWithStatus2 starts the program with numbers just outside
-// the limits: it must say what the limits are, and run nothing.
+// the limits: it must say what the limits are, and run nothing. Those at the limits run.
 func TestFlagOutOfRangeExitsWithStatus2(t *testing.T) {
 	const role = "POOL_ARGS"
 	if args := os.Getenv(role); args != "" {
@@ -28,6 +28,13 @@ func TestFlagOutOfRangeExitsWithStatus2(t *testing.T) {
 		out, err := child.CombinedOutput()
 		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 2 || !strings.Contains(string(out), test.want) {
 			t.Errorf("%s: %v, want exit status 2 and %q\n%s", test.args, err, test.want, out)
+		}
+	}
+	for _, args := range []string{"-workers 1 -tasks 1 5.2", "-workers 64 -tasks 2000 5.2"} {
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+		child.Env = append(os.Environ(), role+"="+args, "GORACE=atexit_sleep_ms=0")
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v, want numbers at the limits accepted\n%s", args, err, out)
 		}
 	}
 }

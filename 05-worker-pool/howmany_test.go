@@ -199,6 +199,24 @@ func TestSlowClientLosesItsConnection(t *testing.T) {
 	}
 }
 
+// TestCloseEndsTheConnectionsOfASlowServer during a call.
+func TestCloseEndsTheConnectionsOfASlowServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlowServer(time.Second)
+		here, there := net.Pipe()
+		defer here.Close()
+		go s.server.Serve(&oneConn{conn: there, closed: make(chan struct{})})
+		io.WriteString(here, "GET / HTTP/1.1\r\nHost: pipe\r\n\r\n")
+		synctest.Wait() // the call is in progress
+		began := time.Now()
+		s.Close()
+		if n, err := here.Read(make([]byte, 1)); err == nil || time.Since(began) != 0 {
+			t.Errorf("the server is closed, and after %v the client has read %d bytes (%v), want its connection closed immediately", time.Since(began), n, err)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
 // oneConn is a listener with one connection.
 type oneConn struct {
 	conn   net.Conn
@@ -226,6 +244,13 @@ func TestScalePixelIsTheAverageOfThoseThatItCovers(t *testing.T) {
 	}
 	if got, want := Scale(photo, 2).Pix, []uint8{25, 45, 105, 125}; !bytes.Equal(got, want) {
 		t.Errorf("the pixels %v are scaled to %v, want the averages %v", photo.Pix, got, want)
+	}
+	uneven := image.NewGray(image.Rect(0, 0, 5, 5))
+	for i := range uneven.Pix {
+		uneven.Pix[i] = uint8(10 * i)
+	}
+	if got, want := Scale(uneven, 2).Pix, []uint8{30, 55, 155, 180}; !bytes.Equal(got, want) {
+		t.Errorf("5 × 5 pixels are scaled to %v, want the averages of 2 × 2, 2 × 3, 3 × 2 and 3 × 3, %v", got, want)
 	}
 	if got := Photo(64).GrayAt(32, 32); got != (color.Gray{Y: 255}) {
 		t.Errorf("the middle of the photo is %v, want white", got)

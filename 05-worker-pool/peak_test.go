@@ -143,3 +143,25 @@ func submitAll(t *testing.T, p *Pool[int], n int) {
 		}
 	}
 }
+
+// TestMeetingBlocksUntilAllHaveCome has three callers, one each second. A later call
+// does not block.
+func TestMeetingBlocksUntilAllHaveCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		meet, began := meeting(3), time.Now()
+		for second := range 3 {
+			go func() {
+				time.Sleep(time.Duration(second) * time.Second)
+				meet()
+				if took := time.Since(began); took != 2*time.Second {
+					t.Errorf("caller %d of 3 was blocked until %v, want 2s, when the last one came", second+1, took)
+				}
+			}()
+		}
+		time.Sleep(time.Minute)
+		meet()
+		if took := time.Since(began); took != time.Minute {
+			t.Errorf("a later call was blocked until %v, want 1m0s, when it was made", took)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync"
@@ -119,6 +120,54 @@ func TestMapReturnsResultsInOrder(t *testing.T) {
 	})
 }
 
+// pairs let their callers go on two at a time, so that what they do next overlaps. A caller
+// whose partner does not come soon goes on alone: the machine may be busy.
+type pairs struct{ came, met atomic.Int64 }
+
+func (p *pairs) meet() {
+	if n := p.came.Add(1); n%2 == 1 {
+		for range 10_000 {
+			if p.came.Load() != n {
+				p.met.Add(1)
+				return
+			}
+		}
+	}
+}
+
+// until calls f until two hundred pairs have met. On a single CPU hardly any do.
+func (p *pairs) until(f func()) {
+	for range 300 {
+		if f(); p.met.Load() >= 200 || runtime.GOMAXPROCS(0) == 1 {
+			return
+		}
+	}
+}
+
+// TestMapBeginsEachTaskOnce: two workers take tasks in pairs. If to take one were several
+// operations, both would often take the same task.
+func TestMapBeginsEachTaskOnce(t *testing.T) {
+	var together pairs
+	together.until(func() {
+		var begun [10_000]atomic.Int64
+		tasks := make([]int, len(begun))
+		for i := range tasks {
+			tasks[i] = i
+		}
+		Map(t.Context(), 2, tasks, func(_ context.Context, task int) (int, error) {
+			if begun[task].Add(1); task%100 == 0 {
+				together.meet()
+			}
+			return 0, nil
+		})
+		for task := range begun {
+			if n := begun[task].Load(); n != 1 {
+				t.Fatalf("task %d was begun %d times, want once", task, n)
+			}
+		}
+	})
+}
+
 // TestMapGivesTheNextTaskToTheWorkerThatIsFree: one worker needs 5 s for the first
 // task. Meanwhile the other one does all the rest.
 func TestMapGivesTheNextTaskToTheWorkerThatIsFree(t *testing.T) {
@@ -158,5 +207,39 @@ func TestNoTasksHaveNoResults(t *testing.T) {
 	}
 	if err := NewPool(t.Context(), Config{}, func(context.Context, int) error { return nil }).Close(); err != nil {
 		t.Errorf("Close of a pool without tasks returned %v", err)
+	}
+}
+
+// TestCallsAtTheSameTimeAreCounted has two tasks end, two calls enter and leave, and two
+// calls of Close, in pairs. If a count were read and then written, changes would get
+// lost: the channel could be closed while a Submit sends.
+func TestCallsAtTheSameTimeAreCounted(t *testing.T) {
+	var tasks, closes pairs
+	for round := 0; round < 5000 && closes.met.Load() < 1000; round++ {
+		p := NewPool(t.Context(), Config{Workers: 2, Queue: 4}, func(context.Context, int) error { tasks.meet(); return nil })
+		submitAll(t, p, 4)
+		var group sync.WaitGroup
+		for range 2 {
+			group.Go(func() {
+				closes.meet()
+				for range 20 {
+					if p.enter() {
+						p.leave()
+					}
+				}
+				closes.meet()
+				for range rand.N(200) { // neither of them is always the first
+					p.closed.Load()
+				}
+				p.Close()
+			})
+		}
+		group.Wait()
+		if idle, users := p.idle.Load(), p.users.Load(); idle != 2 || users != 0 {
+			t.Fatalf("the pool has ended, and counts %d of 2 workers as idle, and %d users of its channel, want 2 and 0", idle, users)
+		}
+		if runtime.GOMAXPROCS(0) == 1 {
+			return // they hardly ever meet
+		}
 	}
 }

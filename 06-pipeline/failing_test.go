@@ -543,3 +543,42 @@ func TestFailureAfterTheConsumerReturned(t *testing.T) {
 		})
 	}
 }
+
+// TestErrorsAtTheSameTimeHaveOneFirst has two sources fail, both at the same time: Run
+// returns the one that has canceled the context.
+func TestErrorsAtTheSameTimeHaveOneFirst(t *testing.T) {
+	var came, met atomic.Int64
+	meet := func() { // with the other source; not for long: the machine may be busy
+		if n := came.Add(1); n%2 == 1 {
+			for range 10_000 {
+				if came.Load() != n {
+					met.Add(1)
+					return
+				}
+			}
+		}
+	}
+	for range 20_000 {
+		if met.Load() >= 1000 {
+			return
+		}
+		var cause error
+		err := Run(t.Context(), func(p *Pipeline) error {
+			for _, fails := range []error{errBroken, errFull} {
+				Source(p, func(context.Context, func(int) error) error {
+					meet()
+					return fails
+				})
+			}
+			<-p.ctx.Done()
+			cause = context.Cause(p.ctx)
+			return nil
+		})
+		if err != cause {
+			t.Fatalf("two sources fail: Run returned %q, and has canceled the context because of %q", err, cause)
+		}
+		if runtime.GOMAXPROCS(0) == 1 {
+			return // they hardly ever meet
+		}
+	}
+}

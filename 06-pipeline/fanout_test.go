@@ -101,3 +101,20 @@ func TestOrderedHoldsNoMoreThanItsQueue(t *testing.T) {
 		}
 	})
 }
+
+// TestEndlessSourceHasNoEnd: only an error of emit ends it.
+func TestEndlessSourceHasNoEnd(t *testing.T) {
+	const items = 1 << 20
+	n := 0
+	if err := endless(t.Context(), func(item int) error {
+		if n++; item != n {
+			t.Fatalf("item %d is %d", n, item)
+		}
+		if n == items {
+			return errBroken
+		}
+		return nil
+	}); err != errBroken || n != items {
+		t.Errorf("the source ended with %v after %d items, want %v after %d", err, n, errBroken, items)
+	}
+}

@@ -9,7 +9,7 @@ import (
 )
 
 // TestFlagOutOfRangeExitsWithStatus2 starts the program with numbers just outside
-// the limits: it must say what the limits are, and run nothing.
+// the limits: it must say what the limits are, and run nothing. Those at the limits run.
 func TestFlagOutOfRangeExitsWithStatus2(t *testing.T) {
 	const role = "PIPELINE_ARGS"
 	if args := os.Getenv(role); args != "" {
@@ -29,6 +29,9 @@ func TestFlagOutOfRangeExitsWithStatus2(t *testing.T) {
 		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 2 || !strings.Contains(string(out), test.want) {
 			t.Errorf("%s: %v, want exit status 2 and %q\n%s", test.args, err, test.want, out)
 		}
+	}
+	for _, workers := range []string{"1", "1000"} {
+		child(t, t.TempDir(), "-workers "+workers+" -dir . 6.4", 0)
 	}
 }
 

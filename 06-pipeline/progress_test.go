@@ -70,6 +70,44 @@ func TestProgressIsOnlyForATerminal(t *testing.T) {
 	}
 }
 
+// TestSearchShowsItsProgressOnATerminal has one that finds three files and then takes a
+// second. What is written to the terminal is echoed.
+func TestSearchShowsItsProgressOnATerminal(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("opens a terminal in the way of Linux")
+	}
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer terminal.Close()
+	func() {
+		defer func(stderr *os.File) { os.Stderr = stderr }(os.Stderr)
+		os.Stderr = terminal
+		synctest.Test(t, func(t *testing.T) {
+			timed(func(add func(File)) error {
+				for range 3 {
+					add(File{})
+				}
+				time.Sleep(time.Second)
+				return nil
+			}, func(File) {})
+		})
+	}()
+	terminal.WriteString("that is all\n")
+	var screen strings.Builder
+	for b := make([]byte, 1000); !strings.Contains(screen.String(), "that is all"); {
+		n, err := terminal.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		screen.Write(b[:n])
+	}
+	if !strings.Contains(screen.String(), "hashed so far: 3 files") {
+		t.Errorf("three files were found, and the terminal has got %q", screen.String())
+	}
+}
+
 // TestProgressWritesToATerminal has standard error go to the null device, which counts
 // as one, and looks for the goroutine that keeps the line up to date.
 func TestProgressWritesToATerminal(t *testing.T) {

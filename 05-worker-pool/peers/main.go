@@ -50,7 +50,7 @@ var tests = []test{
 		ctx, cancel := context.WithCancel(context.Background())
 		return outcome(p.run(ctx, func(context.Context) error { cancel(); return nil }))
 	}},
-	{"the context ends, then the task fails with an error of its own", func(p peer) string {
+	{"the context is canceled, then the task fails with an error of its own", func(p peer) string {
 		ctx, cancel := context.WithCancel(context.Background())
 		return outcome(p.run(ctx, func(context.Context) error { cancel(); return errDisk }))
 	}},
