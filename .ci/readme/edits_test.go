@@ -296,7 +296,7 @@ func try(t *testing.T, c Chapter, e Edit, dir string) {
 
 // A part of a file is a declaration, or an import.
 type part struct {
-	function string   // that it declares, or ""
+	declares []string // see declared
 	names    []string // in it; of an import: its own
 	from, to int      // where it is
 	isImport bool
@@ -325,12 +325,19 @@ func parts(text string) (all []part) {
 		all = append(all, part{names: []string{name}, from: at(spec.Pos()), to: at(spec.Path.Pos()), isImport: true})
 	}
 	for _, d := range f.Decls {
-		p := part{names: identifiers(d), from: at(d.Pos()), to: at(d.End())}
-		if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name != "init" {
-			p.function = f.Name.Name
-			if f.Doc != nil {
-				p.from = at(f.Doc.Pos())
+		p := part{declares: declared(d), names: identifiers(d), from: at(d.Pos()), to: at(d.End())}
+		var doc *ast.CommentGroup
+		switch d := d.(type) {
+		case *ast.GenDecl:
+			doc = d.Doc
+		case *ast.FuncDecl:
+			doc = d.Doc
+			if d.Recv != nil { // a method's name is not that of a function
+				p.names = slices.Concat(identifiers(d.Recv), identifiers(d.Type), identifiers(d.Body))
 			}
+		}
+		if doc != nil {
+			p.from = at(doc.Pos())
 		}
 		all = append(all, p)
 	}
@@ -338,14 +345,52 @@ func parts(text string) (all []part) {
 	return all
 }
 
-// keepOnly returns the files of a package, by name, without the functions that those named
-// do not need: that halves the time of a build. Methods remain.
+// declared returns the names that a declaration declares: of a method that of its receiver's
+// type, of an init function its first string (a role that it adds), and "" for what may be
+// needed though no name of it is used, such as a flag.
+func declared(d ast.Decl) (names []string) {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Recv != nil {
+			return identifiers(d.Recv.List[0].Type)[:1]
+		}
+		if d.Name.Name != "init" {
+			return []string{d.Name.Name}
+		}
+		for _, name := range identifiers(d) {
+			if strings.HasPrefix(name, `"`) {
+				return []string{name}
+			}
+		}
+	case *ast.GenDecl:
+		if d.Tok == token.VAR && slices.Contains(identifiers(d), "flag") {
+			return []string{""}
+		}
+		for _, spec := range d.Specs {
+			switch spec := spec.(type) {
+			case *ast.TypeSpec:
+				names = append(names, spec.Name.Name)
+			case *ast.ValueSpec:
+				for _, id := range spec.Names {
+					names = append(names, id.Name)
+				}
+			}
+		}
+	}
+	if len(names) == 0 || slices.Contains(names, "_") {
+		return []string{""}
+	}
+	return names
+}
+
+// keepOnly returns the files of a package, by name, without the declarations that those
+// named do not need: that halves the time of a build.
 func keepOnly(files map[string]string, named ...string) map[string]string {
-	names := make(map[string][]string) // that are in a function; by "": elsewhere
+	names := make(map[string][]string) // in what declares a name
 	for _, text := range files {
 		for _, p := range parts(text) {
-			if !p.isImport {
-				names[p.function] = append(names[p.function], p.names...)
+			for _, name := range p.declares {
+				names[name] = append(names[name], p.names...)
 			}
 		}
 	}
@@ -368,7 +413,7 @@ func keepOnly(files map[string]string, named ...string) map[string]string {
 			switch {
 			case p.isImport && !used[p.names[0]]:
 				b = slices.Replace(b, p.from, p.to, []byte("_ ")...)
-			case !p.isImport && needed[p.function]:
+			case slices.ContainsFunc(p.declares, func(name string) bool { return needed[name] }):
 				for _, name := range p.names {
 					used[name] = true
 				}
@@ -409,14 +454,23 @@ func write(t *testing.T, files map[string]string) {
 	}
 }
 
-// identifiers returns all identifiers of a declaration.
-func identifiers(d ast.Decl) (names []string) {
+// identifiers returns the identifiers and string literals of a declaration, but not what
+// follows a dot: that is declared in a type, or in another package.
+func identifiers(d ast.Node) (names []string) {
 	if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.IMPORT {
 		return nil
 	}
 	ast.Inspect(d, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
-			names = append(names, id.Name)
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			names = append(names, identifiers(n.X)...)
+			return false
+		case *ast.Ident:
+			names = append(names, n.Name)
+		case *ast.BasicLit:
+			if n.Kind == token.STRING {
+				names = append(names, n.Value)
+			}
 		}
 		return true
 	})
