@@ -51,6 +51,10 @@ func (m Maildir) deliver(name, text string) error {
 	}
 	_, err = file.WriteString(text)
 	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		now := time.Now() // a file system's own time can be several milliseconds in the past
+		err = os.Chtimes(file.Name(), now, now)
+	}
+	if err == nil {
 		err = os.Rename(file.Name(), filepath.Join(string(m), "new", name))
 	}
 	if err != nil {

@@ -3,7 +3,10 @@ package signup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -49,4 +52,23 @@ func TestSystemThatNeverAnswersGives503AtTheLimit(t *testing.T) {
 			t.Errorf("a system never answers: the sign-up was answered with %d, Retry-After %q, after %v; want 503 with Retry-After after 5 s", w.Code, w.Header().Get("Retry-After"), took)
 		}
 	})
+}
+
+// TestTimeOfAnEmailIsNotBeforeItsTask fails on many machines with the time that Linux gives
+// a file, which can be that of the last tick of its clock; since Linux 6.13 it is mostly exact.
+func TestTimeOfAnEmailIsNotBeforeItsTask(t *testing.T) {
+	mail := t.TempDir()
+	for i := range 100 {
+		began, id := time.Now(), fmt.Sprint(i)
+		if err := Maildir(mail).Welcome(t.Context(), Task{ID: id, Name: "Ada", Email: "ada@example.com"}, 1); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(filepath.Join(mail, "new", id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sent := info.ModTime(); sent.Before(began.Truncate(time.Microsecond)) {
+			t.Fatalf("a task began at %v, and its email is from %v before", began, began.Sub(sent))
+		}
+	}
 }
