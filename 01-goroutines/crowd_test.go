@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,13 +154,14 @@ func TestGrowReturnsTheTimeItTook(t *testing.T) {
 	for range 5 {
 		crowd := NewCrowd()
 		grew := make(chan time.Duration)
+		var returned atomic.Bool
 		go func() {
 			for crowd.Alive() == 0 {
 				runtime.Gosched()
 			}
 			first := time.Now()
 			last := first
-			for now := first; crowd.Alive() < n; now = time.Now() {
+			for now := first; crowd.Alive() < n && !returned.Load(); now = time.Now() {
 				last = now
 				runtime.Gosched()
 			}
@@ -167,14 +169,21 @@ func TestGrowReturnsTheTimeItTook(t *testing.T) {
 		}()
 		began := time.Now()
 		took := crowd.Grow(n)
-		all, seen := time.Since(began), <-grew
+		all, alive := time.Since(began), crowd.Alive()
+		returned.Store(true)
+		seen := <-grew
+		if alive != n {
+			t.Errorf("Grow(%d) returned when %d were alive", n, alive)
+		}
 		if took <= 0 && runtime.GOOS != "windows" || took > all {
 			t.Errorf("Grow says it took %v; a clock around it says %v", took, all)
 		}
 		if took < seen {
 			t.Errorf("Grow says it took %v, but the crowd was seen to grow for %v", took, seen)
 		}
-		crowd.Leave()
+		if crowd.Leave(); crowd.Alive() != 0 {
+			t.Errorf("after Leave %d of %d goroutines are alive", crowd.Alive(), n)
+		}
 	}
 }
 

@@ -90,3 +90,14 @@ func TestClientsComeAtTheSameTime(t *testing.T) {
 	ws.mu.Unlock()
 	<-counted
 }
+
+// TestStopLastingReturnsHowLongItTook: without Lasting the stream is still in progress at the
+// deadline. It would last 10 s.
+func TestStopLastingReturnsHowLongItTook(t *testing.T) {
+	const deadline = 50 * time.Millisecond
+	began := time.Now()
+	took, stopped, _, _ := stopLasting(t.Context(), false, deadline)
+	if all := time.Since(began); took < deadline || took > all || stopped != "cut off" {
+		t.Errorf("with a deadline of %s the server was %q after %s of %s, want it cut off, not before the deadline", deadline, stopped, took, all)
+	}
+}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"maps"
+	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +43,40 @@ func TestReportIsEncodedWithoutTheLock(t *testing.T) {
 		ws.mu.Unlock()
 		return true
 	}, t}, nil)
+}
+
+// TestSlowReaderOfAReportDelaysNoOther: while one client reads a report, which its
+// handler therefore writes, another client gets a whole one (claim 3.11).
+func TestSlowReaderOfAReportDelaysNoOther(t *testing.T) {
+	ws := NewWords()
+	ws.Add("to")
+	report, other, done := Report(ws.Copy), httptest.NewRecorder(), make(chan struct{})
+	report.ServeHTTP(slowReader{httptest.NewRecorder(), func() bool {
+		go otherClient(report, other, done)
+		for {
+			select {
+			case <-done:
+				return true
+			default:
+				runtime.Gosched()
+			}
+			for state := range Blocked(".otherClient") {
+				if strings.HasPrefix(state, "sync.") {
+					return false
+				}
+			}
+		}
+	}, t}, nil)
+	<-done
+	if got, want := other.Body.String(), `{"to":1}`+"\n"; got != want {
+		t.Errorf("while one client is reading, another one gets %q, want %q", got, want)
+	}
+}
+
+// otherClient closes done when h has returned.
+func otherClient(h http.Handler, w http.ResponseWriter, done chan<- struct{}) {
+	h.ServeHTTP(w, nil)
+	close(done)
 }
 
 // TestCopiedMapIsNoDataRace runs the negative control's program with Copy (claim 3.11).

@@ -228,3 +228,17 @@ func TestVerifyReportsWhatTheServiceAnswers(t *testing.T) {
 type answers func() *http.Response
 
 func (a answers) RoundTrip(*http.Request) (*http.Response, error) { return a(), nil }
+
+// TestTenCallsHaveATransportOfTheirOwn: connections of other clients must not be counted.
+func TestTenCallsHaveATransportOfTheirOwn(t *testing.T) {
+	transports := make(map[*http.Transport]int)
+	for range 2 {
+		callTenTimes(func(client *http.Client, url string) {
+			transports[client.Transport.(*Leftovers).Transport]++
+			Verify(t.Context(), client, url)
+		})
+	}
+	if n := transports[http.DefaultTransport.(*http.Transport)]; len(transports) != 2 || n != 0 {
+		t.Errorf("twice ten calls were made with %d transports, and %d of them with http.DefaultTransport, want 2 and none", len(transports), n)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,7 +79,7 @@ func (f handlerFunc) WithAttrs([]slog.Attr) slog.Handler              { return f
 func (f handlerFunc) WithGroup(string) slog.Handler                   { return f }
 
 // TestResultOfTheEmailIsReported: the request's context is not canceled here, so the
-// email is sent.
+// email is sent, or the mail server's refusal is the result.
 func TestResultOfTheEmailIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := NewMailServer()
@@ -86,6 +87,11 @@ func TestResultOfTheEmailIsReported(t *testing.T) {
 		accepted(t, &RequestContext{Mailer{server.DialPipe}, func(err error) { done <- err }}, 1)
 		if err := <-done; err != nil || len(server.Delivered()) != 1 {
 			t.Errorf("got %v, and %q were delivered; want no error, and one email", err, server.Delivered())
+		}
+		server.Refuses = "RCPT"
+		accepted(t, &RequestContext{Mailer{server.DialPipe}, func(err error) { done <- err }}, 1)
+		if err := <-done; err == nil || !strings.Contains(err.Error(), "550") {
+			t.Errorf("the mail server refused the email, and the result is %v; want the 550", err)
 		}
 	})
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -155,5 +158,85 @@ func TestEndWaitsForEveryGoroutine(t *testing.T) {
 	case <-s.mail.recovered:
 	default:
 		t.Error("the mail server still hangs after end")
+	}
+}
+
+// keeper is a transport for http.Post that keeps the bodies and needs a second for each request, in fake time.
+type keeper struct {
+	bodies   []string
+	statuses []int // of the responses, in order
+}
+
+func (r *keeper) RoundTrip(request *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, err
+	}
+	status := r.statuses[len(r.bodies)]
+	r.bodies = append(r.bodies, string(body))
+	time.Sleep(time.Second)
+	return &http.Response{StatusCode: status, Body: http.NoBody}, nil
+}
+
+// TestPostSendsSignUpsOneAtATime, each of another guest, and keeps the status of the last response.
+func TestPostSendsSignUpsOneAtATime(t *testing.T) {
+	defer func(before http.RoundTripper) { http.DefaultTransport = before }(http.DefaultTransport)
+	network := &keeper{statuses: []int{202, 202, 503}}
+	http.DefaultTransport = network
+	synctest.Test(t, func(t *testing.T) {
+		s := &site{url: "http://site", answers: make(map[int]int)}
+		began := time.Now()
+		s.post(3)
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("three requests of a second each took %v, want 3s: one at a time", took)
+		}
+		if s.answers[202] != 2 || s.answers[503] != 1 || s.last != 503 {
+			t.Errorf("the responses are 202, 202 and 503: got the numbers %v, and %d as the last one", s.answers, s.last)
+		}
+	})
+	for i, body := range network.bodies {
+		if want := fmt.Sprintf(`{"name":"Guest %d","email":"guest%d@example.com"}`, i+1, i+1); body != want {
+			t.Errorf("sign-up %d is %s, want %s", i+1, body, want)
+		}
+	}
+}
+
+// TestMailServersRecoverAMomentAfterTheShutdownBegins: the fixed handler, which waits for its
+// emails, cannot end before that. A mail server that recovered earlier is seen on a machine that
+// is not busy.
+func TestMailServersRecoverAMomentAfterTheShutdownBegins(t *testing.T) {
+	began := time.Now()
+	inFlight, _, fixed, undone := stopDuring(3, true, time.Hour)
+	if took := time.Since(began); inFlight != 3 || len(undone) != 0 || len(fixed.mail.Delivered()) != 3 || took < 50*time.Millisecond {
+		t.Errorf("after %v: the leaky handler had %d emails in flight, the fixed one delivered %q and abandoned %q; want 3, all three, none, and not before 50ms",
+			took, inFlight, fixed.mail.Delivered(), undone)
+	}
+	fixed.end()
+}
+
+// logging is a transport that logs each request.
+type logging struct{ http.RoundTripper }
+
+func (l logging) RoundTrip(r *http.Request) (*http.Response, error) {
+	log.Print("a request")
+	return l.RoundTripper.RoundTrip(r)
+}
+
+func init() {
+	roles["failures while requests are logged"] = func(string) {
+		http.DefaultTransport = logging{http.DefaultTransport}
+		failure(context.Background())
+	}
+}
+
+// TestLogOfTheLeakyHandlerIsCounted: section 4.2 says that it logs nothing, so what it would
+// log must not go elsewhere. Here each of the six requests is logged.
+func TestLogOfTheLeakyHandlerIsCounted(t *testing.T) {
+	var out string
+	var status int
+	var err error
+	within(t, "runRole", func() { out, status, err = runRole("failures while requests are logged", "") })
+	if want := regexp.MustCompile(`(?m)^     errors logged +6 +3$`); status != 0 || err != nil || !want.MatchString(out) {
+		t.Errorf("status %d, %v; want the leaky handler with 6 logged lines, and the fixed one with 3:\n%s", status, err, out)
 	}
 }

@@ -16,10 +16,11 @@ type Store struct {
 	mu                          sync.Mutex
 	open, committed, rolledBack int // guarded by mu: transactions
 	inserted                    []driver.NamedValue
+	outside                     int   // guarded by mu: inserts on a connection without a transaction
 	full                        error // of an insert
 }
 
-func (s *Store) Connect(context.Context) (driver.Conn, error) { return storeConn{s}, nil }
+func (s *Store) Connect(context.Context) (driver.Conn, error) { return &storeConn{s: s}, nil }
 func (s *Store) Driver() driver.Driver                        { return nil }
 
 // count changes the numbers under the lock.
@@ -30,25 +31,34 @@ func (s *Store) count(change func()) error {
 	return nil
 }
 
-type storeConn struct{ s *Store }
+type storeConn struct {
+	s    *Store
+	inTx bool // guarded by s.mu
+}
 
-func (c storeConn) Begin() (driver.Tx, error) { return storeTx(c), c.s.count(func() { c.s.open++ }) }
-func (c storeConn) Close() error              { return nil }
-func (c storeConn) Prepare(string) (driver.Stmt, error) {
+func (c *storeConn) Begin() (driver.Tx, error) {
+	return storeTx{c}, c.s.count(func() { c.s.open++; c.inTx = true })
+}
+func (c *storeConn) Close() error { return nil }
+func (c *storeConn) Prepare(string) (driver.Stmt, error) {
 	return nil, errors.New("the store has no prepared statements")
 }
-func (c storeConn) ExecContext(_ context.Context, _ string, args []driver.NamedValue) (driver.Result, error) {
-	c.s.count(func() { c.s.inserted = args })
+func (c *storeConn) ExecContext(_ context.Context, _ string, args []driver.NamedValue) (driver.Result, error) {
+	c.s.count(func() {
+		if c.s.inserted = args; !c.inTx {
+			c.s.outside++
+		}
+	})
 	return driver.ResultNoRows, c.s.full
 }
 
-type storeTx struct{ s *Store }
+type storeTx struct{ c *storeConn }
 
 func (tx storeTx) Commit() error {
-	return tx.s.count(func() { tx.s.open--; tx.s.committed++ })
+	return tx.c.s.count(func() { tx.c.s.open--; tx.c.s.committed++; tx.c.inTx = false })
 }
 func (tx storeTx) Rollback() error {
-	return tx.s.count(func() { tx.s.open--; tx.s.rolledBack++ })
+	return tx.c.s.count(func() { tx.c.s.open--; tx.c.s.rolledBack++; tx.c.inTx = false })
 }
 
 // register calls Register, lets the client disconnect while confirm is running,
@@ -106,7 +116,8 @@ func TestFailedInsertIsRolledBack(t *testing.T) {
 }
 
 // TestRegisterCommitsAfterConfirm, which it calls between the insert and the commit. If
-// confirm fails, it rolls the transaction back.
+// confirm fails, it rolls the transaction back. The insert is in the transaction: on
+// another connection of db it would stay.
 func TestRegisterCommitsAfterConfirm(t *testing.T) {
 	for _, refused := range []error{nil, errors.New("refused")} {
 		store := new(Store)
@@ -117,6 +128,9 @@ func TestRegisterCommitsAfterConfirm(t *testing.T) {
 			}
 			return refused
 		})
+		if store.outside != 0 {
+			t.Errorf("%d of 1 inserts were made outside of the transaction", store.outside)
+		}
 		committed := map[bool]int{true: 1, false: 0}[refused == nil]
 		if err != refused || store.open != 0 || store.committed != committed || store.rolledBack != 1-committed {
 			t.Errorf("confirm returned %v, and Register %v: %d transactions open, %d committed, %d rolled back", refused, err, store.open, store.committed, store.rolledBack)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -156,4 +157,19 @@ func TestBucketObservesCancellation(t *testing.T) {
 			t.Errorf("after calls with a context that is done, Take waited for %v (%v), want the token that was there", time.Since(began), err)
 		}
 	})
+}
+
+// TestSlotIsReleasedHoweverItsTaskEnds: the first task calls runtime.Goexit, and the second
+// one needs its slot.
+func TestSlotIsReleasedHoweverItsTaskEnds(t *testing.T) {
+	for name, limited := range map[string]func(int, []func()){"Limited": Limited, "LimitedInside": LimitedInside} {
+		synctest.Test(t, func(t *testing.T) {
+			ran := make(chan struct{}, 1)
+			go limited(1, []func(){runtime.Goexit, func() { ran <- struct{}{} }})
+			synctest.Wait()
+			if len(ran) == 0 {
+				t.Errorf("%s: the first task has ended, but its slot is not free", name)
+			}
+		})
+	}
 }

@@ -100,6 +100,10 @@ func TestFailureInAnyStageStopsAllStages(t *testing.T) {
 		{"one of four workers of Ordered", 2 * time.Second, func(p *Pipeline, fail func() error) <-chan int {
 			return Stage(p, 1, Ordered(p, 4, Source(p, endless), failAt(7, fail)), same)
 		}},
+		// The next result waits for the worker that fails, and for no other one.
+		{"the first of the workers of Ordered", time.Second, func(p *Pipeline, fail func() error) <-chan int {
+			return Stage(p, 1, Ordered(p, 4, Source(p, endless), failAt(1, fail)), same)
+		}},
 	} {
 		for _, f := range failures {
 			how, fail := f.how, f.fail
@@ -579,6 +583,30 @@ func TestErrorsAtTheSameTimeHaveOneFirst(t *testing.T) {
 		}
 		if runtime.GOMAXPROCS(0) == 1 {
 			return // they hardly ever meet
+		}
+	}
+}
+
+// TestLastWorkerClosesTheChannel of a thousand that end at the same time. If they were counted
+// in two steps, counts would get lost, and no worker would close it: in some of the rounds, and
+// on a single CPU hardly ever.
+func TestLastWorkerClosesTheChannel(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), min(2, runtime.NumCPU()))))
+	const workers = 1000
+	for range 50 {
+		if err := Run(t.Context(), func(p *Pipeline) error {
+			finish := make(chan struct{})
+			out := start(p, workers, func(context.Context, func(int) error) error { <-finish; return nil })
+			close(finish)
+			p.stages.Wait()
+			select {
+			case <-out:
+			default:
+				t.Errorf("%d workers have ended, but their channel is not closed", workers)
+			}
+			return nil
+		}); err != nil || t.Failed() {
+			t.Fatal(err)
 		}
 	}
 }

@@ -67,27 +67,37 @@ func TestConsumerThatPanicsCancelsAllStages(t *testing.T) {
 }
 
 // TestStagesAliveCountsThousandsOfGoroutines has a stage of more workers than one
-// megabyte of stacks shows (claim 6.4).
+// megabyte of stacks shows, and with deeper stacks of more than two (claim 6.4).
 func TestStagesAliveCountsThousandsOfGoroutines(t *testing.T) {
 	const workers = 2500
-	if err := Run(t.Context(), func(p *Pipeline) error {
-		var here sync.WaitGroup
-		here.Add(workers)
-		Stage(p, workers, countTo(p, workers+1), func(ctx context.Context, n int) (int, error) {
-			if n <= workers {
-				here.Done()
+	for _, depth := range []int{0, 20} {
+		if err := Run(t.Context(), func(p *Pipeline) error {
+			var here sync.WaitGroup
+			here.Add(workers)
+			Stage(p, workers, countTo(p, workers+1), func(ctx context.Context, n int) (int, error) {
+				if n <= workers {
+					here.Done()
+				}
+				blockIn(ctx, depth)
+				return n, nil
+			})
+			here.Wait()
+			if n := StagesAlive(); n < workers || n > workers+1 { // and perhaps the source
+				t.Errorf("depth %d: StagesAlive returned %d, want %d workers and the source", depth, n, workers)
 			}
-			<-ctx.Done()
-			return n, nil
-		})
-		here.Wait()
-		if n := StagesAlive(); n < workers || n > workers+1 { // and perhaps the source
-			t.Errorf("StagesAlive returned %d, want %d workers and the source", n, workers)
+			return nil
+		}); err != nil {
+			t.Error(err)
 		}
-		return nil
-	}); err != nil {
-		t.Error(err)
 	}
+}
+
+// blockIn blocks until ctx is done, in a stack that has more calls by depth.
+func blockIn(ctx context.Context, depth int) {
+	if depth > 0 {
+		blockIn(ctx, depth-1)
+	}
+	<-ctx.Done()
 }
 
 // TestUncanceledStagesBlockForever runs the wrong version in a child process

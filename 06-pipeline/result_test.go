@@ -303,8 +303,8 @@ func TestFileThatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
 		if err := search(t.Context(), report.Add); err != nil {
 			t.Fatalf("a file that cannot be read stopped the others: %v", err)
 		}
-		got := fmt.Sprint(report.Files, report.Reasons())
-		want := fmt.Sprint(2, map[error]int{ErrLink: 1, ErrSpecial: 2, ErrChanged: 4, ErrPseudo: 1, ErrUnreadable: 3})
+		got := fmt.Sprint(report.Files, report.Bytes, report.Reasons())
+		want := fmt.Sprint(2, 10, map[error]int{ErrLink: 1, ErrSpecial: 2, ErrChanged: 4, ErrPseudo: 1, ErrUnreadable: 3})
 		if got != want {
 			t.Errorf("got %s, want %s\n%s", got, want, skipped(report))
 		}
