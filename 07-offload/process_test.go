@@ -396,6 +396,9 @@ func TestSlowHeaderIsCutOff(t *testing.T) {
 func TestProcessEndsWithItsStarter(t *testing.T) {
 	broker, workers, _ := startSystem(t, 1, "5s")
 	for _, p := range []*Process{workers[0], broker} {
+		if ready := p.args[0] + ": ready"; !strings.Contains(p.Log(), ready) {
+			t.Errorf("the %s has started, and its log is without %q:\n%s", p.args[0], ready, p.Log())
+		}
 		p.stdin.Close()
 		select {
 		case <-p.ended:
@@ -527,4 +530,23 @@ func TestNothingRemainsAfterShutdown(t *testing.T) {
 			t.Fatalf("%d goroutines remain:\n%s", runtime.NumGoroutine()-before, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
+}
+
+// TestKillReturnsWhenTheProcessHasEnded in each of two goroutines, and when it is called again.
+func TestKillReturnsWhenTheProcessHasEnded(t *testing.T) {
+	broker, _, _ := startSystem(t, 0, "5s")
+	kill := func() {
+		broker.Kill()
+		select {
+		case <-broker.ended:
+		default:
+			t.Error("Kill has returned, but the process has not ended")
+		}
+	}
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(kill)
+	}
+	both.Wait()
+	kill()
 }

@@ -65,7 +65,7 @@ func TestQueuePlacesEachJobByItsState(t *testing.T) {
 	for step := range 2000 {
 		now = now.Add(time.Duration(random.Int64N(int64(time.Second))))
 		id, token := any()
-		switch random.IntN(10) {
+		switch random.IntN(11) {
 		case 0, 1:
 			added(q, "welcome-mail", now.Add(time.Duration(random.Int64N(int64(20*time.Second)))-10*time.Second), now)
 		case 2, 3, 4:
@@ -85,6 +85,8 @@ func TestQueuePlacesEachJobByItsState(t *testing.T) {
 			q.Requeue(id, now)
 		case 9:
 			q.Expire(now)
+		case 10:
+			q.Update(id, Update{Token: token, Event: Heartbeat}, now)
 		}
 		if step%200 == 199 {
 			q = again(t, q, now)
@@ -176,9 +178,13 @@ func TestLeaseGivesOnlyTheKindsThatTheWorkerNames(t *testing.T) {
 	if j := q.Next("w", []string{"welcome-mail"}, now); j != nil {
 		t.Errorf("a worker for emails got %v", j)
 	}
-	added(q, "welcome-mail", now, now)
+	second := added(q, "welcome-mail", now, now)
 	if j := q.Next("w", allKinds, now); j != report {
 		t.Errorf("a worker for both got %v, want the report, which is due for longer", j)
+	}
+	added(q, "newsletter", now, now)
+	if j := q.Next("w", allKinds, now); j != second {
+		t.Errorf("a worker for both got %v, want the email, which is due for longer, although it names the other kind first", j)
 	}
 }
 

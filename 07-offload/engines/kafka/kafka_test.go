@@ -346,3 +346,55 @@ func TestDefaultsOfTheClient(t *testing.T) {
 		}
 	}
 }
+
+// panicking is a context with which a task that takes a while panics.
+type panicking struct{ context.Context }
+
+func (panicking) Done() <-chan struct{} { panic("in Done") }
+
+func TestPanicOfATaskIsAFailedAttempt(t *testing.T) {
+	if err := try(panicking{t.Context()}, signup.Task{ID: "ID", Email: "ada@slow.test"}, 1, flags(t)); err == nil || !strings.HasPrefix(err.Error(), "panic: ") {
+		t.Errorf("the task panicked: got the error %v, want the panic", err)
+	}
+}
+
+// TestRequeuedTaskHasAllItsAttempts again, in the order of the dead letters. If the records
+// cannot be written, the dead letters stay; once they are, there are none.
+func TestRequeuedTaskHasAllItsAttempts(t *testing.T) {
+	b := newBroker(t)
+	q, err := NewTasks(b.seeds)
+	b.must(err)
+	t.Cleanup(q.client.Close)
+	for n := range 3 {
+		b.write(again(task(n, "ada@example.com"), dead, 5))
+	}
+	counted := func(want int) {
+		t.Helper()
+		if n, err := q.Dead(t.Context()); n != want || err != nil {
+			t.Fatalf("%d dead letters, %v; want %d", n, err, want)
+		}
+	}
+	counted(3)
+	b.refuse.Store(true)
+	if err := q.Requeue(t.Context()); err == nil {
+		t.Error("the broker refuses all records, but Requeue returned no error")
+	}
+	counted(3)
+	b.refuse.Store(false)
+	b.must(q.Requeue(t.Context()))
+	counted(0)
+	b.must(q.Requeue(t.Context())) // there are none
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.seeds...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}))
+	b.must(err)
+	t.Cleanup(client.Close)
+	var requeued []*kgo.Record
+	b.until("requeued", func() bool {
+		requeued = append(requeued, poll(t.Context(), client, 3)...)
+		return len(requeued) >= 3
+	})
+	for n, r := range requeued {
+		if want := task(n, "ada@example.com"); n > 2 || string(r.Key) != string(want.Key) || string(r.Value) != string(want.Value) || tried(r) != 0 {
+			t.Errorf("record %d of %d is %s after %d attempts, want the dead letters once, in their order, and 0 attempts", n+1, len(requeued), r.Value, tried(r))
+		}
+	}
+}

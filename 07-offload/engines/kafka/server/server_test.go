@@ -97,3 +97,37 @@ func TestWithoutMavenNothingIsDownloaded(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestKafkaBefore42IsRefused: the version is made of numbers.
+func TestKafkaBefore42IsRefused(t *testing.T) {
+	for version, good := range map[string]bool{"4.0.0": false, "4.1.2": false, "4.2.0": true, "4.2.0-rc1": true, "4.10.0": true, "5.0.0": true} {
+		got, err := versionOf(filepath.Join(files(t, "libs/kafka-clients-"+version+".jar"), "libs"))
+		if good && (got != version || err != nil) {
+			t.Errorf("Kafka %s: got %q, %v; want it accepted", version, got, err)
+		}
+		if !good && (err == nil || !strings.Contains(err.Error(), "has Kafka "+version+"; ")) {
+			t.Errorf("Kafka %s: got %q, %v; want an error that names the version", version, got, err)
+		}
+	}
+}
+
+// TestJavaThatDoesNotRunIsNotUsed: that of JAVA_HOME is the first one, then that on PATH.
+func TestJavaThatDoesNotRunIsNotUsed(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the programs are shell scripts")
+	}
+	root := files(t, "home/bin/java", "path/java")
+	t.Setenv("JAVA_HOME", filepath.Join(root, "home"))
+	t.Setenv("PATH", filepath.Join(root, "path"))
+	for _, broken := range []string{"", "home/bin/java", "path/java"} {
+		want := map[string]string{"": filepath.Join(root, "home/bin/java"), "home/bin/java": "java"}[broken]
+		if broken != "" {
+			if err := os.WriteFile(filepath.Join(root, broken), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if java, err := findJava(""); java != want || (err == nil) != (want != "") {
+			t.Errorf("then %q does not run: got %q, %v; want %q", broken, java, err, want)
+		}
+	}
+}
