@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log"
 	"log/slog"
@@ -40,6 +41,29 @@ func TestLeakyHidesFailures(t *testing.T) {
 	if trace, err := os.ReadFile(printed.Name()); len(trace) > 0 || err != nil {
 		t.Errorf("the leaky handler must leave no trace of the refused email; it printed %q, %v", trace, err)
 	}
+}
+
+// TestFailureIsLoggedBeforeItIsCounted: who has waited for the count reads a complete log.
+func TestFailureIsLoggedBeforeItIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := NewMailServer()
+		server.Refuses = "RCPT"
+		var fixed *Fixed
+		logged := 0
+		fixed = NewFixed(Mailer{server.DialPipe}, 1, 1, time.Second, slog.New(handlerFunc(func(context.Context) {
+			if logged++; fixed.Failed.Load() >= int64(logged) {
+				t.Errorf("failure %d is counted, and not yet logged", logged)
+			}
+		})))
+		for range 2 {
+			accepted(t, fixed, 1)
+			synctest.Wait()
+		}
+		fixed.Shutdown(t.Context())
+		if n := fixed.Failed.Load(); logged != 2 || n != 2 {
+			t.Errorf("two emails were refused; %d were logged, and %d counted", logged, n)
+		}
+	})
 }
 
 // TestFixedLogsAndCountsFailures lets the mail server refuse the email (claim 4.2).

@@ -108,7 +108,7 @@ func (f *Fixed) accept(ctx context.Context, s Signup) error {
 	return nil
 }
 
-// handle sends one email, and logs and counts the result.
+// handle sends one email, logs a failure, and then counts the result.
 func (f *Fixed) handle(t task) {
 	err := f.send(t)
 	f.mu.Lock()
@@ -118,8 +118,8 @@ func (f *Fixed) handle(t task) {
 	}
 	f.mu.Unlock()
 	if err != nil {
-		f.Failed.Add(1)
 		f.log.ErrorContext(t.ctx, "welcome email not sent", "to", t.signup.Email, "error", err)
+		f.Failed.Add(1)
 		return
 	}
 	f.Sent.Add(1)
