@@ -24,7 +24,8 @@ import (
 // take for each; what limits the rate; and the time from the answer to the email when
 // there is no other work. The first rows are a web process without a system: more than
 // that the client cannot measure. The speed of a machine varies, so there are three
-// rounds, each of which starts every system again; a row is the round with the median rate.
+// rounds, each of which starts every system again and warms it up; a row is the round
+// with the median rate.
 // -update writes the table into the README.
 //
 //	go test -run '^$' -bench . ./contract
@@ -36,8 +37,9 @@ func BenchmarkSystems(b *testing.B) {
 	programs, all := map[string]string{}, b // by folder; all rounds use them
 	measure := func(b *testing.B, name, setting string, web *Process, servers []int) {
 		for b.Loop() { // once: it takes longer than a benchmark has to
+			load(b, web, 64, 2*time.Second, nil) // warms up: a JVM, above all, is slow at first
 			for _, clients := range []int{1, 64} {
-				load(b, web, clients, 300*time.Millisecond, nil) // warms up
+				load(b, web, clients, 300*time.Millisecond, nil)
 				l := load(b, web, clients, 1500*time.Millisecond, servers)
 				b.ReportMetric(l.rate(), fmt.Sprint("accepted/s-", clients))
 				b.Logf("%d clients: other processes took %.0f %% of the CPUs; %d sign-ups were refused", clients, 100*l.others, l.refused)
