@@ -27,8 +27,8 @@ import (
 const root = "../.."
 
 var (
-	exerciseRuns = flag.Int("exercise-runs", 4, "run the solution of each exercise `n` times with -cpu=1 and n times with -cpu=4")
-	fixRuns      = flag.Int("fix-runs", 2, "the same for each folder of fixes")
+	exerciseRuns = flag.Int("exercise-runs", 2, "run the solution of each exercise `n` times with -cpu=1 and n times with -cpu=4")
+	fixRuns      = flag.Int("fix-runs", 1, "the same for each folder of fixes")
 	wrongRuns    = flag.Int("wrong-runs", 1, "try each wrong answer `n` times")
 )
 
@@ -49,6 +49,8 @@ type Task struct {
 	Solution string
 	Learned  string
 	Sum      string // CRC-32 of the unmodified file, as a Go literal
+
+	Interleave bool // its check needs an interleaved copy
 }
 
 // testdata returns the folder with the task's wrong answers; accepted/ in it has right ones.
@@ -97,9 +99,11 @@ func tasks(t *testing.T, dir string) (all []Task) {
 						fields[kv.Key.(*ast.Ident).Name], _ = strconv.Unquote(literal.Value)
 					} else if ok {
 						fields[kv.Key.(*ast.Ident).Name] = literal.Value
+					} else if name, ok := kv.Value.(*ast.Ident); ok {
+						fields[kv.Key.(*ast.Ident).Name] = name.Name
 					}
 				}
-				all = append(all, Task{Name: fields["name"], File: fields["file"], Solution: fields["solution"], Learned: fields["learned"], Sum: fields["untouched"]})
+				all = append(all, Task{Name: fields["name"], File: fields["file"], Solution: fields["solution"], Learned: fields["learned"], Sum: fields["untouched"], Interleave: fields["interleave"] == "true"})
 			}
 			return false
 		})
@@ -138,7 +142,13 @@ func (p Package) check(t *testing.T, texts map[string]string, args ...string) (o
 	return out, ok
 }
 
-// A Binary is a check that was built once, to run several times. It is built with fewer
+// A Copy is a package with other text in some files.
+type Copy struct {
+	texts       map[string]string // by file
+	interleaved bool              // its check will need the interleaved copy
+}
+
+// A Binary is the check of a Copy, built to run several times. It is built with fewer
 // steps than those of go test: no optimization, no vet (the check runs its own, and keeps
 // what it finds for the next run).
 type Binary struct{ path, dir, kept, copy string }
@@ -146,9 +156,9 @@ type Binary struct{ path, dir, kept, copy string }
 // forBuild builds a test binary: -o and what follows is missing.
 var forBuild = []string{"go", "test", "-c", "-vet=off", "-race", "-gcflags=concurrency/...=-N -l -c=1 -dwarf=false", "-ldflags=-s -w"}
 
-func (p Package) build(t *testing.T, texts map[string]string) (Binary, error) {
+func (p Package) build(t *testing.T, c Copy) (Binary, error) {
 	t.Helper()
-	_, dir := p.copied(t, texts)
+	_, dir := p.copied(t, c.texts)
 	b := Binary{path: filepath.Join(t.TempDir(), "check.exe"), dir: dir, kept: t.TempDir()}
 	if out, ok := output(t, dir, append(forBuild, "-o", b.path, ".")...); !ok {
 		return b, fmt.Errorf("the copy does not build:\n%s", out)
@@ -163,28 +173,34 @@ var (
 )
 
 // buildAll builds the checks of several copies into one binary, which selects one by a
-// variable: to link a binary takes longer than to compile a copy. A Binary without a path
-// does not build.
-func (p Package) buildAll(t *testing.T, copies []map[string]string) (all []Binary) {
+// variable: to link a binary takes longer than to compile a copy. Where a check would
+// build its interleaved copy, it finds the same binary. A Binary without a path does not
+// build.
+func (p Package) buildAll(t *testing.T, interleaver string, copies []Copy) (all []Binary) {
 	t.Helper()
 	module := t.TempDir()
+	binary := filepath.Join(module, "all.exe")
 	write(t, filepath.Join(module, "go.mod"), read(t, filepath.Join(root, "go.mod")))
-	for i, texts := range copies {
-		_, dir := p.copied(t, texts)
-		all = append(all, Binary{filepath.Join(module, "check.exe"), dir, t.TempDir(), fmt.Sprint("copy", i)})
-		files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
-		for _, file := range files {
-			text, to := read(t, file), filepath.Join(module, all[i].copy)
-			name, isTest := strings.CutSuffix(filepath.Base(file), "_test.go")
-			if isTest { // it becomes a file of a package that can be imported; in failures it keeps its name
-				text = strings.Replace(text, "package exercise_test", "package check", 1)
-				text = strings.ReplaceAll(text, `"concurrency/`+p.Name()+`"`, `"concurrency/`+all[i].copy+`/answer"`)
-				text = "//line " + filepath.Base(file) + ":1\n" + embedded.ReplaceAllString(text, "${1}answer/$2")
-				name += ".go"
-			} else {
-				to = filepath.Join(to, "answer")
+	write(t, filepath.Join(module, "regexp", "regexp.go"), regexpOnce)
+	for i, c := range copies {
+		_, dir := p.copied(t, c.texts)
+		b := Binary{binary, dir, t.TempDir(), fmt.Sprint("copy", i)}
+		all = append(all, b)
+		p.addTo(t, module, dir, b.copy)
+		if c.interleaved {
+			command := []string{interleaver}
+			for _, task := range p.Tasks {
+				if _, ok := c.texts[task.File]; ok && task.Interleave {
+					command = append(command, filepath.Join(dir, task.File))
+				}
 			}
-			write(t, filepath.Join(to, name), text)
+			if out, ok := output(t, dir, command...); !ok {
+				t.Errorf("%v:\n%s", command, out)
+			}
+			p.addTo(t, module, dir, b.copy+"/interleaved")
+			for file, text := range c.texts {
+				write(t, filepath.Join(dir, file), text)
+			}
 		}
 	}
 	functions := []string{"TestMain"}
@@ -196,38 +212,141 @@ func (p Package) buildAll(t *testing.T, copies []map[string]string) (all []Binar
 	}
 	for {
 		imports, cases := "", make(map[string]string) // by function
-		for _, b := range all {
-			if b.path != "" {
-				imports += fmt.Sprintf("\t%s \"concurrency/%[1]s\"\n", b.copy)
-				for _, name := range functions {
-					cases[name] += fmt.Sprintf("\tcase %q:\n\t\t%[1]s.%s(t)\n", b.copy, name)
+		for i, b := range all {
+			paths := []string{b.copy, b.copy + "/interleaved"}
+			if !copies[i].interleaved {
+				paths = paths[:1]
+			}
+			for _, path := range paths {
+				if b.path == "" {
+					continue
+				}
+				name := strings.ReplaceAll(path, "/", "_")
+				imports += fmt.Sprintf("\t%s \"concurrency/%s\"\n", name, path)
+				for _, function := range functions {
+					cases[function] += fmt.Sprintf("\tcase %q:\n\t\t%s.%s(t)\n", path, name, function)
 				}
 			}
 		}
 		var text strings.Builder
-		text.WriteString("package run\n\nimport (\n\t\"os\"\n\t\"testing\"\n" + imports + ")\n")
+		text.WriteString("package run\n\nimport (\n\t\"os\"\n\t\"strings\"\n\t\"testing\"\n" + imports + ")\n" + selected)
 		for _, name := range functions {
 			kind := "T"
 			if name == "TestMain" {
 				kind = "M"
 			}
-			fmt.Fprintf(&text, "\nfunc %s(t *testing.%s) {\n\tswitch os.Getenv(%q) {\n%s\t}\n}\n", name, kind, "EXERCISE_COPY", cases[name])
+			fmt.Fprintf(&text, "\nfunc %s(t *testing.%s) {\n\tswitch selected() {\n%s\t}\n}\n", name, kind, cases[name])
 		}
 		write(t, filepath.Join(module, "run", "run_test.go"), text.String())
-		out, ok := output(t, module, append(forBuild, "-o", filepath.Join(module, "check.exe"), "./run")...)
+		out, ok := output(t, module, append(forBuild, "-o", binary, "./run")...)
 		found := broken.FindAllStringSubmatch(out, -1)
-		if ok || len(found) == 0 {
-			if !ok {
-				t.Errorf("the copies do not build together:\n%s", out)
+		if !ok && len(found) > 0 {
+			for _, m := range found {
+				i, _ := strconv.Atoi(m[1])
+				all[i].path = ""
 			}
-			p.vetAll(t, module, all)
-			return all
+			continue
 		}
-		for _, m := range found {
-			i, _ := strconv.Atoi(m[1])
-			all[i].path = ""
+		if !ok {
+			t.Errorf("the copies do not build together:\n%s", out)
+		}
+		p.vetAll(t, module, all)
+		for i, b := range all {
+			if b.path != "" && copies[i].interleaved {
+				if err := os.Link(binary, filepath.Join(b.kept, "check.exe")); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		return all
+	}
+}
+
+// selected is in a binary of many copies.
+const selected = `
+func selected() string {
+	if strings.HasSuffix(os.Args[0], "check.exe") { // as a check calls its interleaved copy
+		return os.Getenv("EXERCISE_COPY") + "/interleaved"
+	}
+	return os.Getenv("EXERCISE_COPY")
+}
+`
+
+// regexpOnce compiles an expression that many copies have only once: a binary starts some
+// thousand times.
+const regexpOnce = `package regexp
+
+import "regexp"
+
+var compiled = make(map[string]*regexp.Regexp)
+
+func MustCompile(expression string) *regexp.Regexp {
+	if compiled[expression] == nil {
+		compiled[expression] = regexp.MustCompile(expression)
+	}
+	return compiled[expression]
+}
+`
+
+// addTo adds a copy of the package to a module, as packages that can be imported.
+func (p Package) addTo(t *testing.T, module, dir, path string) {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+	for _, file := range files {
+		text, to := read(t, file), filepath.Join(module, path)
+		name, isTest := strings.CutSuffix(filepath.Base(file), "_test.go")
+		if isTest { // it becomes a file of a package that can be imported; in failures it keeps its name
+			text = strings.Replace(text, "package exercise_test", "package check", 1)
+			text = strings.Replace(text, "\t\"regexp\"\n", "\t\"concurrency/regexp\"\n", 1)
+			text = strings.ReplaceAll(text, `"concurrency/`+p.Name()+`"`, `"concurrency/`+path+`/answer"`)
+			text = "//line " + filepath.Base(file) + ":1\n" + embedded.ReplaceAllString(text, "${1}answer/$2")
+			name += ".go"
+		} else {
+			to = filepath.Join(to, "answer")
+		}
+		write(t, filepath.Join(to, name), text)
+	}
+}
+
+// newInterleaver builds a program that makes of each file that it is given what a check
+// makes of it in its interleaved copy, and returns its path.
+func newInterleaver(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	check := read(t, filepath.Join(packages(t)[0].Dir, "check_test.go"))
+	write(t, filepath.Join(dir, "go.mod"), read(t, filepath.Join(root, "go.mod")))
+	write(t, filepath.Join(dir, "check.go"), strings.Replace(check, "package exercise_test", "package main", 1))
+	write(t, filepath.Join(dir, "main.go"), `package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+var tasks []task
+
+func main() {
+	for _, file := range os.Args[1:] {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			panic(err)
+		}
+		interleaved, err := interleave(string(text), "interleave"+strings.TrimSuffix(filepath.Base(file), ".go"))
+		if err != nil {
+			panic(err)
+		}
+		if err := os.WriteFile(file, []byte(interleaved), 0o600); err != nil {
+			panic(err)
 		}
 	}
+}
+`)
+	program := filepath.Join(dir, "interleaver.exe")
+	if out, ok := output(t, dir, "go", "build", "-o", program, "."); !ok {
+		t.Fatalf("the interleaver does not build:\n%s", out)
+	}
+	return program
 }
 
 var (
@@ -235,8 +354,8 @@ var (
 	vetted  = regexp.MustCompile(`^(?:vet: )?(?:\./)?(copy\d+)[/\\]`)
 )
 
-// vetAll runs the go vet of a check once for all copies that build, and keeps what it
-// finds in each of them where their checks look for it.
+// vetAll runs the go vet of a check once for all answers that build, and keeps what it
+// finds in each of them where its check looks for it.
 func (p Package) vetAll(t *testing.T, module string, all []Binary) {
 	t.Helper()
 	m := vetArgs.FindStringSubmatch(read(t, filepath.Join(p.Dir, "check_test.go")))
@@ -255,7 +374,7 @@ func (p Package) vetAll(t *testing.T, module string, all []Binary) {
 	found := make(map[string]string) // by copy
 	for _, b := range all {
 		if b.path != "" {
-			command = append(command, "./"+b.copy+"/...")
+			command = append(command, "./"+b.copy+"/answer")
 			found[b.copy] = ""
 		}
 	}
@@ -315,11 +434,11 @@ func TestUnmodifiedTaskIsOpen(t *testing.T) {
 	for _, p := range packages(t) {
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
-			windows := make(map[string]string) // the line ends of Windows; a sum tells those of Unix
+			windows := make(map[string]string) // the line ends of Windows; a checksum tells those of Unix
 			for _, task := range p.Tasks {
 				text := read(t, filepath.Join(p.Dir, task.File))
-				if sum := fmt.Sprintf("0x%08x", crc32.ChecksumIEEE([]byte(text))); sum != task.Sum {
-					t.Errorf("%s has the checksum %s, and its task says %s: nothing is open", task.File, sum, task.Sum)
+				if checksum := fmt.Sprintf("0x%08x", crc32.ChecksumIEEE([]byte(text))); checksum != task.Sum {
+					t.Errorf("%s has the checksum %s, and its task says %s: nothing is open", task.File, checksum, task.Sum)
 				}
 				windows[task.File] = strings.ReplaceAll(text, "\n", "\r\n")
 				if p.Kind == "exercise" && !strings.Contains(text, "// TODO") {
@@ -330,45 +449,6 @@ func TestUnmodifiedTaskIsOpen(t *testing.T) {
 				t.Errorf("unmodified, with the line ends of Windows:\n%s", out)
 			}
 		})
-	}
-}
-
-// TestTouchedTaskFailsAndTheOthersStayOpen appends a comment to every second broken
-// file, and then to the others.
-func TestTouchedTaskFailsAndTheOthersStayOpen(t *testing.T) {
-	needsRaceDetector(t)
-	for _, p := range packages(t) {
-		for half := range min(len(p.Tasks), 2) {
-			t.Run(fmt.Sprint(p.Name(), "/", half+1), func(t *testing.T) {
-				t.Parallel()
-				touched := make(map[string]string)
-				for i, task := range p.Tasks {
-					if i%2 == half {
-						touched[task.File] = read(t, filepath.Join(p.Dir, task.File)) + "\n// touched\n"
-					}
-				}
-				check, err := p.build(t, touched)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, task := range p.Tasks {
-					out, ok := check.run(t, "-test.run=^Test"+task.Name)
-					if _, fails := touched[task.File]; fails {
-						if ok || !explained(out) {
-							t.Errorf("%s is touched, but still broken, and the check passes or explains nothing:\n%s", task.File, out)
-						}
-					} else if !ok || !strings.Contains(out, "no tests to run") || !strings.Contains(out, "open: "+task.File) {
-						t.Errorf("%s is open, but its check says:\n%s", task.File, out)
-					}
-				}
-				out, ok := check.run(t, "-test.v")
-				for _, task := range p.Tasks {
-					if _, fails := touched[task.File]; ok || fails == strings.Contains(out, "open: "+task.File) {
-						t.Errorf("some files are touched; the check of all passes, or does not say that only the others are open:\n%s", out)
-					}
-				}
-			})
-		}
 	}
 }
 
@@ -434,29 +514,102 @@ func (p Package) solutions(t *testing.T) map[string]string {
 	return all
 }
 
-// TestWrongAnswersFailWithTheirWords tries the files in testdata. The first line of each
-// is "// Fails with: " and what its learner should read. Some answers are wrong only when
-// two goroutines meet, and a busy machine may keep them apart: so two of all answers may
-// be tried once more, and the log names them. With -wrong-runs there is no second try.
-func TestWrongAnswersFailWithTheirWords(t *testing.T) {
+// TestChecksAcceptOnlyRightAnswers tries what a learner may hand in: unsolved files with a
+// comment more, the wrong answers in testdata, and the right ones in testdata/…/accepted.
+//
+// The first line of a wrong answer is "// Fails with: " and what its learner should read, or
+// "// Fails, interleaved, with: " if it fails only in the interleaved copy. Some answers are wrong
+// only when two goroutines meet, and a busy machine may keep them apart: so two of all answers
+// may be tried once more, and the log names them. With -wrong-runs there is no second try.
+func TestChecksAcceptOnlyRightAnswers(t *testing.T) {
 	needsRaceDetector(t)
+	interleaver := newInterleaver(t)
 	var again atomic.Int32
-	eachAnswer(t, "*.go", 3, "// Fails with: ", func(t *testing.T, task Task, words string, check Binary) {
+	wrong := func(t *testing.T, a Answer, check Binary) {
 		for n := range *wrongRuns {
-			args := []string{"-test.run=^Test" + task.Name}
+			args := []string{"-test.run=^Test" + a.Task.Name}
 			if n > 0 {
 				args = append(args, fmt.Sprint("-test.cpu=", 1+n%4))
 			}
-			wrong := refusal(t, check, words, args)
-			if wrong != "" && *wrongRuns == 1 && again.Add(1) <= 2 {
-				t.Logf("%s is tried once more, because %s", t.Name(), wrong)
-				wrong = refusal(t, check, words, args)
+			fault := refusal(t, check, a.Words, args)
+			if fault != "" && *wrongRuns == 1 && again.Add(1) <= 2 {
+				t.Logf("%s is tried once more, because %s", t.Name(), fault)
+				fault = refusal(t, check, a.Words, args)
 			}
-			if wrong != "" {
-				t.Error(wrong)
+			if fault != "" {
+				t.Error(fault)
 			}
 		}
-	})
+	}
+	accepted := func(t *testing.T, a Answer, check Binary) {
+		cpus := 1 + 3*(crc32.ChecksumIEEE([]byte(t.Name()))%2) // half of them with 1, the others with 4
+		out, ok := check.run(t, "-test.run=^Test"+a.Task.Name, fmt.Sprint("-test.cpu=", cpus))
+		if !ok || !strings.Contains(out, "done: "+a.Task.File) {
+			t.Errorf("it fails, which is a bug in the check:\n%s", out)
+		}
+	}
+	for _, p := range packages(t) {
+		t.Run(p.Name(), func(t *testing.T) {
+			t.Parallel()
+			copies := p.touched(t)
+			halves := len(copies)
+			groups := p.answers(t, "*.go", 3, wrongPrefix)
+			firstAccepted := len(groups)
+			groups = append(groups, p.answers(t, "accepted/*.go", 0, nil)...)
+			for _, group := range groups {
+				copies = append(copies, copyOf(group))
+			}
+			for i, check := range p.buildAll(t, interleaver, copies) {
+				i -= halves
+				switch {
+				case i < 0:
+					t.Run(fmt.Sprint("touched/", i+halves+1), func(t *testing.T) { p.tryTouched(t, copies[i+halves], check) })
+				case i < firstAccepted:
+					t.Run("wrong", func(t *testing.T) { p.try(t, groups[i], check, wrong) })
+				default:
+					t.Run("accepted", func(t *testing.T) { p.try(t, groups[i], check, accepted) })
+				}
+			}
+		})
+	}
+}
+
+// touched returns copies with a comment at the end of every second broken file, and of the others.
+func (p Package) touched(t *testing.T) (copies []Copy) {
+	t.Helper()
+	for half := range min(len(p.Tasks), 2) {
+		texts := make(map[string]string)
+		for i, task := range p.Tasks {
+			if i%2 == half {
+				texts[task.File] = read(t, filepath.Join(p.Dir, task.File)) + "\n// touched\n"
+			}
+		}
+		copies = append(copies, Copy{texts: texts})
+	}
+	return copies
+}
+
+// tryTouched requires that the touched files fail with words and the others are open, alone and together.
+func (p Package) tryTouched(t *testing.T, c Copy, check Binary) {
+	for _, task := range p.Tasks {
+		out, ok := check.run(t, "-test.run=^Test"+task.Name)
+		if _, fails := c.texts[task.File]; fails {
+			if ok || !explained(out) {
+				t.Errorf("%s is touched, but still broken, and the check passes or explains nothing:\n%s", task.File, out)
+			}
+		} else if !ok || !strings.Contains(out, "no tests to run") || !strings.Contains(out, "open: "+task.File) {
+			t.Errorf("%s is open, but its check says:\n%s", task.File, out)
+		}
+	}
+	if len(p.Tasks) == 1 {
+		return
+	}
+	out, ok := check.run(t, "-test.v")
+	for _, task := range p.Tasks {
+		if _, fails := c.texts[task.File]; ok || fails == strings.Contains(out, "open: "+task.File) {
+			t.Errorf("some files are touched; the check of all passes, or does not say that only the others are open:\n%s", out)
+		}
+	}
 }
 
 // refusal runs the check of a wrong answer and returns what is wrong with the result, or "".
@@ -473,111 +626,84 @@ func refusal(t *testing.T, check Binary, words string, args []string) string {
 	return ""
 }
 
-// TestRightAnswersInOtherDesignsAreAccepted tries the files in testdata/…/accepted.
-func TestRightAnswersInOtherDesignsAreAccepted(t *testing.T) {
-	needsRaceDetector(t)
-	eachAnswer(t, "accepted/*.go", 0, "", func(t *testing.T, task Task, _ string, check Binary) {
-		cpus := 1 + 3*(crc32.ChecksumIEEE([]byte(t.Name()))%2) // half of them with 1, the others with 4
-		out, ok := check.run(t, "-test.run=^Test"+task.Name, fmt.Sprint("-test.cpu=", cpus))
-		if !ok || !strings.Contains(out, "done: "+task.File) {
-			t.Errorf("it fails, which is a bug in the check:\n%s", out)
-		}
-	})
-}
-
 // An Answer is a file of testdata.
 type Answer struct {
 	Task        Task
 	File        string
-	Words, Text string // the first line, without its prefix, and the others
+	Words, Text string // what a wrong answer must fail with, and the file without its first line
+	Interleaved bool   // it is right, or fails only in the interleaved copy
 }
 
-// eachAnswer calls try with each file of testdata that matches. The answers to the tasks
-// of a package are built together, one of each, and tried alone.
-func eachAnswer(t *testing.T, pattern string, atLeast int, prefix string, try func(t *testing.T, task Task, words string, check Binary)) {
+var wrongPrefix = regexp.MustCompile(`^// Fails(, interleaved,)? with: (.+)\n+`)
+
+// answers returns the files of testdata that match, in groups with at most one for each
+// task. A file of wrong answers begins with first.
+func (p Package) answers(t *testing.T, pattern string, atLeast int, first *regexp.Regexp) (groups [][]Answer) {
+	t.Helper()
 	var known []string
-	for _, p := range packages(t) {
-		var groups [][]Answer
-		for _, task := range p.Tasks {
-			files, err := filepath.Glob(filepath.Join(p.testdata(task), pattern))
-			if err != nil || len(files) < atLeast {
-				t.Errorf("%s has %d answers, want at least %d (%v)", p.testdata(task), len(files), atLeast, err)
-			}
-			known = append(known, files...)
-			for i, file := range files {
-				a := Answer{Task: task, File: file, Text: read(t, file)}
-				if prefix != "" {
-					first, rest, _ := strings.Cut(a.Text, "\n")
-					if a.Words, _ = strings.CutPrefix(first, prefix); a.Words == "" || a.Words == first {
-						t.Errorf("%s begins with %q, want %q and some words", file, first, prefix)
-						continue
-					}
-					a.Text = strings.TrimLeft(rest, "\n")
-				}
-				for len(groups) <= i {
-					groups = append(groups, nil)
-				}
-				groups[i] = append(groups[i], a)
-			}
+	for _, task := range p.Tasks {
+		files, err := filepath.Glob(filepath.Join(p.testdata(task), pattern))
+		if err != nil || len(files) < atLeast {
+			t.Errorf("%s has %d answers, want at least %d (%v)", p.testdata(task), len(files), atLeast, err)
 		}
-		for some := range slices.Chunk(groups, 8) {
-			t.Run(p.Name(), func(t *testing.T) {
-				t.Parallel()
-				var copies []map[string]string
-				for _, group := range some {
-					copies = append(copies, texts(group))
+		known = append(known, files...)
+		for i, file := range files {
+			a := Answer{Task: task, File: file, Text: read(t, file), Interleaved: task.Interleave}
+			if first != nil {
+				m := first.FindStringSubmatch(a.Text)
+				if m == nil {
+					t.Errorf("%s does not begin with what it fails with: %s", file, first)
+					continue
 				}
-				for i, check := range p.buildAll(t, copies) {
-					if check.path != "" {
-						tryEach(t, some[i], check, nil, try)
-					} else {
-						tryTogether(t, p, some[i], try)
-					}
-				}
-			})
+				a.Text, a.Interleaved, a.Words = a.Text[len(m[0]):], m[1] != "", m[2]
+			}
+			for len(groups) <= i {
+				groups = append(groups, nil)
+			}
+			groups[i] = append(groups[i], a)
 		}
 	}
-	for _, depth := range []string{"*/*", "*/*/*"} { // exercise/, and fixes/NAME/
-		files, _ := filepath.Glob(filepath.Join("testdata", depth, pattern))
+	for _, depth := range []string{"", "*"} { // exercise/, and fixes/NAME/
+		files, _ := filepath.Glob(filepath.Join("testdata", p.Chapter, p.Kind, depth, pattern))
 		for _, file := range files {
 			if filepath.Base(filepath.Dir(file)) != "accepted" == (pattern == "*.go") && !slices.Contains(known, file) {
 				t.Errorf("%s belongs to no task", file)
 			}
 		}
 	}
+	return groups
 }
 
-// texts returns the answers' texts, by the file in which they belong.
-func texts(answers []Answer) map[string]string {
-	all := make(map[string]string)
+// copyOf returns a copy of their package with the answers.
+func copyOf(answers []Answer) Copy {
+	c := Copy{texts: make(map[string]string)}
 	for _, a := range answers {
-		all[a.Task.File] = a.Text
+		c.texts[a.Task.File] = a.Text
+		c.interleaved = c.interleaved || a.Interleaved
 	}
-	return all
+	return c
 }
 
-// tryTogether builds the answers into one check, or each into its own if two declare the same name.
-func tryTogether(t *testing.T, p Package, answers []Answer, try func(t *testing.T, task Task, words string, check Binary)) {
-	together, err := p.build(t, texts(answers))
-	if err != nil && len(answers) > 1 {
-		for _, a := range answers {
-			tryTogether(t, p, []Answer{a}, try)
+// try tries each answer of a group in the check that has them all. If it could not be built, it
+// builds one for the group or, where two answers declare the same name, one for each.
+func (p Package) try(t *testing.T, answers []Answer, check Binary, try func(t *testing.T, a Answer, check Binary)) {
+	if check.path == "" {
+		alone, err := p.build(t, copyOf(answers))
+		if err != nil && len(answers) > 1 {
+			for _, a := range answers {
+				p.try(t, []Answer{a}, Binary{}, try)
+			}
+			return
 		}
-		return
+		if err != nil {
+			t.Errorf("%s: %v", answers[0].File, err)
+			return
+		}
+		check = alone
 	}
-	tryEach(t, answers, together, err, try)
-}
-
-// tryEach tries answers that are in one check, which could be built or not.
-func tryEach(t *testing.T, answers []Answer, check Binary, err error, try func(t *testing.T, task Task, words string, check Binary)) {
 	for _, a := range answers {
 		name := strings.TrimPrefix(strings.ToLower(a.Task.Name)+"/"+strings.TrimSuffix(filepath.Base(a.File), ".go"), "/")
-		t.Run(name, func(t *testing.T) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			try(t, a.Task, a.Words, check)
-		})
+		t.Run(name, func(t *testing.T) { try(t, a, check) })
 	}
 }
 

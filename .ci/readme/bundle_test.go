@@ -277,7 +277,7 @@ func unneeded() {
 	fmt.Println()
 }
 
-type thing struct{}
+type thing struct{ field int }
 type unused struct{}
 
 func (thing) method() { needed() }
@@ -288,7 +288,7 @@ func init() { roles["played"] = tenth }
 func init() { roles["not played"] = eleventh }
 func third() {}
 func TestIt() { fourth(thing{}, variable, "played"); x.fifth() }
-func fourth() {}
+func fourth(parameter int) { variable := parameter; for element := range variable { _ = element } }
 func TestOther() { fifth() }
 func fifth() {}
 func sixth() int { return 0 }
@@ -297,11 +297,14 @@ func eighth() int { return 0 }
 func ninth() {}
 func tenth() {}
 func eleventh() {}
+func field() {}
+func parameter() {}
+func element() {}
 `
 	got := keepOnly(map[string]string{"a.go": text}, "TestIt")["a.go"]
 	for kept, names := range map[bool]string{
 		true:  "func first, func second, func needed, func third, func TestIt, func fourth, func seventh, func eighth, func tenth, (thing) method, var variable, var option, type thing",
-		false: "func unneeded, func TestOther, func fifth, func sixth, func ninth, func eleventh, unusedMethod, var other, type unused",
+		false: "func unneeded, func TestOther, func fifth, func sixth, func ninth, func eleventh, func field, func parameter(, func element, unusedMethod, var other, type unused",
 	} {
 		for name := range strings.SplitSeq(names, ", ") {
 			if strings.Contains(got, name) != kept {

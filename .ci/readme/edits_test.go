@@ -336,6 +336,8 @@ func parts(text string) (all []part) {
 				p.names = slices.Concat(identifiers(d.Recv), identifiers(d.Type), identifiers(d.Body))
 			}
 		}
+		own := local(d)
+		p.names = slices.DeleteFunc(p.names, func(name string) bool { return own[name] })
 		if doc != nil {
 			p.from = at(doc.Pos())
 		}
@@ -379,6 +381,42 @@ func declared(d ast.Decl) (names []string) {
 	}
 	if len(names) == 0 || slices.Contains(names, "_") {
 		return []string{""}
+	}
+	return names
+}
+
+// local returns the names of parameters, of fields, and of variables in functions: with these
+// a declaration means nothing outside. (If it also means a function of that name, the build
+// fails, and the edit is tried alone.)
+func local(d ast.Decl) map[string]bool {
+	names, types := make(map[string]bool), []string(nil)
+	add := func(all ...ast.Expr) {
+		for _, x := range all {
+			if id, ok := x.(*ast.Ident); ok {
+				names[id.Name] = true
+			}
+		}
+	}
+	ast.Inspect(d, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Field:
+			for _, id := range n.Names {
+				add(id)
+			}
+			types = append(types, identifiers(n.Type)...)
+		case *ast.AssignStmt:
+			if n.Tok == token.DEFINE {
+				add(n.Lhs...)
+			}
+		case *ast.RangeStmt:
+			if n.Tok == token.DEFINE {
+				add(n.Key, n.Value)
+			}
+		}
+		return true
+	})
+	for _, name := range types { // a field may have the name of its type
+		delete(names, name)
 	}
 	return names
 }

@@ -399,7 +399,7 @@ var interleavedCopy = sync.OnceValues(func() (binary string, err error) {
 
 // interleave inserts calls of a function with this name before the statements, without
 // adding a line there: a failure names the same lines. The function yields the CPU, and
-// sometimes for so long that another goroutine gets through all of its statements.
+// sometimes often enough for another goroutine to get through all of its statements.
 func interleave(source, yield string) (string, error) {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "", source, parser.SkipObjectResolution)
@@ -550,7 +550,7 @@ const tooLong = "a goroutine is still running"
 var (
 	place   = regexp.MustCompile(`(?m)^\s+.*[/\\](\w+\.go):(\d+)`)
 	said    = regexp.MustCompile(`(?m)^ +\w+_test\.go:\d+: (.*(?:\n {8}.*)*)`)
-	panicky = regexp.MustCompile(`(?m)^\t*(?:panic|fatal error): (.*)`) // the last one ended the process
+	panicky = regexp.MustCompile(`(?m)^\t*(panic|fatal error): (.*)`) // the last one ended the process
 )
 
 // explain says in a sentence how a check failed, and where to look.
@@ -568,7 +568,7 @@ func explain(out string, of task) *failure {
 			return &failure{race: true, what: "a goroutine calls Add of a WaitGroup while another goroutine calls Wait" + where,
 				look: "section 1.5 in chapter 01: count a goroutine before it starts, with WaitGroup.Go, or with Add before the go statement"}
 		}
-		return &failure{race: true, what: "data race: two goroutines access the same memory concurrently, and one of them writes it" + where,
+		return &failure{race: true, what: "data race: two goroutines access the same memory concurrently, and at least one of them writes it" + where,
 			look: "these lines: give each goroutine a variable of its own, or guard the shared one with a lock, or pass it over a channel. Read it after the writer has finished"}
 	}
 	if own := saidBy(out); own != "" {
@@ -592,10 +592,11 @@ func explain(out string, of task) *failure {
 		return in(slices.Compact(lines))
 	}
 	waits := atLines(func(g frame) bool { return !g.runs })
-	var end string
+	var kind, end string
 	for _, m := range panicky.FindAllStringSubmatch(out, -1) {
-		end = strings.TrimSuffix(m[1], " [recovered, repanicked]") // what recovers it is the test
+		kind, end = m[1], strings.TrimSuffix(m[2], " [recovered, repanicked]") // what recovers it is the test
 	}
+	kind = map[string]string{"panic": "an unrecovered panic", "fatal error": "a fatal error, which no code can recover,"}[kind]
 	const whatFor = "these lines: what does each of them wait for, and which goroutine should make it happen?"
 	switch {
 	case strings.Contains(out, busy):
@@ -626,18 +627,24 @@ func explain(out string, of task) *failure {
 		if waits == "" { // the check itself blocks
 			return &failure{what: "the check waits for something that no longer happens: no goroutine in " + of.file + " is left. Did the function return too early, or leave a channel open?", look: look}
 		}
+		if strings.Contains(waits, "(sync.WaitGroup.Wait") {
+			return &failure{what: "deadlock: no goroutine can proceed" + waits,
+				look: "section 1.5 in chapter 01: Wait blocks until Done was called as often as Add. Which goroutine ends, or blocks, before its Done?"}
+		}
 		return &failure{what: "deadlock: no goroutine can proceed" + waits, look: whatFor + " (section 2.7 in chapter 02)"}
 	case strings.HasPrefix(end, "test timed out"):
 		return &failure{what: "the check did not end within two minutes" + waits, look: whatFor}
 	case end != "":
-		f := &failure{what: "an unrecovered panic ended the whole program: " + end + atLines(func(g frame) bool { return g.runs }), look: look}
+		f := &failure{what: kind + " ended the whole program: " + end + atLines(func(g frame) bool { return g.runs }), look: look}
 		switch {
 		case strings.Contains(end, "close of closed channel"):
 			f.look = "section 2.3 in chapter 02: a second close panics. Which goroutine closes the channel, and how often?"
 		case strings.Contains(end, "closed channel"):
-			f.look = "section 2.3 in chapter 02: a send on a closed channel panics. Which goroutine knows that all senders have returned?"
+			f.look = "section 2.3 in chapter 02: a send on a closed channel panics. Was the close before the last send? With several senders, which goroutine knows that all have returned?"
 		case strings.Contains(end, "negative WaitGroup counter"):
 			f.look = "section 1.5 in chapter 01: Done was called more often than Add. Count each goroutine once, before it starts"
+		case strings.HasPrefix(end, "sync: ") && strings.Contains(end, "nlock of unlocked"):
+			f.look = "this line: here the lock is not held. Is it unlocked twice, by a deferred call and by another one?"
 		case strings.HasPrefix(end, "runtime error:"), strings.HasPrefix(end, "sync:"), strings.HasPrefix(end, "assignment to"):
 			f.look = cmp.Or(look, "this line") // it may be the check's own panic, which look explains
 		}

@@ -23,7 +23,7 @@ var (
 var tasks = []task{
 	{name: "Broadcast", file: "broadcast.go", source: broadcastSource, untouched: 0x74778c35, solution: "SOLUTION.md",
 		learned: "A range over a channel ends only when the channel is closed. The sender closes it, after its last send."},
-	{name: "Quote", file: "quote.go", source: quoteSource, untouched: 0x4b5200ef, solution: "SOLUTION.md",
+	{name: "Quote", file: "quote.go", source: quoteSource, untouched: 0x076e6cbc, solution: "SOLUTION.md",
 		learned: "A send on an unbuffered channel blocks until a receiver takes the value, and this receiver may have left. A buffer for the one answer lets the goroutine end.", interleave: true},
 	{name: "Outbox", file: "outbox.go", source: outboxSource, untouched: 0x6120895f, solution: "SOLUTION.md",
 		learned: "If several cases of a select are ready, it takes one at random. Check ctx.Err() first if cancellation must win."},

@@ -18,7 +18,7 @@ func supplier(d time.Duration, cents int, err error) func(string) (int, error) {
 }
 
 func TestQuoteReturnsTheAnswer(t *testing.T) {
-	alone(t, "section 2.5: select takes the case that is ready first", func(t *testing.T) {
+	alone(t, "the send and the select: is an answer dropped that arrives before Quote receives (2.2)? select takes the case that is ready first (2.5)", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			unknown := errors.New("unknown item")
 			for range 50 { // if two cases are ready, the first choice may be right by luck

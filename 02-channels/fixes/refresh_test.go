@@ -45,9 +45,9 @@ func TestRefreshReleasesEachContext(t *testing.T) {
 				}
 				switch {
 				case live > 0 && item == "unknown":
-					t.Fatalf("fetch failed, and the contexts of %d of %d finished items are not canceled: a deferred call keeps each of them", live, len(contexts))
+					t.Fatalf("fetch failed, and the contexts of %d of %d finished items are not canceled\n→ each way out of the loop's body: is cancel called there, or deferred until Refresh returns?", live, len(contexts))
 				case live > 0:
-					t.Fatalf("the contexts of %d of %d finished items are not canceled: a deferred call keeps each of them", live, len(contexts))
+					t.Fatalf("the contexts of %d of %d finished items are not canceled\n→ cancel: is it called when an item is finished, or deferred until Refresh returns?", live, len(contexts))
 				}
 			}
 		})

@@ -252,7 +252,7 @@ func (c *slowClient) wait() {
 }
 
 func TestSlowClientOfARejectionHoldsNoSlotAndNoLock(t *testing.T) {
-	alone(t, "counter.go: the lock is released before the answer is written", func(t *testing.T) {
+	alone(t, "what a rejected request holds while its answer is written: it must hold no lock (as in counter.go) and no slot (take one only if there is one)", func(t *testing.T) {
 		s := newSite(1)
 		s.send(t, "ada", "/", "the first request", admitted)
 		slow := &slowClient{ResponseRecorder: httptest.NewRecorder(), writes: make(chan struct{}), readOn: make(chan struct{})}

@@ -58,8 +58,8 @@ func reportLeft(t *testing.T) {
 	}
 	for state, n := range blocked {
 		what, ok := map[string]string{
-			"chan send":    "a send; no goroutine receives",
-			"chan receive": "a receive; no goroutine sends",
+			"chan send":    "a send; no goroutine receives\n→ section 2.2 in chapter 02: a send blocks until the value is received or the buffer has a free slot. How many values are never received?",
+			"chan receive": "a receive; no goroutine sends\n→ section 2.3 in chapter 02: a receive blocks until there is a value or the channel is closed. Which goroutine sends the last value?",
 		}[state]
 		if !ok {
 			what = state

@@ -21,7 +21,7 @@ var tasks = []task{
 		learned: "net/http cancels r.Context() when the handler returns. Work that outlives the request needs context.WithoutCancel and a timeout of its own."},
 	{name: "Rate", file: "rate.go", source: rateSource, untouched: 0x73e902e8, solution: "SOLUTION.md",
 		learned: "Every response has a body that must be closed, whatever its status. Defer Close immediately after the check of err."},
-	{name: "Preview", file: "preview.go", source: previewSource, untouched: 0x6b8825b2, solution: "SOLUTION.md",
+	{name: "Preview", file: "preview.go", source: previewSource, untouched: 0x52704ef9, solution: "SOLUTION.md",
 		learned: "A goroutine that sends a result blocks forever if the receiver has returned. Give each channel a buffer for the one result.", interleave: true},
 }
 

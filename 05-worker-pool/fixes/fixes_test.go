@@ -13,7 +13,7 @@ var (
 )
 
 var tasks = []task{
-	{name: "Thumbnails", file: "thumbnails.go", source: thumbnailsSource, untouched: 0xf0716d11, solution: "SOLUTION.md",
+	{name: "Thumbnails", file: "thumbnails.go", source: thumbnailsSource, untouched: 0x826a987b, solution: "SOLUTION.md",
 		learned: "A worker that ranges over a channel ends only when the channel is closed. The goroutine that sends the tasks closes it, after the last one."},
 	{name: "Prices", file: "prices.go", source: pricesSource, untouched: 0x4d5793a0, solution: "SOLUTION.md",
 		learned: "Goroutines that send on an unbuffered channel end only when a receiver takes the values. Receive while they run; wait and close in another goroutine, or give the channel a buffer for all results."},

@@ -1,4 +1,4 @@
-// Fails with: more values: it does not check ctx
+// Fails, interleaved, with: more values: it does not check ctx
 
 // Package exercise merges several streams of updates into one for a client.
 // README.md describes the task; merge.go is the only file to change.

@@ -1,4 +1,4 @@
-// Fails with: at the same time: admitted
+// Fails, interleaved, with: at the same time: admitted
 
 // Package exercise limits how many requests of one user a server handles at the
 // same time. README.md describes the task; limit.go is the only file to change.

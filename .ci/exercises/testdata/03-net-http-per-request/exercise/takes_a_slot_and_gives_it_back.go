@@ -1,4 +1,4 @@
-// Fails with: at the same time: admitted
+// Fails, interleaved, with: at the same time: admitted
 
 package exercise
 

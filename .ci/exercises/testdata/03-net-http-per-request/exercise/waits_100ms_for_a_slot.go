@@ -15,7 +15,7 @@ func no(w http.ResponseWriter) {
 
 func LimitPerUser(next http.Handler, limit int) http.Handler {
 	var mu sync.Mutex
-	room := make(map[string]chan struct{})
+	slots := make(map[string]chan struct{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user := r.Header.Get("X-User")
 		if user == "" {
@@ -23,10 +23,10 @@ func LimitPerUser(next http.Handler, limit int) http.Handler {
 			return
 		}
 		mu.Lock()
-		c := room[user]
+		c := slots[user]
 		if c == nil {
 			c = make(chan struct{}, limit)
-			room[user] = c
+			slots[user] = c
 		}
 		mu.Unlock()
 		select {

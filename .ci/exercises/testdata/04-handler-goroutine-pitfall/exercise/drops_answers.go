@@ -34,7 +34,7 @@ func First(ctx context.Context, mirrors ...Mirror) (string, error) {
 			text, err := ask(asking)
 			select {
 			case answers <- answer{text, err}:
-			default: // nobody is there to take it
+			default: // no receiver is ready
 			}
 		}()
 	}

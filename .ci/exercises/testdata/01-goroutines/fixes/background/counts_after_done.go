@@ -1,4 +1,4 @@
-// Fails with: the only task panics: Wait returned 0, want 1
+// Fails, interleaved, with: the only task panics: Wait returned 0, want 1
 
 package exercise
 

@@ -1,4 +1,4 @@
-// Fails with: negative WaitGroup counter
+// Fails, interleaved, with: negative WaitGroup counter
 
 package exercise
 

@@ -1,4 +1,4 @@
-// Fails with: deadlock: no goroutine can proceed, at
+// Fails with: Wait blocks until Done was called as often as Add
 
 package exercise
 

@@ -12,7 +12,7 @@ var ErrNoQuote = errors.New("the supplier does not answer")
 
 // Quote asks a supplier for the price of item and returns its answer. After one
 // second without an answer it returns ErrNoQuote. ask has no way to be canceled,
-// but it always returns in the end.
+// but it always returns eventually.
 func Quote(item string, ask func(item string) (cents int, err error)) (int, error) {
 	type answer struct {
 		cents int

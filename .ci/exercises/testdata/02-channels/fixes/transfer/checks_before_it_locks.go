@@ -1,4 +1,4 @@
-// Fails with: Ada has 100 cents and pays 70 twice at the same time: her balance is -40
+// Fails, interleaved, with: Ada has 100 cents and pays 70 twice at the same time: her balance is -40
 
 package exercise
 

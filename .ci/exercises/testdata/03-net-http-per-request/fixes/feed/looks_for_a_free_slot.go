@@ -1,4 +1,4 @@
-// Fails with: 8 goroutines call Publish at the same time: one of them blocks
+// Fails, interleaved, with: 8 goroutines call Publish at the same time: one of them blocks
 
 package exercise
 

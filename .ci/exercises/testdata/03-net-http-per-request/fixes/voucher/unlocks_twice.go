@@ -1,4 +1,4 @@
-// Fails with: unlock of unlocked mutex
+// Fails with: a fatal error, which no code can recover, ended the whole program: sync: unlock of unlocked mutex
 
 package exercise
 

@@ -6,7 +6,7 @@ import "context"
 
 // Preview returns the title of the page at url, or the error of fetch. When ctx
 // is done first, it returns the cause immediately. fetch may go on for a while
-// after ctx is done, but it always returns in the end.
+// after ctx is done, but it always returns eventually.
 func Preview(ctx context.Context, url string,
 	fetch func(ctx context.Context, url string) (title string, err error)) (string, error) {
 	titles, failures := make(chan string, 1), make(chan error, 1) // so that no send blocks

@@ -4,7 +4,7 @@ package exercise
 
 import "sync"
 
-// Thumbnails scales all files with that number of workers. It returns when all
+// Thumbnails scales all files with the given number of workers. It returns when all
 // files are scaled.
 func Thumbnails(files []string, workers int, scale func(file string)) {
 	queue, done := make(chan string), make(chan struct{})
