@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -270,6 +271,16 @@ func TestAddressesMisbehave(t *testing.T) {
 				t.Errorf("%s, canceled: the handler returned after %v, want %v", domain, took, want)
 			}
 		})
+	}
+}
+
+// TestNameWithALineBreakIsRefused, of either kind: the rest would be a header.
+func TestNameWithALineBreakIsRefused(t *testing.T) {
+	for _, lineBreak := range []string{"\r", "\n", "\r\n"} {
+		name := "Ada" + lineBreak + "Bcc: all@example.com"
+		if err := (Signup{name, "ada@example.com"}).Check(); !errors.Is(err, ErrBadJob) {
+			t.Errorf("the name %q: got %v, want %v", name, err, ErrBadJob)
+		}
 	}
 }
 

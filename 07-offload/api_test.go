@@ -339,6 +339,20 @@ func TestStreamSendsAtMostFiveEventsASecond(t *testing.T) {
 	})
 }
 
+// TestStreamLooksAtItsJobFiveTimesASecond: the job is canceled after 50 ms.
+func TestStreamLooksAtItsJobFiveTimesASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		j, began := enqueue(t, b, NewJob{}), time.Now()
+		time.AfterFunc(50*time.Millisecond, func() { b.Cancel(t.Context(), j.ID) })
+		send(Web(b, API(b)), "GET", "/jobs/"+j.ID+"/events", "")
+		if took := time.Since(began); took != time.Second/5 {
+			t.Errorf("the job has ended after 50ms, and its stream after %v, want 200ms", took)
+		}
+	})
+}
+
 // TestListOfJobsLooksAtFewOthers: of 100,000 that wait it lists 100, in the order in
 // which they came. So clients that list do not delay a heartbeat.
 func TestListOfJobsLooksAtFewOthers(t *testing.T) {
@@ -484,6 +498,28 @@ func TestClientSendsItsTokenAndEscapesIDs(t *testing.T) {
 	}
 }
 
+// TestOnlyARequestWithAKeyMayBeRetried: net/http sends a request that has an Idempotency-Key again
+// when the connection breaks, even a POST, and without a key that would be a second job.
+func TestOnlyARequestWithAKeyMayBeRetried(t *testing.T) {
+	var has bool
+	c := NewClient("http://localhost")
+	c.HTTP.Transport = seen(func(r *http.Request) { _, has = r.Header["Idempotency-Key"] })
+	for _, key := range [][]string{nil, {"k"}} {
+		call[any](t.Context(), c, "POST", "/signups", Signup{"Ada", "ada@example.com"}, key...)
+		if has != (len(key) > 0) {
+			t.Errorf("with the key %q the request has the header: %t", key, has)
+		}
+	}
+}
+
+// seen is a transport that shows each request to a function and fails.
+type seen func(*http.Request)
+
+func (f seen) RoundTrip(r *http.Request) (*http.Response, error) {
+	f(r)
+	return nil, errors.New("no network")
+}
+
 // TestClientKeepsAConnectionForEachConcurrentRequest: 20 requests at the same time, twice,
 // need 20 connections. With two idle ones each round would open new ones.
 func TestClientKeepsAConnectionForEachConcurrentRequest(t *testing.T) {
@@ -589,6 +625,41 @@ func FuzzAPI(f *testing.F) {
 		b.mu.Unlock()
 		b.Close()
 	})
+}
+
+// TestListHasTheStateAndTheNumberOfTheRequest: three jobs wait and two are canceled.
+func TestListHasTheStateAndTheNumberOfTheRequest(t *testing.T) {
+	b := brokerOn(&disk{})
+	defer b.Close()
+	for i := range 5 {
+		if j := enqueue(t, b, NewJob{}); i < 2 {
+			b.Cancel(t.Context(), j.ID)
+		}
+	}
+	for query, want := range map[string]int{"": 5, "?n=4": 4, "?state=canceled": 2, "?state=canceled&n=1": 1, "?state=dead": 0} {
+		var jobs []Job
+		w := send(API(b), "GET", "/jobs"+query, "")
+		if err := json.Unmarshal(w.Body.Bytes(), &jobs); err != nil || len(jobs) != want {
+			t.Errorf("GET /jobs%s has %d jobs, %v; want %d", query, len(jobs), err, want)
+		}
+		for _, j := range jobs {
+			if strings.Contains(query, "state") && j.State != Canceled {
+				t.Errorf("GET /jobs%s has a job that is %s", query, j.State)
+			}
+		}
+	}
+}
+
+// TestListOfJobsIsReadUpTo3MB and not a byte more.
+func TestListOfJobsIsReadUpTo3MB(t *testing.T) {
+	b := brokerOn(&disk{})
+	defer b.Close()
+	for size, want := range map[int]int{3 << 20: http.StatusOK, 3<<20 + 1: http.StatusRequestEntityTooLarge} {
+		list := `[{"kind":"` + strings.Repeat("x", size-13) + `"}]`
+		if w := send(API(b), "POST", "/jobs", list); len(list) != size || w.Code != want {
+			t.Errorf("a list of %d bytes was answered with %d %.100s, want %d", len(list), w.Code, w.Body, want)
+		}
+	}
 }
 
 // TestRequestsAtTheLimitsAreAccepted: as many jobs as a client sends with one request,

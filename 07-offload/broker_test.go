@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -103,6 +104,28 @@ func TestRestartKeepsLeases(t *testing.T) {
 	})
 }
 
+// TestCollectorIsOffOnlyWhileTheJournalIsRead, whether the broker starts or not.
+func TestCollectorIsOffOnlyWhileTheJournalIsRead(t *testing.T) {
+	original := syncDir
+	defer func() { syncDir = original }()
+	defer debug.SetGCPercent(debug.SetGCPercent(77))
+	for _, fails := range []error{nil, errFailed} {
+		var during int
+		syncDir = func(string) error { // the last step of OpenJournal
+			during = debug.SetGCPercent(-1)
+			debug.SetGCPercent(during)
+			return fails
+		}
+		b, err := OpenBroker(t.TempDir(), time.Second, slog.New(slog.DiscardHandler))
+		if err == nil {
+			b.Close()
+		}
+		if after := debug.SetGCPercent(77); during != -1 || after != 77 || !errors.Is(err, fails) {
+			t.Errorf("the start returned %v; GOGC was %d during the read and %d after it, want off and 77, as before", err, during, after)
+		}
+	}
+}
+
 // TestRecordThatIsNotAJobRefusesTheStart: its checksum is right, so an operator must
 // decide (claim 7.2).
 func TestRecordThatIsNotAJobRefusesTheStart(t *testing.T) {
@@ -113,6 +136,26 @@ func TestRecordThatIsNotAJobRefusesTheStart(t *testing.T) {
 	if want := fmt.Sprintf("damaged at byte %d: ", header+len(content)); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want it %s", err, want)
 	}
+}
+
+// TestLeaseIsAsLongAsItsBrokerSays: three seconds, and the job of a silent worker waits again.
+func TestLeaseIsAsLongAsItsBrokerSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, err := OpenBroker(t.TempDir(), 3*time.Second, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		enqueue(t, b, NewJob{})
+		j, err := b.Lease(t.Context(), "silent", allKinds)
+		if left := time.Until(j.Expires); err != nil || left != 3*time.Second {
+			t.Errorf("the lease expires in %v, %v; want 3s", left, err)
+		}
+		time.Sleep(4 * time.Second)
+		if now := get(t, b, j.ID); now.State == Running {
+			t.Error("4 s without a heartbeat, and its worker has the job")
+		}
+	})
 }
 
 // TestLeaseIsAWholeOneAfterASlowSave has a disk that takes 8 s to store a lease of
@@ -365,6 +408,24 @@ func TestOverviewHasTheAgeOfTheOldest(t *testing.T) {
 	})
 }
 
+// TestOldestIsThatOfAllKinds: newsletters have waited for a minute, emails for a second. The
+// broker looks at the kinds in a random order.
+func TestOldestIsThatOfAllKinds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		enqueue(t, b, NewJob{Kind: "newsletter", Payload: []byte("{}")})
+		time.Sleep(59 * time.Second)
+		enqueue(t, b, email("ada@example.com", 1))
+		time.Sleep(time.Second)
+		for range 100 {
+			if o, _ := look(b); o.Oldest != 60 {
+				t.Fatalf("the oldest job has waited for a minute, but the overview says %v s", o.Oldest)
+			}
+		}
+	})
+}
+
 // TestOldLeaseExpiresWhileOthersAreRenewed and the broker's other leases are kept.
 func TestOldLeaseExpiresWhileOthersAreRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -454,6 +515,18 @@ func TestJobsOfOneCallAreInOneRecord(t *testing.T) {
 	}
 }
 
+// TestChangeReturnsTheFirstOfItsJobs, which the caller has named; the next of a series follows it.
+func TestChangeReturnsTheFirstOfItsJobs(t *testing.T) {
+	b := brokerOn(&disk{})
+	defer b.Close()
+	first, err := b.change("added", func(now time.Time) (jobs []*Job, err error) {
+		return []*Job{added(b.queue, "newsletter", now, now), added(b.queue, "newsletter", now, now)}, nil
+	})
+	if err != nil || first.number != 1 {
+		t.Errorf("jobs 1 and 2 were added, and change returned job %d, %v; want job 1", first.number, err)
+	}
+}
+
 // TestNoJobIsStoredAsScheduled: when its time comes nothing is written, so a job that is not
 // due is queued on disk.
 func TestNoJobIsStoredAsScheduled(t *testing.T) {
@@ -508,6 +581,17 @@ func TestCloseWaitsForARewrite(t *testing.T) {
 		close(leave)
 		<-closed
 	})
+}
+
+// TestDirectoryIsUnlockedWhenTheJournalIsClosed, and not before: another broker may open it.
+func TestDirectoryIsUnlockedWhenTheJournalIsClosed(t *testing.T) {
+	d := &disk{}
+	b := brokerOn(d)
+	unlocked := false
+	b.release = func() { unlocked = d.closed }
+	if b.Close(); !unlocked {
+		t.Error("the directory was not unlocked, or its journal was still open then")
+	}
 }
 
 // TestAllExpiredLeasesEndTogether: five workers are silent from the same moment on.

@@ -118,7 +118,9 @@ func call[Out any](ctx context.Context, c *Client, method, path string, in any, 
 	if c.Token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.Token)
 	}
-	request.Header["Idempotency-Key"] = key
+	if len(key) > 0 { // net/http retries a request that has this header
+		request.Header["Idempotency-Key"] = key
+	}
 	response, err := c.HTTP.Do(request)
 	if err != nil {
 		return out, fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,6 +111,28 @@ func TestTokenIsNotAmongTheArguments(t *testing.T) {
 		if strings.Contains(p.Log(), secret) {
 			t.Errorf("the log of the %s contains the token:\n%s", p.args[0], p.Log())
 		}
+	}
+}
+
+// TestRunningWaitsForAWorker: until a worker runs the job, the job is queued.
+func TestRunningWaitsForAWorker(t *testing.T) {
+	for _, last := range []State{Running, Done} {
+		states := []State{Queued, Scheduled, Queued, last, last}
+		mux := http.NewServeMux()
+		mux.HandleFunc("POST /signups", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusAccepted)
+			json.NewEncoder(w).Encode(Job{ID: "1"})
+		})
+		mux.HandleFunc("GET /jobs/1", func(w http.ResponseWriter, _ *http.Request) {
+			json.NewEncoder(w).Encode(Job{ID: "1", State: states[0]})
+			states = states[1:]
+		})
+		server := httptest.NewServer(mux)
+		client := NewClient(server.URL)
+		if j := (&System{jobs: client, site: client}).running(t.Context()); j.State != last {
+			t.Errorf("it returns when the job is %s, want %s", j.State, last)
+		}
+		server.Close()
 	}
 }
 

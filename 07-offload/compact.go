@@ -37,7 +37,7 @@ func (b *Broker) compact() error {
 	})
 }
 
-// copies calls add with copies of all jobs, 500 at a time, so that the lock is soon free
+// copies calls add with copies of all jobs, some at a time, so that the lock is soon free
 // again. Jobs that come meanwhile are copied, too: a job that is done must not be on
 // disk without the next one of its series.
 func (b *Broker) copies(add func(change)) {

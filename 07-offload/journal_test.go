@@ -296,6 +296,26 @@ func brokerOn(d *disk) *Broker {
 	return b
 }
 
+// TestMarkIsWrittenAfterTheSync: it says that all before it is on disk.
+func TestMarkIsWrittenAfterTheSync(t *testing.T) {
+	d := new(disk)
+	var atSync []byte
+	d.syncing = func() { atSync = slices.Clone(d.content) }
+	j := newJournal(d, d, 0)
+	for n := 1; n <= 2; n++ {
+		if err := j.Append([]byte("record"))(); err != nil {
+			t.Fatal(err)
+		}
+		if got := bytes.Count(atSync, mark); got != n-1 {
+			t.Errorf("at sync %d the file has %d marks, want %d: that of this sync comes after it", n, got, n-1)
+		}
+	}
+	j.Close()
+	if got := bytes.Count(d.content, mark); got != 2 {
+		t.Errorf("after two syncs the file has %d marks", got)
+	}
+}
+
 // TestManyCallersShareOneSync has 100 callers append while the disk is in its first
 // sync (claim 7.2): they share the second one.
 func TestManyCallersShareOneSync(t *testing.T) {
@@ -501,6 +521,25 @@ func TestRewriteThatFailsChangesNothing(t *testing.T) {
 	j.Close()
 	if contents, _, err := replayed(path); err != nil || fmt.Sprint(contents) != "[still]" {
 		t.Errorf("after rewrites that failed the journal has %q, %v", contents, err)
+	}
+}
+
+// TestRewriteUsesTheFileThatItHasOpen: to open it again would need a descriptor, of which
+// there may be none left.
+func TestRewriteUsesTheFileThatItHasOpen(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows cannot rename an open file")
+	}
+	must := mustIn(t)
+	j, _, err := OpenJournal(filepath.Join(t.TempDir(), "journal"), func([]byte) error { return nil })
+	must(err)
+	defer j.Close()
+	fresh, err := j.files.create()
+	must(err)
+	used, err := j.files.replace(j.file, fresh)
+	must(err)
+	if j.file = used; used != fresh {
+		t.Error("the new file has its name, and was opened again")
 	}
 }
 

@@ -79,8 +79,10 @@ func (m Maildir) Deliver(name, text string) error {
 		}
 	}
 	// A mail program moves an email that was read to cur, and adds flags to the name.
-	if read, err := fs.Glob(os.DirFS(string(m)), "cur/"+name+"*"); err != nil || len(read) > 0 {
-		return err
+	for _, pattern := range []string{name, name + "[:;]*"} { // not name*: n-1 is not n-10
+		if read, err := fs.Glob(os.DirFS(string(m)), "cur/"+pattern); err != nil || len(read) > 0 {
+			return err
+		}
 	}
 	file, err := os.CreateTemp(filepath.Join(string(m), "tmp"), name+".*") // another worker may run the same job
 	if err != nil {

@@ -48,7 +48,7 @@ func main() {
 				code{"(m Maildir) Welcome", "return m.Deliver(", 1}, demo.effectOnce},
 			{"7.7", "Every job has a deadline, and a running job can be canceled.",
 				code{"(m Maildir) Welcome", "if !sleep", 3}, demo.deadlines},
-			{"7.8", "It can be watched: state, attempts, progress and what waits.",
+			{"7.8", "Jobs can be watched: state, attempts, progress and what waits.",
 				code{"(m Maildir) Newsletter", "sent++", 2}, demo.watched},
 			{"7.9", "Web servers and workers scale separately.",
 				code{"(w *Worker) Run", "j, err := w.Jobs.Lease", 1}, demo.scaleSeparately},
@@ -97,7 +97,7 @@ func (s *System) nothingLost(ctx context.Context) string {
 	const signUps = 100
 	fmt.Printf("     %d sign-ups; when half of them are accepted, the broker is killed\n\n", signUps)
 	var ids []string
-	run, killed, restarted := rand.Text(), make(chan struct{}), false // a second run has keys of its own
+	run, killed, restarted := rand.Text(), make(chan struct{}), false
 	for len(ids) < signUps || !restarted {
 		j, err := call[Job](ctx, s.site, "POST", "/signups", Signup{"Ada", "ada@example.com"}, fmt.Sprint(run, len(ids)))
 		switch {
@@ -219,8 +219,8 @@ func (s *System) effectOnce(ctx context.Context) string {
 	fmt.Printf(row, "named by the job's ID", measured(plural(byID, "email")))
 	renamed := twice(other, Maildir(other).Twice)
 	fmt.Printf(row, wrong("with a new name each time (wrong)"), measured(plural(renamed, "email")))
-	takeaway("No queue can promise exactly once: a worker may crash after the side",
-		"effect but before it acknowledges. Use the job's ID as idempotency key.")
+	takeaway("No queue can promise exactly once: a worker may crash after the effect",
+		"but before it acknowledges. Use the job's ID as the idempotency key.")
 	return supported("c", byID == 1 && renamed == 2)
 }
 

@@ -63,7 +63,7 @@ func (p *Process) Wait(t *testing.T) (status int) {
 // under load, and restarts it (claim 7.2). In between the broker's disk is full, or it
 // has no file descriptors left. The payloads are large, so that the broker often
 // compacts its journal, and some kills come then. In the end every accepted job has had
-// its effect, once. go test -run Crashes ./07-offload -crashes 200
+// its effect. go test -run Crashes ./07-offload -crashes 200
 func TestNothingAcceptedIsLostInCrashes(t *testing.T) {
 	t.Setenv("OFFLOAD_TROUBLE", "1")
 	broker, workers, mail := startSystem(t, 2, "500ms")

@@ -210,6 +210,27 @@ func TestLostJobEndsTheDemoWithStatus1(t *testing.T) {
 	}
 }
 
+// TestErrorOfAClosedDemoIsNotPrinted: it is a consequence of the end, and must blocks.
+func TestErrorOfAClosedDemoIsNotPrinted(t *testing.T) {
+	if os.Getenv("OFFLOAD_CLOSED") != "" {
+		demo.life.Lock() // as Close does
+		go must(errFailed)
+		for stacks := make([]byte, 1<<20); !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(".(*System).Close(")); {
+			runtime.Gosched()
+		}
+		os.Exit(0)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), "OFFLOAD_CLOSED=1", "GORACE=atexit_sleep_ms=0")
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("the demo is closed, and an error ends it with %v and the output %q, want neither", err, out)
+	}
+}
+
 // TestDemoThatIsNotCompleteExitsWithStatus1 has a failure of this machine: there is
 // no folder for its files.
 func TestDemoThatIsNotCompleteExitsWithStatus1(t *testing.T) {

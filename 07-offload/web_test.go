@@ -69,7 +69,7 @@ func TestBrokerReceivesItsTokenAndNothingOfTheClients(t *testing.T) {
 		body, _ = io.ReadAll(r.Body)
 		w.Header().Set("X-Broker", "1")
 	})
-	w := send(web, "POST", "/jobs/"+anID+"/requeue", "", "Authorization", "Bearer the web server's token", "Cookie", "secret", "Origin", "http://example.com", "Idempotency-Key", "k")
+	w := send(web, "POST", "/jobs/"+anID+"/requeue", `{"client":1}`, "Authorization", "Bearer the web server's token", "Cookie", "secret", "Origin", "http://example.com", "Idempotency-Key", "k")
 	if w.Code != 200 || got.Get("Authorization") != "Bearer broker's token" || got.Get("Cookie") != "" || got.Get("Origin") != "" || got.Get("Idempotency-Key") != "" || len(body) > 0 {
 		t.Errorf("answered with %d; the broker received %v and the body %q, want its own token only", w.Code, got, body)
 	}

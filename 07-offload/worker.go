@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Jobs is where a worker gets its jobs: a *Client, or in tests the *Broker itself.
+// Jobs is where a worker gets its jobs: a *Client, or the *Broker itself.
 type Jobs interface {
 	Lease(ctx context.Context, worker string, kinds []string) (Job, error)
 	Update(ctx context.Context, id string, u Update) error

@@ -399,6 +399,39 @@ func TestLostJobIsCanceledBeforeItsLeaseExpires(t *testing.T) {
 	})
 }
 
+// late is a broker whose answers to heartbeats take three seconds.
+type late struct{ Jobs }
+
+func (l late) Update(ctx context.Context, id string, u Update) error {
+	err := l.Jobs.Update(ctx, id, u)
+	if u.Event == Heartbeat {
+		sleep(ctx, 3*time.Second)
+	}
+	return err
+}
+
+// TestLeaseCountsFromWhenTheHeartbeatWasSent, after a third of it, and not from the answer:
+// without a second heartbeat the job is canceled 9 s later.
+func TestLeaseCountsFromWhenTheHeartbeatWasSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, t.TempDir())
+		defer b.Close()
+		n := &network{Jobs: late{b}}
+		began, canceled := time.Now(), make(chan time.Duration, 1)
+		defer work(t, n, 1, func(ctx context.Context, _ *Task) error {
+			<-ctx.Done()
+			canceled <- time.Since(began)
+			return ctx.Err()
+		})()
+		enqueue(t, b, email("ada@example.com", 1, time.Hour))
+		time.AfterFunc(5*time.Second, func() { n.cut.Store(true) })
+		if after := <-canceled; after.Round(time.Millisecond) != 12333*time.Millisecond {
+			t.Errorf("a heartbeat was sent after 3.333 s, and answered 3 s later; the job was canceled after %v, want 12.333s", after)
+		}
+		n.cut.Store(false)
+	})
+}
+
 // TestJobWithoutAnyHeartbeatIsCanceledBeforeItsLeaseExpires: the connection breaks
 // before the first heartbeat, and the handler has a tenth of the lease to return.
 func TestJobWithoutAnyHeartbeatIsCanceledBeforeItsLeaseExpires(t *testing.T) {
@@ -715,6 +748,43 @@ func TestReadEmailIsNotRedelivered(t *testing.T) {
 	}
 }
 
+// TestReadEmailWithFlagsAfterAColonIsNotRedelivered: most mail programs use a colon.
+func TestReadEmailWithFlagsAfterAColonIsNotRedelivered(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows allows no colon in a name")
+	}
+	must := mustIn(t)
+	m := Maildir(t.TempDir())
+	must(m.Deliver("job-1", "Welcome"))
+	must(os.Rename(filepath.Join(string(m), "new", "job-1"), filepath.Join(string(m), "cur", "job-1:2,S")))
+	must(m.Deliver("job-1", "Welcome"))
+	if again := m.Delivered(); len(again) > 0 {
+		t.Errorf("after its email was read a job was redelivered, and the email, too: %v", again)
+	}
+}
+
+// TestReadEmailWithALongerNameIsAnotherOne: email 10 of a newsletter was read, and email 1 was not sent yet.
+func TestReadEmailWithALongerNameIsAnotherOne(t *testing.T) {
+	m := Maildir(t.TempDir())
+	for _, read := range []string{"n-10;2,S", "n-11"} {
+		name, _, _ := strings.Cut(read, ";")
+		if err := m.Deliver(name, "News"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(string(m), "new", name), filepath.Join(string(m), "cur", read)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"n-1", "n-10", "n-11"} {
+		if err := m.Deliver(name, "News"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := m.Delivered(); !slices.Equal(got, []string{"n-1"}) {
+		t.Errorf("the unread emails are %v, want only n-1", got)
+	}
+}
+
 // TestFailedDeliveryLeavesNoFile has a file where the directory new should be.
 func TestFailedDeliveryLeavesNoFile(t *testing.T) {
 	m := Maildir(t.TempDir())
@@ -917,8 +987,12 @@ func TestCanceledNewsletterStopsAllItsSenders(t *testing.T) {
 	left := errors.New("canceled")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(left)
-	if err := Maildir(t.TempDir()).Newsletter(ctx, &Task{ID: "n", Payload: addresses(500)}); err != left {
+	box := Maildir(t.TempDir())
+	if err := box.Newsletter(ctx, &Task{ID: "n", Payload: addresses(500)}); err != left {
 		t.Errorf("a canceled newsletter returned %v, want %v", err, left)
+	}
+	if n := len(box.Delivered()); n > 0 {
+		t.Errorf("a canceled newsletter delivered %d emails, want none", n)
 	}
 	for limit := time.Now().Add(longest(t)); runtime.NumGoroutine() > before; sleep(t.Context(), time.Millisecond) {
 		if time.Now().After(limit) {
@@ -970,6 +1044,44 @@ func TestNewsletterHasEightSenders(t *testing.T) {
 			t.Errorf("%d emails are delivered at the same time, want 8", n)
 		}
 		close(leave)
+	})
+}
+
+// TestDrainingWorkerLeasesNoJob: one slot is busy when the worker is stopped, and a job comes for the other one.
+func TestDrainingWorkerLeasesNoJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		running := enqueue(t, b, NewJob{}).ID
+		stop := work(t, b, 2, func(context.Context, *Task) error { time.Sleep(3 * time.Second); return nil })
+		synctest.Wait()
+		late := make(chan string, 1)
+		time.AfterFunc(time.Second, func() { late <- enqueue(t, b, NewJob{}).ID })
+		stop()
+		if first, second := get(t, b, running), get(t, b, <-late); first.State != Done || second.State != Queued || second.Attempts > 0 {
+			t.Errorf("the running job is %s; the one that came during the drain is %s after %d attempts, want done, and queued", first.State, second.State, second.Attempts)
+		}
+	})
+}
+
+// TestDrainedWorkerReleasesItsJobOverTheNetwork: its own context is done by then, and a client
+// sends nothing with such a context.
+func TestDrainedWorkerReleasesItsJobOverTheNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, t.TempDir())
+		defer b.Close()
+		stop := work(t, clientOn(API(b)), 1, func(ctx context.Context, _ *Task) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		})
+		j := enqueue(t, b, email("ada@example.com", 3))
+		time.Sleep(time.Second)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if now := get(t, b, j.ID); now.State != Queued || now.Attempts != 0 {
+			t.Errorf("after the drain the job is %s after %d attempts, want queued, and none", now.State, now.Attempts)
+		}
 	})
 }
 

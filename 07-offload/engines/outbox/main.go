@@ -10,6 +10,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"concurrency/07-offload/engines/signup"
@@ -48,16 +49,15 @@ func main() {
 	if err != nil {
 		signup.Exit("outbox", role, err)
 	}
-	defer db.Close()
 	at := asynq.RedisClientOpt{Addr: redis, ReadTimeout: signup.Timeout} // as in engines/asynq
-	queue := asynq.NewClient(at)
-	defer queue.Close()
+	client := asynq.NewClient(at)
+	queue := Queue{client, f.Attempts}
 	if role == "web" {
 		err = signup.Serve(ctx, f.Addr, signup.Handler(ways[way](Tasks{db, queue})))
 	} else {
 		err = work(ctx, db, queue, at, f)
 	}
-	signup.Exit("outbox", role, err)
+	signup.Exit("outbox", role, err) // the connections end with the process
 }
 
 // open connects, and creates the tables if they are missing.
@@ -69,9 +69,7 @@ func open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 		return nil, err
 	}
 	_, err = db.Exec(ctx, `
-		select pg_advisory_xact_lock(712); -- several processes may be here at the same time
-		create table if not exists users (id text primary key, name text not null, email text not null);
-		create table if not exists outbox (id text primary key, task bytea not null, created timestamptz not null default now())`)
+		select pg_advisory_xact_lock(712); -- several processes may be here at the same time`+tables)
 	if err != nil {
 		db.Close()
 		return nil, err
@@ -80,8 +78,11 @@ func open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 }
 
 // work relays and works tasks until ctx is done. engines/asynq/worker.go says more.
-func work(ctx context.Context, db *pgxpool.Pool, queue *asynq.Client, at asynq.RedisClientOpt, f signup.Flags) error {
-	server := asynq.NewServer(at, asynq.Config{Concurrency: f.Concurrency, ShutdownTimeout: f.Drain, TaskCheckInterval: 200 * time.Millisecond, LogLevel: asynq.WarnLevel})
+func work(ctx context.Context, db *pgxpool.Pool, queue Queue, at asynq.RedisClientOpt, f signup.Flags) error {
+	server := asynq.NewServer(at, asynq.Config{
+		Concurrency: f.Concurrency, ShutdownTimeout: f.Drain, RetryDelayFunc: backoff, LogLevel: asynq.WarnLevel,
+		TaskCheckInterval: 200 * time.Millisecond, DelayedTaskCheckInterval: time.Second,
+	})
 	err := server.Start(asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
 		task, err := signup.ParseTask(t.Payload())
 		if err != nil {
@@ -97,4 +98,10 @@ func work(ctx context.Context, db *pgxpool.Pool, queue *asynq.Client, at asynq.R
 	Relay(ctx, db, queue)
 	server.Shutdown()
 	return nil
+}
+
+// backoff is that of engines/asynq.
+func backoff(retried int, _ error, _ *asynq.Task) time.Duration {
+	d := min(500*time.Millisecond<<min(retried, 10), time.Minute)
+	return d/2 + rand.N(d/2)
 }

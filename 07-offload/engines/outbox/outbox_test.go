@@ -1,17 +1,24 @@
 package main
 
 import (
+	"cmp"
+	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"concurrency/07-offload/engines/contract"
 	"concurrency/07-offload/engines/signup"
 
 	"github.com/hibiken/asynq"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 var all = flag.Bool("all", false, "fail if a server is not installed, instead of skipping")
@@ -97,8 +104,8 @@ func TestRelaysMoveEachTaskOnce(t *testing.T) {
 	}
 	defer db.Close()
 	at := asynq.RedisClientOpt{Addr: s.redis.At}
-	queue := asynq.NewClient(at)
-	defer queue.Close()
+	queue := Queue{asynq.NewClient(at), 5}
+	defer queue.Client.Close()
 	signUp := func() {
 		for n := range signups {
 			task := signup.Task{ID: fmt.Sprint("TASK", n), Name: "Ada", Email: "ada@example.com"}
@@ -120,7 +127,7 @@ func TestRelaysMoveEachTaskOnce(t *testing.T) {
 		})
 	}
 	relays.Wait()
-	if err := enqueue(t.Context(), queue, nil, "TASK0"); err != nil { // as after a crash between the two
+	if err := queue.enqueue(t.Context(), signup.Task{ID: "TASK0"}); err != nil { // as after a crash between the two
 		t.Errorf("a task was enqueued again: %v", err)
 	}
 	signUp() // once more: the outbox has none of these tasks any more
@@ -136,5 +143,148 @@ func TestRelaysMoveEachTaskOnce(t *testing.T) {
 	}
 	if info.Size != signups {
 		t.Errorf("the queue has %d tasks, want %d", info.Size, signups)
+	}
+}
+
+// connected returns a database with empty tables, and an empty queue with its inspector and its Redis.
+func connected(t *testing.T) (*pgxpool.Pool, Queue, *asynq.Inspector, asynq.RedisClientOpt) {
+	t.Helper()
+	s := serversFor(t)
+	db, err := open(t.Context(), s.postgres.At)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	at := asynq.RedisClientOpt{Addr: s.redis.At}
+	queue, inspector := Queue{asynq.NewClient(at), 3}, asynq.NewInspector(at)
+	t.Cleanup(func() { queue.Client.Close(); inspector.Close() })
+	return db, queue, inspector, at
+}
+
+// rows returns how many tasks are in the outbox.
+func rows(t *testing.T, db *pgxpool.Pool) (n int) {
+	t.Helper()
+	if err := db.QueryRow(t.Context(), `select count(*) from outbox`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestTaskKeepsItsTimeAndAttempts in each of the three ways: -attempts and ?in= work as in engines/asynq.
+func TestTaskKeepsItsTimeAndAttempts(t *testing.T) {
+	db, queue, inspector, _ := connected(t)
+	due := time.Now().Add(48 * time.Hour).Truncate(time.Second)
+	for way, system := range ways {
+		task := signup.Task{ID: rand.Text(), Name: "Ada", Email: "ada@example.com", Due: due}
+		if err := system(Tasks{db, queue}).Enqueue(t.Context(), task); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := relay(t.Context(), db, queue); err != nil {
+			t.Fatal(err)
+		}
+		info, err := inspector.GetTaskInfo("default", task.ID)
+		if err != nil {
+			t.Fatalf("%s: %v", way, err)
+		}
+		if !info.NextProcessAt.Equal(due) || info.MaxRetry != 2 || info.Timeout != 5*time.Minute || info.Retention != 24*time.Hour {
+			t.Errorf("%s: the task is due at %v, with %d retries, %v for an attempt, and stays for %v; want %v, 2, 5m and 24h",
+				way, info.NextProcessAt, info.MaxRetry, info.Timeout, info.Retention, due)
+		}
+	}
+}
+
+// TestRelayMovesTheTasksBeforeARefusedOne, and enqueues none of them again (claim 7.12).
+func TestRelayMovesTheTasksBeforeARefusedOne(t *testing.T) {
+	db, queue, inspector, _ := connected(t)
+	ids := []string{rand.Text(), rand.Text(), "refused", rand.Text()}
+	for i, id := range ids {
+		task := `{"id":"` + id + `"}`
+		if id == "refused" {
+			task = "not JSON"
+		}
+		if _, err := db.Exec(t.Context(), `insert into outbox (id, task, created) values ($1, $2, $3)`, id, []byte(task), time.Now().Add(time.Duration(i)*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []int{2, 0} {
+		moved, err := relay(t.Context(), db, queue)
+		if moved != want || err == nil || !strings.Contains(err.Error(), "task refused: ") {
+			t.Errorf("call %d moved %d tasks and returned %v; want %d and the refused task", i+1, moved, err, want)
+		}
+		if n := rows(t, db); n != 2 {
+			t.Errorf("the outbox has %d tasks, want the refused one and the one behind it", n)
+		}
+		for _, id := range ids[:2] { // on the second call they would be enqueued again
+			if err := inspector.DeleteTask("default", id); (err == nil) != (i == 0) {
+				t.Errorf("after call %d: task %s: %v", i+1, id, err)
+			}
+		}
+	}
+}
+
+// TestRelayThatCannotCommitMovesNothing: its caller waits before it calls it again.
+func TestRelayThatCannotCommitMovesNothing(t *testing.T) {
+	db, queue, _, _ := connected(t)
+	if err := (Outbox{Tasks{db, queue}}).Enqueue(t.Context(), signup.Task{ID: rand.Text(), Name: "Ada", Email: "ada@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(t.Context(), `
+		create function refuse() returns trigger language plpgsql as 'begin raise exception ''no commit''; end';
+		create constraint trigger refused after delete on outbox deferrable initially deferred for each row execute function refuse()`); err != nil {
+		t.Fatal(err)
+	}
+	if moved, err := relay(t.Context(), db, queue); moved != 0 || err == nil || !strings.Contains(err.Error(), "no commit") {
+		t.Errorf("got %d moved tasks and %v, want none and the error of the commit", moved, err)
+	}
+	if n := rows(t, db); n != 1 {
+		t.Errorf("the outbox has %d tasks, want 1", n)
+	}
+}
+
+// TestAddToOutboxCommitsWithItsTransaction, or not at all.
+func TestAddToOutboxCommitsWithItsTransaction(t *testing.T) {
+	db, _, _, _ := connected(t)
+	failed := errors.New("the handler fails")
+	for _, want := range []error{failed, nil} {
+		err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
+			return cmp.Or(AddToOutbox(t.Context(), tx, signup.Task{ID: rand.Text()}), want)
+		})
+		n := rows(t, db)
+		if !errors.Is(err, want) || (n == 1) != (want == nil) {
+			t.Errorf("the transaction returns %v, and the outbox has %d tasks; want %v, and a task only after a commit", err, n, want)
+		}
+	}
+}
+
+// TestWorkerRetriesAfterAShortTime: by default Asynq waits 15 s or more.
+func TestWorkerRetriesAfterAShortTime(t *testing.T) {
+	db, queue, inspector, at := connected(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	task := signup.Task{ID: rand.Text(), Name: "Ada", Email: "ada@fails.test"}
+	if err := (Outbox{Tasks{db, queue}}).Enqueue(ctx, task); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- work(ctx, db, queue, at, signup.Flags{Mail: signup.Maildir(t.TempDir()), Concurrency: 1, Drain: time.Second})
+	}()
+	for ; ; <-time.After(20 * time.Millisecond) {
+		info, err := inspector.GetTaskInfo("default", task.ID)
+		if err == nil && info.State == asynq.TaskStateRetry {
+			if wait := info.NextProcessAt.Sub(info.LastFailedAt); wait > 10*time.Second {
+				t.Fatalf("after attempt %d the worker waits %v, want 10s at most", info.Retried, wait)
+			}
+		}
+		if err == nil && info.State == asynq.TaskStateArchived {
+			if info.Retried != 2 {
+				t.Errorf("the task was archived after %d retries, want 2", info.Retried)
+			}
+			break
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -2,21 +2,23 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/hibiken/asynq"
+	"concurrency/07-offload/engines/signup"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Relay moves tasks from the outbox to the queue until ctx is done. Several may run.
-func Relay(ctx context.Context, db *pgxpool.Pool, queue *asynq.Client) {
+func Relay(ctx context.Context, db *pgxpool.Pool, queue Queue) {
 	for ctx.Err() == nil {
 		moved, err := relay(ctx, db, queue)
 		if err != nil && ctx.Err() == nil {
-			slog.Warn("the outbox stays as it is", "error", err)
+			slog.Warn("the outbox keeps tasks", "error", err)
 		}
 		if moved == 0 { // LISTEN would replace the poll
 			select {
@@ -27,9 +29,11 @@ func Relay(ctx context.Context, db *pgxpool.Pool, queue *asynq.Client) {
 	}
 }
 
-// relay moves up to 100 tasks. They are deleted after they were enqueued, so a crash
-// between the two enqueues them again: at least once, and the task's ID makes it once.
-func relay(ctx context.Context, db *pgxpool.Pool, queue *asynq.Client) (moved int, err error) {
+// relay moves up to 100 tasks, the oldest first, up to one that the queue refuses. They are
+// deleted after they were enqueued, so a crash between the two enqueues them again: at least
+// once, and the task's ID makes it once.
+func relay(ctx context.Context, db *pgxpool.Pool, queue Queue) (moved int, err error) {
+	var refused error
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select id, task from outbox order by created limit 100 for update skip locked`)
 		if err != nil {
@@ -43,16 +47,25 @@ func relay(ctx context.Context, db *pgxpool.Pool, queue *asynq.Client) (moved in
 		if err != nil {
 			return err
 		}
-		for _, t := range tasks {
-			if err := enqueue(ctx, queue, t.Task, t.ID); err != nil {
-				return fmt.Errorf("task %s: %w", t.ID, err)
+		for _, r := range tasks {
+			var t signup.Task
+			err := json.Unmarshal(r.Task, &t)
+			if err == nil {
+				err = queue.enqueue(ctx, t)
 			}
-			if _, err := tx.Exec(ctx, `delete from outbox where id = $1`, t.ID); err != nil {
+			if err != nil {
+				refused = fmt.Errorf("task %s: %w", r.ID, err)
+				return nil // commit: those before it are in the queue
+			}
+			if _, err := tx.Exec(ctx, `delete from outbox where id = $1`, r.ID); err != nil {
 				return err
 			}
+			moved++
 		}
-		moved = len(tasks)
 		return nil
 	})
-	return moved, err
+	if err != nil {
+		return 0, err // no row is deleted
+	}
+	return moved, refused
 }

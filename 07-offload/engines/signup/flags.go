@@ -80,9 +80,12 @@ func Exit(program, role string, err error) {
 	os.Exit(0)
 }
 
-// UntilSignal returns a context that is canceled by Ctrl-C or SIGTERM.
+// UntilSignal returns a context that is canceled by Ctrl-C or SIGTERM. A second signal ends
+// the program immediately.
 func UntilSignal() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // Ready prints on standard error that the worker takes tasks.

@@ -36,7 +36,7 @@ var ErrMalformed = errors.New("malformed task")
 // ParseTask reads a task as a system returns it: JSON, with a valid ID, name and email.
 func ParseTask(data []byte) (t Task, err error) {
 	if err = json.Unmarshal(data, &t); err == nil {
-		err = t.check()
+		err = t.Check()
 	}
 	if err != nil {
 		return Task{}, fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -47,8 +47,8 @@ func ParseTask(data []byte) (t Task, err error) {
 // id is what rand.Text returns: the ID is the name of a file, so it has no other letters.
 var id = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
-// check returns what is wrong with a sign-up, if anything is.
-func (t Task) check() error {
+// Check returns what is wrong with a sign-up, if anything is.
+func (t Task) Check() error {
 	if !id.MatchString(t.ID) {
 		return errors.New("id must be 26 letters and digits")
 	}
@@ -135,7 +135,7 @@ func read(w http.ResponseWriter, r *http.Request) (t Task, status int, err error
 		return t, http.StatusBadRequest, fmt.Errorf(`the body must be {"name": ..., "email": ...}: %w`, err)
 	}
 	t = Task{ID: rand.Text(), Name: in.Name, Email: in.Email}
-	if err := t.check(); err != nil {
+	if err := t.Check(); err != nil {
 		return t, http.StatusUnprocessableEntity, err
 	}
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
