@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -83,6 +86,32 @@ func (p *pairs) until(f func()) {
 	}
 }
 
+// TestAtomicCounterTakesOneStep: if its method used the number twice, even with two atomic
+// operations, another request could come between them and get the same number (claim 3.4).
+func TestAtomicCounterTakesOneStep(t *testing.T) {
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "counter.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var uses []string
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Recv == nil || f.Recv.List[0].Type.(*ast.StarExpr).X.(*ast.Ident).Name != "AtomicCounter" {
+			continue
+		}
+		ast.Inspect(f.Body, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "n" {
+				uses = append(uses, set.Position(s.Pos()).String())
+			}
+			return true
+		})
+	}
+	if len(uses) != 1 {
+		t.Errorf("the method uses the number %d times, want once: %v", len(uses), uses)
+	}
+}
+
 // TestAtomicCounterLosesNoRequest: without a network, and in pairs, so that the calls
 // overlap often. If Add were a load and a store, some would be lost.
 func TestAtomicCounterLosesNoRequest(t *testing.T) {
@@ -153,6 +182,19 @@ func TestMutexCounterWritesWithoutTheLock(t *testing.T) {
 		c.mu.Unlock()
 		return true
 	}, t: t}, nil)
+}
+
+// TestMutexCounterReadsItsNumberWithTheLock: only the lock orders the two requests, so the
+// race detector reports a number that is read after Unlock.
+func TestMutexCounterReadsItsNumberWithTheLock(t *testing.T) {
+	c := new(MutexCounter)
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() { c.ServeHTTP(httptest.NewRecorder(), nil) })
+	}
+	if both.Wait(); c.n != 2 {
+		t.Errorf("two requests were counted as %d", c.n)
+	}
 }
 
 // TestSharedStateIsUsedWithTheLock: while another goroutine holds it, each operation blocks.

@@ -1,9 +1,11 @@
 package main
 
 import (
-	"fmt"
+	"io"
 	"net/http"
+	"strings"
 	"sync"
+	"time"
 )
 
 // A Hub passes each event on to all subscribers. A subscriber that is too slow is
@@ -71,20 +73,26 @@ func (h *Hub) Close() {
 	h.subscribers = nil
 }
 
-// ServeHTTP streams the events to one client until the client leaves or the hub
-// closes its channel. A browser's EventSource then connects again.
+// ServeHTTP streams the events to one client until the client leaves, does not read for 2 s,
+// or the hub closes its channel. A browser's EventSource then connects again.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	events, unsubscribe := h.Subscribe()
 	defer unsubscribe()
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
-	for out.Flush() == nil { // the first time it sends the header
+	for next := ""; ; {
+		// Without a deadline a client that does not read would keep this goroutine and delay Shutdown.
+		out.SetWriteDeadline(time.Now().Add(2 * time.Second))
+		io.WriteString(w, next)
+		if out.Flush() != nil { // the first time it sends the header
+			return
+		}
 		select {
 		case event, ok := <-events:
 			if !ok {
 				return
 			}
-			fmt.Fprintf(w, "data: %s\n\n", event)
+			next = "data: " + strings.ReplaceAll(event, "\n", "\ndata: ") + "\n\n" // or a line of it could be another event
 		case <-r.Context().Done():
 			return
 		}

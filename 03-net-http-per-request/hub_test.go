@@ -3,10 +3,14 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // TestSlowSubscriberIsDroppedAndTheOthersGetAll: Publish does not block; the slow
@@ -167,12 +171,19 @@ func TestHubStreamsToItsClients(t *testing.T) {
 				}()
 			}
 		}
-		h.Publish("news")
+		time.Sleep(time.Hour) // nothing to write: no deadline passes
+		h.Publish("news\n\ndata: forged")
 		for i, client := range clients {
-			event, err := client.ReadString('\n')
-			empty, _ := client.ReadString('\n')
-			if event != "data: news\n" || empty != "\n" {
-				t.Errorf("client %d got %q, %q, %v; want the event", i, event, empty, err)
+			got := ""
+			for !strings.HasSuffix(got, "\n\n") {
+				line, err := client.ReadString('\n')
+				if err != nil {
+					t.Fatal(err)
+				}
+				got += line
+			}
+			if want := "data: news\ndata: \ndata: data: forged\n\n"; got != want {
+				t.Errorf("client %d got %q; want one event, %q", i, got, want)
 			}
 		}
 		leaver, err := Crowd(pipes.Dial).Get("http://pipe")
@@ -193,6 +204,71 @@ func TestHubStreamsToItsClients(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestClientThatDoesNotReadIsDropped: its handler returns 2 s after an event that cannot be
+// written, so Shutdown need not wait for it (claim 3.14).
+func TestClientThatDoesNotReadIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, returned := NewHub(4), make(chan time.Time, 1)
+		srv, pipes := serveInBubble(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r)
+			returned <- time.Now()
+		}))
+		defer srv.Close()
+		conn, err := pipes.Dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: pipe\r\n\r\n")
+		header := make([]byte, 4096)
+		if n, err := conn.Read(header); err != nil {
+			t.Fatal(n, err)
+		}
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		began := time.Now()
+		h.Publish("news")
+		select {
+		case at := <-returned:
+			if took := at.Sub(began); took != 2*time.Second {
+				t.Errorf("its handler returned %v after the event, want 2s", took)
+			}
+		case <-time.After(time.Hour):
+			t.Error("an hour after the event its handler still blocks")
+		}
+	})
+}
+
+// TestEveryReadySubscriberGetsAnEventThatOthersMiss: 20 subscribers are slow and 20 are not, in
+// the random order of a map (claim 3.14).
+func TestEveryReadySubscriberGetsAnEventThatOthersMiss(t *testing.T) {
+	h := NewHub(1)
+	var ready []<-chan string
+	for range 20 {
+		events, _ := h.Subscribe()
+		ready = append(ready, events)
+		h.Subscribe()
+	}
+	h.Publish("first")
+	for _, events := range ready {
+		<-events
+	}
+	h.Publish("second")
+	for i, events := range ready {
+		select {
+		case event := <-events:
+			if event != "second" {
+				t.Errorf("subscriber %d got %q, want the second event", i, event)
+			}
+		default:
+			t.Errorf("subscriber %d is ready and got no event", i)
+		}
+	}
+	if n := len(h.subscribers); n != 20 {
+		t.Errorf("20 subscribers were slow; %d of 40 are left, want 20", n)
+	}
 }
 
 // TestSendWithTheLockHeldBlocksEverySubscribe: the publisher blocks in the send, and

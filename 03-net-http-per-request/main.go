@@ -205,7 +205,7 @@ func stopping(context.Context) string {
 // heldLock has a handler panic with a lock held, and sends more requests.
 func heldLock(ctx context.Context) string {
 	const later = 5
-	fmt.Printf("     a handler panics; then   answered   [sync.Mutex.Lock]     GET /health\n")
+	fmt.Printf("     a handler panics; then   answered   blocked in Lock       GET /health\n")
 	right, forgetful := NewTickets("concert", 100), NewTickets("concert", 100)
 	drawSales(ctx, painted{text: "5 orders, with defer"}, right, right.Sell, later)
 	blocked := drawSales(ctx, wrong("without defer (wrong)"), forgetful, forgetful.SellForgetting, later)

@@ -73,7 +73,7 @@ var sections = map[string]struct{ prints, answer string }{
      Close (wrong)   the client gets  first half + error: «.+»
 `, "a"},
 	"3.10": {`
-     a handler panics; then   answered   [sync.Mutex.Lock]     GET /health
+     a handler panics; then   answered   blocked in Lock       GET /health
      5 orders, with defer     5          0                     ok
      without defer (wrong)    0          5                     ok
 `, "c"},

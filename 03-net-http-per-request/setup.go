@@ -105,8 +105,8 @@ func followAll(ctx context.Context, h http.Handler, n int) [][]Event {
 	return all
 }
 
-// stopInTheMiddle calls stop when a client has read the first half of a response, and returns both
-// halves as that client reads them. With Shutdown the second half is written after the call; Close
+// stopInTheMiddle calls stop while a response is in flight, and returns both halves of it as the
+// client reads them. With Shutdown the second half is written after the call; Close
 // does not call what RegisterOnShutdown registers, and cuts the response off.
 func stopInTheMiddle(stop func(*http.Server) error) (first, second string, complete bool) {
 	stopping := make(chan struct{})

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// A Shutdown ends a server and then what its handlers use, in an order in which no
+// request fails.
+type Shutdown struct {
+	Pause time.Duration  // between the first 503 of Ready and the last connection: a load balancer must see the 503
+	Limit time.Duration  // for the requests in flight, and again for each step
+	Steps []func() error // what the handlers use, in the order in which to close it: a pool, then the database
+
+	begun atomic.Bool
+}
+
+// Ready is the readiness check: 200, and 503 once the shutdown has begun.
+func (s *Shutdown) Ready(c *gin.Context) {
+	if s.begun.Load() {
+		c.Status(http.StatusServiceUnavailable)
+		return
+	}
+	c.Status(http.StatusOK)
+}
+
+// Serve serves until ctx is done (see signal.NotifyContext). Then Ready fails; after the
+// pause the server accepts no more connections and finishes its requests; then the steps
+// run, one at a time. It returns the errors of all of them. What exceeds the limit is an
+// error, too, and is not waited for: the process ends, and the next step must not be late.
+func (s *Shutdown) Serve(ctx context.Context, srv *http.Server, listener net.Listener) error {
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err // it could not serve: there is nothing to drain
+	case <-ctx.Done():
+	}
+	s.begun.Store(true)
+	<-time.After(s.Pause)
+	limit, cancel := context.WithTimeout(context.Background(), s.Limit)
+	defer cancel()
+	err := srv.Shutdown(limit)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("requests still run after %s: %w", s.Limit, err), srv.Close())
+	}
+	for i, step := range s.Steps {
+		closed := make(chan error, 1)
+		go func() { closed <- step() }()
+		select {
+		case e := <-closed:
+			err = errors.Join(err, e)
+		case <-time.After(s.Limit):
+			err = errors.Join(err, fmt.Errorf("step %d still runs after %s", i+1, s.Limit))
+		}
+	}
+	return err
+}
