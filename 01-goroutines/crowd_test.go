@@ -49,12 +49,13 @@ func TestThreadTakesManyTimesLongerToStart(t *testing.T) {
 	plain := func(role, argument string, env ...string) (string, int, error) {
 		return runRoleOf(withoutRaceDetector(t), role, argument, env...)
 	}
-	goroutines, threads := time.Hour, time.Hour
+	goroutines, threads, fewest := time.Hour, time.Hour, 10*n
 	for range 10 {
-		_, took, err := threadEach(n, plain)
+		all, took, err := threadEach(n, plain)
 		if err != nil {
 			t.Skipf("%d threads in one process: %v", n, err)
 		}
+		fewest = min(fewest, all)
 		threads = min(threads, took)
 		out, status, err := plain("start", fmt.Sprint(n))
 		took, parseErr := time.ParseDuration(strings.TrimSpace(out))
@@ -64,6 +65,9 @@ func TestThreadTakesManyTimesLongerToStart(t *testing.T) {
 		goroutines = min(goroutines, took)
 	}
 	t.Logf("%d goroutines in %v, %d threads in %v", n, goroutines, n, threads)
+	if fewest <= n {
+		t.Errorf("a process with %d goroutines on a thread each has %d threads, want more: the runtime has some of its own", n, fewest)
+	}
 	if (goroutines <= 0 || threads <= 0) && runtime.GOOS != "windows" { // whose clock may be too coarse
 		t.Errorf("%d goroutines start in %v and %d threads in %v, want more than nothing", n, goroutines, n, threads)
 	}
@@ -99,11 +103,36 @@ func TestThreadLockedGoroutinesNeedAThreadEach(t *testing.T) {
 	}
 }
 
-// TestThreadEachReportsARefusal has a child that the system ends.
+// TestThreadEachReportsARefusal has a child that the system ends, before or after it has
+// printed the number of its threads.
 func TestThreadEachReportsARefusal(t *testing.T) {
-	refused := func(string, string, ...string) (string, int, error) { return "no more threads\nmore", 2, nil }
-	if _, _, err := threadEach(1, refused); err == nil || err.Error() != "refused by this system: no more threads" {
-		t.Errorf("the child ended with status 2; got the error %v, want its first line", err)
+	for _, first := range []string{"no more threads", "1000 1ms"} {
+		refused := func(string, string, ...string) (string, int, error) { return first + "\nmore", 2, nil }
+		if _, _, err := threadEach(1, refused); err == nil || err.Error() != "refused by this system: "+first {
+			t.Errorf("the child printed %q and ended with status 2; got the error %v, want that line", first, err)
+		}
+	}
+}
+
+func init() {
+	roles["crowd among others"] = func(argument string) {
+		runtime.GOMAXPROCS(1)
+		object := make([]byte, 128<<20)
+		NewThreadCrowd().Grow(20)
+		roles["crowd"](argument)
+		runtime.KeepAlive(object)
+	}
+}
+
+// TestCrowdIsMeasuredWithoutTheRestOfItsProcess, here an object of 128 MB and 20 threads.
+func TestCrowdIsMeasuredWithoutTheRestOfItsProcess(t *testing.T) {
+	out, status, err := runRole("crowd among others", "1000")
+	var b blocked
+	if _, scanErr := fmt.Sscan(out, &b.bytesEach, &b.alive, &b.threadsAdded); scanErr != nil || status != 0 || err != nil {
+		t.Fatalf("the child ended with status %d, %v:\n%s", status, err, out)
+	}
+	if b.bytesEach > 64<<10 || b.threadsAdded > 10 {
+		t.Errorf("a crowd of 1000 takes %d bytes each and added %d threads; want it without the object and the threads that were there before", b.bytesEach, b.threadsAdded)
 	}
 }
 

@@ -135,7 +135,9 @@ func TestEachIterationHasItsOwnVariable(t *testing.T) {
 		}
 	}
 	before := goroutinesCreated()
-	LoopVariables(100)
+	if got := LoopVariables(100); !slices.IsSorted(got) {
+		t.Errorf("the values that 100 goroutines saw are not sorted: %v", got)
+	}
 	if n := goroutinesCreated() - before; n < 100 {
 		t.Errorf("in 100 iterations %d goroutines were started", n)
 	}

@@ -223,6 +223,11 @@ func TestLessonSaysWhatComesNext(t *testing.T) {
 	if got != want {
 		t.Errorf("the lesson prints\n%s\nwant\n%s", got, want)
 	}
+	l.asking = true
+	if got := printed(t, func() { l.teach(context.Background()) }); !strings.HasSuffix(got, want[strings.Index(want, "\nFurther: "):]) {
+		t.Errorf("with questions the lesson prints\n%s\nwant the same end", got)
+	}
+	l.asking = false
 	l.chosen = []section{l.sections[0], l.further[0]}
 	got = printed(t, func() { l.teach(context.Background()) })
 	if want := "A title\nbefore\n\n9.1  Core.\n\n     → one\n       two\n\n9.2  More.\n\nafter\n"; got != want {

@@ -133,3 +133,13 @@ func TestCrowdsOfTheSectionsLeave(t *testing.T) {
 		t.Errorf("section 1.1 prints %d lines, want 6:\n%s", n, rows)
 	}
 }
+
+// TestCrowdSizeHasLimits, which the usage error and -h name. Section 1.8 needs no crowd.
+func TestCrowdSizeHasLimits(t *testing.T) {
+	for n, want := range map[string]int{"99": 2, "100": 0, "10000000": 0, "10000001": 2} {
+		out, status := run(t, "-n "+n+" 1.8")
+		if said := strings.Contains(out, "-n must be from 100 to 10000000, got "+n); status != want || said != (want == 2) {
+			t.Errorf("-n %s: got exit status %d, want %d:\n%s", n, status, want, out)
+		}
+	}
+}

@@ -43,6 +43,18 @@ func TestOnOneCPUGoroutinesTakeTurns(t *testing.T) {
 	}
 }
 
+// TestGoroutinesOnOneCPUHaveSeveralTurns: if the second one began when the first one has
+// ended, each would have one. On a busy machine that may happen all the same, but not often.
+func TestGoroutinesOnOneCPUHaveSeveralTurns(t *testing.T) {
+	onOneCPU(t)
+	for range 20 {
+		if turns, _ := TakeTurns(2, 100*time.Millisecond); len(turns) > 2 {
+			return
+		}
+	}
+	t.Error("two goroutines that compute had one turn each, 20 times: they ran sequentially")
+}
+
 // TestTurnOfTheSameGoroutineGoesOn has goroutine 1 begin twice, as on several CPUs
 // when another one has stepped in between but locks later.
 func TestTurnOfTheSameGoroutineGoesOn(t *testing.T) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"debug/buildinfo"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -11,6 +13,30 @@ import (
 )
 
 const allAsleep = "fatal error: all goroutines are asleep - deadlock!\n"
+
+// TestOnlyTheStuckServerImportsNet: a program that imports net may use cgo, with which the
+// runtime reports no deadlock, so the tests below would not end.
+func TestOnlyTheStuckServerImportsNet(t *testing.T) {
+	files, err := source.ReadDir(".")
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		text, err := source.ReadFile(file.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), file.Name(), text, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range syntax.Imports {
+			if path, _, _ := strings.Cut(strings.Trim(spec.Path.Value, `"`), "/"); path == "net" {
+				t.Errorf("%s imports %s", file.Name(), spec.Path.Value)
+			}
+		}
+	}
+}
 
 // TestRuntimeReportsWhenAllGoroutinesAreBlocked runs a program that blocks
 // forever (claim 2.7).

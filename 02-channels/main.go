@@ -122,7 +122,7 @@ func ownership(context.Context) string {
 		logs[i] = slices.Repeat([]int{512}, 1000)
 	}
 	total := CountOwned(logs...)
-	fmt.Print("     A data race: two goroutines access the same memory, one of them writes, and\n" +
+	fmt.Print("     A data race: two goroutines access the same memory, one or both write, and\n" +
 		"     nothing orders the accesses. A mutex orders them: only one goroutine at a\n" +
 		"     time is in the critical section (2.8). Here each goroutine owns its total.\n")
 	fmt.Printf("     4 goroutines counted %s requests, %s bytes\n", measured(count(total.Requests)), measured(count(total.Bytes)))
@@ -264,8 +264,8 @@ func lockOrdering(context.Context) string {
 	message, states := runDeadlock("unordered locks")
 	fmt.Printf("     %s\n       %s\n       %s\n", wrong("the paying account first (wrong)"), message, measured(states))
 	takeaway("Each transfer holds one lock and blocks until the other unlocks. Here",
-		"both meet between their two locks, so that it happens in every run;",
-		"without that it is rare. With one order for all locks no cycle can form.",
+		"each waits for the first lock of the other, so it happens in every run;",
+		"usually it is rare. With one order for all locks no cycle can form.",
 		"(Search for: lock ordering, ABBA deadlock.)")
 	return map[bool]string{true: "a"}[strings.Contains(states, "Mutex.Lock")]
 }
@@ -287,7 +287,7 @@ func vetting(context.Context) string {
 			fmt.Println("       no finding")
 		}
 	}
-	takeaway("go test runs a few of vet's checks, and none of these four: run go vet",
+	takeaway("go test runs few of vet's checks, none of the first four: run go vet",
 		"./... too. It does not find all: defer mu.Lock() locks twice, and",
 		"Staticcheck reports it (SA2003). The files are in 02-channels/vetted.")
 	return map[bool]string{true: "c"}[len(findings["deferred_lock.go"]) == 0]

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // TestStateDecidesWhatAnOperationDoes tries every operation in every state (claim 2.3).
@@ -31,6 +32,21 @@ func TestStateDecidesWhatAnOperationDoes(t *testing.T) {
 	}
 	if len(States) != len(want) {
 		t.Errorf("the table has %d states, want %d", len(States), len(want))
+	}
+}
+
+// TestTryingAnOperationTakesNoTime: one that cannot proceed returns without waiting (claim 2.3).
+func TestTryingAnOperationTakesNoTime(t *testing.T) {
+	for _, state := range States {
+		for _, operation := range Operations {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				outcome, _ := Try(operation, state.Make())
+				if took := time.Since(began); took != 0 {
+					t.Errorf("on a channel that is %s an operation %s after %v, want immediately", state.Name, outcome, took)
+				}
+			})
+		}
 	}
 }
 

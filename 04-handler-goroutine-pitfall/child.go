@@ -78,9 +78,9 @@ func panicInChild(role, mailServer, signup string) (status, logged int, panicked
 	return status, strings.Count(before, "\n"), panicked
 }
 
-// killAfter kills a child in the role when it has accepted n sign-ups. The mail
-// server hangs until then or, with delivers, until it has delivered the emails. It
-// returns the responses and the number of emails that were delivered.
+// killAfter kills a child in the role when it has accepted n sign-ups or, with
+// delivers, when the mail server has delivered their emails. It returns the
+// responses and the number of emails that were delivered.
 func killAfter(role string, n int, delivers bool) (responses string, delivered int) {
 	mail := hanging()
 	addr, err := mail.Listen()

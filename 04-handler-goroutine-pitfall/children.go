@@ -38,8 +38,8 @@ func serveUntilKilled(h http.Handler) {
 	io.Copy(io.Discard, os.Stdin) // returns if the parent ends without killing this process
 }
 
-// leakBothWays leaks ten goroutines that are blocked on the network and ten that
-// are blocked on a channel. It prints what two profiles list of each.
+// leakBothWays leaks ten goroutines that send emails and ten that send on a
+// channel. It prints what two profiles list of each.
 func leakBothWays() {
 	const each = 10
 	leaky := newSite(hanging(), leakyHandler)
@@ -63,7 +63,7 @@ func leakBothWays() {
 	}
 }
 
-// lateWriteRaces has the goroutine write to the response that the server finishes.
+// lateWriteRaces has the goroutine write to a response that the server uses, too.
 // Nothing orders the two.
 func lateWriteRaces() {
 	for range 5 {
@@ -89,8 +89,8 @@ func thenClose(returned chan struct{}, h http.Handler) http.Handler {
 	})
 }
 
-// lateWriteIsLost lets the goroutine write when the client has the whole
-// response, and prints what the client has and what the goroutine gets.
+// lateWriteIsLost lets the goroutine write late, and prints what the client has
+// and what the goroutine gets.
 func lateWriteIsLost() {
 	work, written := make(chan struct{}), make(chan error, 1)
 	srv := NewServer(&LateWrite{func() { <-work }, func(err error) { written <- err }})
@@ -106,7 +106,7 @@ func lateWriteIsLost() {
 	fmt.Printf("%s%v\n", body, <-written)
 }
 
-// lateWritePanics does the same over HTTP/2. It does not return.
+// lateWritePanics lets the goroutine write late over HTTP/2.
 func lateWritePanics() {
 	var http2 http.Protocols
 	http2.SetUnencryptedHTTP2(true)

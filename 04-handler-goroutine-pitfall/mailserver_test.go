@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/textproto"
 	"slices"
 	"strings"
 	"testing"
@@ -85,6 +86,32 @@ func TestWaitForNeedsClientsAndEmails(t *testing.T) {
 	})
 }
 
+// TestMailServerRefusesOneCommand: the one in Refuses.
+func TestMailServerRefusesOneCommand(t *testing.T) {
+	for _, refused := range []string{"MAIL", "RCPT", "DATA", "."} {
+		server := NewMailServer()
+		server.Refuses = refused
+		conn, _ := server.DialPipe(t.Context())
+		client := textproto.NewConn(conn)
+		if _, _, err := client.ReadResponse(220); err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range [][2]string{{"EHLO", "EHLO localhost"}, {"MAIL", "MAIL FROM:<a@example.com>"}, {"RCPT", "RCPT TO:<b@example.com>"}, {"DATA", "DATA"}, {".", "."}} {
+			if err := client.PrintfLine("%s", command[1]); err != nil {
+				t.Fatal(err)
+			}
+			code, text, err := client.ReadResponse(0)
+			if refuses := code == 550; err != nil || refuses != (command[0] == refused) {
+				t.Errorf("it should refuse %s; to %q it answered %d %s, %v", refused, command[1], code, text, err)
+			}
+			if command[0] == refused {
+				break
+			}
+		}
+		client.Close()
+	}
+}
+
 // TestMailServerHangsUntilItRecovers: it accepts a connection and sends nothing. When
 // it recovers it serves the clients that are still there.
 func TestMailServerHangsUntilItRecovers(t *testing.T) {
@@ -107,28 +134,28 @@ func TestMailServerHangsUntilItRecovers(t *testing.T) {
 }
 
 // TestCloseWaitsForTheConnections of clients that are still connected, over the
-// listener or a pipe.
+// listener or a pipe, in either order.
 func TestCloseWaitsForTheConnections(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server, pipes := NewMailServer(), listen()
-		server.listener = pipes
-		server.talks.Go(server.accept)
-		clients := make([]net.Conn, 2)
-		clients[0], _ = pipes.Dial(t.Context(), "", "")
-		clients[1], _ = server.DialPipe(t.Context())
-		closed := make(chan struct{})
-		go func() { server.Close(); close(closed) }()
-		for i, client := range clients {
-			synctest.Wait()
-			select {
-			case <-closed:
-				t.Errorf("Close returned, but %d clients are still connected", len(clients)-i)
-			default:
+	for _, order := range [][]int{{0, 1}, {1, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			server, pipes := NewMailServer(), listen()
+			server.listener = pipes
+			server.talks.Go(server.accept)
+			clients := make([]net.Conn, 2)
+			clients[0], _ = pipes.Dial(t.Context(), "", "")
+			clients[1], _ = server.DialPipe(t.Context())
+			closed := make(chan bool, 1)
+			go func() { server.Close(); closed <- true }()
+			for left, i := range order {
+				synctest.Wait()
+				if len(closed) > 0 {
+					t.Errorf("Close returned, but %d clients are still connected", len(clients)-left)
+				}
+				clients[i].Close()
 			}
-			client.Close()
-		}
-		<-closed
-	})
+			<-closed
+		})
+	}
 }
 
 // TestMailServerClosesTheConnectionAfterQUIT, once it has replied; without a reply to

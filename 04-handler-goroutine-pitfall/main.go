@@ -83,7 +83,7 @@ func leak(context.Context) string {
 	header()
 	row("responses", leaky.responses(), fixed.responses())
 	row("time limit for an email", painted{text: "none"}, painted{text: short(timeout)})
-	row("goroutines sending after all deadlines", left, none)
+	row("still sending after fixed's deadlines", left, none)
 	takeaway("net/smtp blocks until the server sends its greeting, and so do the",
 		"goroutines that called it. Each keeps its memory and its connection.")
 	leaky.end()
@@ -112,10 +112,11 @@ func failure(context.Context) string {
 	status, logged, panicked := panicInChild("leaky", leaky.mailAddr, blank)
 	fixed.postOne(blank)
 	until(func() bool { return fixed.lines() == 4 })
-	lines := fixed.lines()
+	lines, panics := fixed.lines(), fixed.panics()
 	fixed.post(1)
 	row("a fourth panics, and then the server", fmt.Sprint("ends, status ", status), fmt.Sprint("answers ", fixed.last))
 	row("errors logged by then", logged, lines)
+	row("of them panics", "—", panics)
 	fmt.Printf("     standard error  panic: %s\n", panicked)
 	head, rest, _ := strings.Cut(fixed.firstLog(), " to=") // which email comes first varies
 	_, why, _ := strings.Cut(rest, " ")
@@ -254,7 +255,7 @@ func outgoing(context.Context) string {
 	reused, none := callTenTimes(func(client *http.Client, url string) { Verify(context.Background(), client, url) })
 	const format = "     %-29s %13v %12v %18v\n"
 	fmt.Print("     10 calls of another service, one at a time\n")
-	fmt.Printf(format, "", "connections", "goroutines", "after closing idle")
+	fmt.Printf(format, "", "connections", "goroutines", "after CloseIdle")
 	fmt.Printf(format, wrong("body not closed (wrong)"), number(open), number(left[0]), number(left[1]))
 	fmt.Printf(format, "body read to its end, closed", number(reused), number(none[0]), number(none[1]))
 
@@ -281,6 +282,9 @@ func profiles(context.Context) string {
 		var profile, where, at, n string
 		fmt.Sscan(line, &profile, &where, &at, &n)
 		fmt.Printf("     %-15s  %-11s  %-18s %10s\n", profile, where, at, measured(n))
+	}
+	if !strings.Contains(out, "goroutineleak") {
+		fmt.Println("     goroutineleak    not in this build of Go")
 	}
 	takeaway("goroutineleak lists only goroutines that nothing can unblock. On the",
 		"network, data may still arrive. It needs Go 1.27, or a build by Go 1.26",

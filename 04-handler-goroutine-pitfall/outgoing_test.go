@@ -112,7 +112,11 @@ func TestLeftoversUseTheirLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
-	l := NewLeftovers(new(http.Transport))
+	transport := new(http.Transport)
+	l := NewLeftovers(transport)
+	if l.Transport != transport {
+		t.Error("it sends requests with another transport than the given one")
+	}
 	defer l.Close()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -240,5 +244,29 @@ func TestTenCallsHaveATransportOfTheirOwn(t *testing.T) {
 	}
 	if n := transports[http.DefaultTransport.(*http.Transport)]; len(transports) != 2 || n != 0 {
 		t.Errorf("twice ten calls were made with %d transports, and %d of them with http.DefaultTransport, want 2 and none", len(transports), n)
+	}
+}
+
+// TestTenCallsBeginWithoutIdleConnections of http.DefaultClient, which would be counted.
+func TestTenCallsBeginWithoutIdleConnections(t *testing.T) {
+	srv := new(Service).Server()
+	other, err := Start(srv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	if _, err := Verify(t.Context(), http.DefaultClient, other); err != nil {
+		t.Fatal(err)
+	}
+	made := 0
+	callTenTimes(func(client *http.Client, url string) {
+		if made++; made == 1 && connectionGoroutines() != 0 {
+			t.Errorf("%d goroutines serve connections before the first call, want none", connectionGoroutines())
+			http.DefaultClient.CloseIdleConnections()
+		}
+		Verify(t.Context(), client, url)
+	})
+	if made != 10 {
+		t.Errorf("%d calls were made, want 10", made)
 	}
 }

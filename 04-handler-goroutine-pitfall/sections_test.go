@@ -15,7 +15,7 @@ var sections = map[string]struct{ prints, answer string }{
                                               leaky (wrong)           fixed
      responses                                     10 × 202        10 × 202
      time limit for an email                           none          100 ms
-     goroutines sending after all deadlines              10               0
+     still sending after fixed's deadlines               10               0
 `, "c"},
 	"4.2": {`
      3 sign-ups; the mail server refuses all emails
@@ -24,6 +24,7 @@ var sections = map[string]struct{ prints, answer string }{
      errors logged                                        0               3
      a fourth panics, and then the server    ends, status 2     answers 202
      errors logged by then                                0               4
+     of them panics                                       —               1
      standard error  panic: runtime error: index out of range [0] with length 0
      log of fixed    level=ERROR msg="welcome email not sent"
                      error="550 \"no such mailbox\""
@@ -63,7 +64,7 @@ var sections = map[string]struct{ prints, answer string }{
 `, "a"},
 	"4.8": {`
      10 calls of another service, one at a time
-                                     connections   goroutines after closing idle
+                                     connections   goroutines    after CloseIdle
      body not closed (wrong)                  10           20                 20
      body read to its end, closed              1            2                  0
 

@@ -93,6 +93,13 @@ func (s *site) lines() int {
 	return bytes.Count(s.log.Bytes(), []byte("\n"))
 }
 
+// panics returns how many of the lines say that a panic was recovered.
+func (s *site) panics() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Count(s.log.Bytes(), []byte("panic: "))
+}
+
 // post sends n sign-ups, one at a time.
 func (s *site) post(n int) {
 	for i := range n {
@@ -129,7 +136,8 @@ func (s *site) shutdown(d time.Duration) (undone []string) {
 	return s.handler.(*Fixed).Shutdown(ctx)
 }
 
-// end lets the mail server recover, so that every goroutine can end, and waits for them all.
+// end lets the mail server recover, so that every goroutine can end, stops the site,
+// and waits for its emails.
 func (s *site) end() {
 	s.mail.Recover()
 	s.web.Close()
@@ -140,10 +148,10 @@ func (s *site) end() {
 	s.mail.Close()
 }
 
-// stopDuring shuts down both web servers while n emails are in flight. With
-// recovers, the mail servers recover a moment later. It returns the emails of the
-// leaky handler that were in flight and delivered when Shutdown returned, and the
-// site and the abandoned emails of the fixed handler.
+// stopDuring stops both sites after n sign-ups. With recovers, the mail server of the
+// fixed handler recovers a moment later. It returns how many emails of the leaky
+// handler were in flight and delivered then, and the site and the abandoned emails
+// of the fixed handler.
 func stopDuring(n int, recovers bool, atMost time.Duration) (inFlight, delivered int, fixed *site, undone []string) {
 	leaky, fixed := newPair(hanging, time.Minute)
 	leaky.post(n)

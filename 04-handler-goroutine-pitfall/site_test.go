@@ -111,8 +111,13 @@ func TestSiteShutsDownWithinItsLimit(t *testing.T) {
 		fixed := fixedHandler(time.Hour)(Mailer{s.mail.DialPipe}, s).(*Fixed)
 		s.handler, s.web = fixed, NewServer(fixed)
 		accepted(t, fixed, 1)
+		webClosed := make(chan time.Time, 1)
+		s.web.RegisterOnShutdown(func() { webClosed <- time.Now() })
 		began := time.Now()
 		undone := s.shutdown(time.Minute)
+		if at := (<-webClosed).Sub(began); at != 0 {
+			t.Errorf("the web server was shut down after %v, want immediately: until then it accepts emails", at)
+		}
 		if took := time.Since(began); took != time.Minute || fmt.Sprint(undone) != "[ada@example.com]" {
 			t.Errorf("shutdown returned %q after %v, want the email after 1m0s", undone, took)
 		}
@@ -158,6 +163,21 @@ func TestEndWaitsForEveryGoroutine(t *testing.T) {
 	case <-s.mail.recovered:
 	default:
 		t.Error("the mail server still hangs after end")
+	}
+}
+
+// TestEndStopsTheHandlerAndItsServer, so that their goroutines end.
+func TestEndStopsTheHandlerAndItsServer(t *testing.T) {
+	s := newSite(NewMailServer(), fixedHandler(time.Minute))
+	s.post(1)
+	s.end()
+	if err := s.handler.(*Fixed).accept(t.Context(), adaSignup); err != ErrStopping {
+		t.Errorf("after end the handler accepts an email with %v, want %v", err, ErrStopping)
+	}
+	closed := listen()
+	closed.Close()
+	if err := s.web.Serve(closed); err != http.ErrServerClosed {
+		t.Errorf("after end the web server can serve: got %v, want %v", err, http.ErrServerClosed)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TimePerTask runs tasks with that number of workers. It returns the time for all
+// TimePerTask runs tasks with the given number of workers. It returns the time for all
 // of them divided by their number: the inverse of the throughput. It is 0 if all
 // are done within one tick of the clock.
 func TimePerTask(ctx context.Context, workers, tasks int, do func(context.Context, struct{}) (struct{}, error)) (time.Duration, error) {

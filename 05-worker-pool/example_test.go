@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -28,9 +29,10 @@ func ExamplePool() {
 	// Output: task carol@: no such mailbox
 }
 
-// One pool for a whole server. A task has the context of its request, since the pool's
-// does not end with it, and a channel for its result. It recovers and returns nil: a
-// panic or an error would stop the pool for all.
+// One pool for a whole server. A task has the context of its request, which the pool's
+// cancels, too, so that cancel limits the time of Close. It has a channel for its result. It
+// recovers and returns nil: the pool would keep each error until Close. Without KeepGoing an
+// error, or runtime.Goexit, would stop the pool for all.
 func ExamplePool_shared() {
 	type result struct {
 		text string
@@ -41,7 +43,12 @@ func ExamplePool_shared() {
 		image  string
 		answer chan<- result // of capacity 1: the worker need not wait for the handler
 	}
-	p := NewPool(context.Background(), Config{Workers: 4, Queue: 16}, func(_ context.Context, t task) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	p := NewPool(ctx, Config{Workers: 4, Queue: 16, KeepGoing: true}, func(pool context.Context, t task) error {
+		ctx, cancel := context.WithCancel(t.ctx)
+		defer cancel()
+		defer context.AfterFunc(pool, cancel)()
 		r := result{err: errors.New("the task has not returned")} // after runtime.Goexit
 		defer func() {
 			if v := recover(); v != nil {
@@ -49,9 +56,12 @@ func ExamplePool_shared() {
 			}
 			t.answer <- r
 		}()
-		if err := t.ctx.Err(); err != nil { // the client has left
+		if err := ctx.Err(); err != nil { // the client has left, or cancel was called
 			r.err = err
 			return nil
+		}
+		if t.image == "exit.jpg" { // as t.FailNow in a test's fake does
+			runtime.Goexit()
 		}
 		r = result{text: "thumbnail of " + t.image[:len(t.image)-len(".jpg")]}
 		return nil
@@ -68,13 +78,14 @@ func ExamplePool_shared() {
 			return "", ctx.Err()
 		}
 	}
-	for _, image := range []string{"cat.jpg", "jpg", "dog.jpg"} {
-		fmt.Println(handle(context.Background(), image))
+	for _, image := range []string{"cat.jpg", "jpg", "exit.jpg", "dog.jpg"} {
+		fmt.Println(handle(ctx, image))
 	}
-	fmt.Println(p.Close())
+	fmt.Println(p.Close() == nil)
 	// Output:
 	// thumbnail of cat <nil>
 	//  panic: runtime error: slice bounds out of range [:-1]
+	//  the task has not returned
 	// thumbnail of dog <nil>
-	// <nil>
+	// false
 }

@@ -121,6 +121,21 @@ func TestSlowServerReusesItsConnections(t *testing.T) {
 	}
 }
 
+// TestSlowServerAnswersAfterItsTime makes a call over a real connection. Half of the time
+// is enough: some clocks tick every 15.6 ms.
+func TestSlowServerAnswersAfterItsTime(t *testing.T) {
+	const wait = 50 * time.Millisecond
+	server, err := StartSlowServer(wait)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	began := time.Now()
+	if err := server.Call(t.Context()); err != nil || time.Since(began) < wait/2 {
+		t.Errorf("the server answers after %v, but a call took %v, %v", wait, time.Since(began), err)
+	}
+}
+
 // TestCallReportsAnErrorOfTheServer has the server answer 503, break off a response,
 // and not answer before the context of the call is canceled; and then closes it. A
 // failed call must not be measured as a quick one.

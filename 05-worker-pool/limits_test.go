@@ -173,3 +173,23 @@ func TestSlotIsReleasedHoweverItsTaskEnds(t *testing.T) {
 		})
 	}
 }
+
+// slowly starts a goroutine for each task, one every 15 ms.
+func slowly(_ int, tasks []func()) {
+	var group sync.WaitGroup
+	for _, task := range tasks {
+		group.Go(func() { task() })
+		time.Sleep(15 * time.Millisecond)
+	}
+	group.Wait()
+}
+
+// TestGoroutinesAreCountedWhenThereAreNoMoreThanBefore has ten start within 135 ms: the
+// count is not that of the first moment at which there are four.
+func TestGoroutinesAreCountedWhenThereAreNoMoreThanBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if n := goroutinesOf(10, slowly, "slowly.func1"); n != 10 {
+			t.Errorf("ten goroutines start and block, but %d are counted", n)
+		}
+	})
+}

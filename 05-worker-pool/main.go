@@ -37,7 +37,7 @@ func main() {
 				code{"NewPool", "for range max(c.Workers", 3}, fixedNumber},
 			{"5.2", "Every task runs once; results come in order, or as they complete.",
 				code{"Map", "if i = int(next.Add", 3}, onceEach},
-			{"5.3", "A full queue pushes back: Submit blocks, or is refused.",
+			{"5.3", "A full queue pushes back: Submit blocks, TrySubmit refuses.",
 				code{"(p *Pool[T]) TrySubmit", "if busy", 3}, backpressure},
 			{"5.4", "The first failure stops the rest, or all are collected; no worker leaks.",
 				code{"(f *failures) add", "f.errs = append", 4}, stopOrCollect},
@@ -64,7 +64,7 @@ func main() {
 // thumbnail is the side, in pixels, to which all images are scaled.
 const thumbnail = 64
 
-// fixedNumber scales the same images with a pool, and with a goroutine each.
+// fixedNumber counts the images in progress with a pool, and with a goroutine each.
 func fixedNumber(ctx context.Context) string {
 	images := photos(*imageCount)
 	var pool, each Lanes

@@ -79,7 +79,7 @@ func TestTooSmallNumbersAreRaised(t *testing.T) {
 // TestGoroutinePerTaskRunsAllAtTheSameTime is the wrong way (negative control of 5.1).
 func TestGoroutinePerTaskRunsAllAtTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const tasks = 100
+		const tasks = 1000
 		var lanes Lanes
 		PerTask(t.Context(), make([]int, tasks), func(context.Context, int) {
 			defer lanes.Enter()()

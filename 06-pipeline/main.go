@@ -210,7 +210,7 @@ func (s *search) fanOut(ctx context.Context) string {
 	return "" // with one worker, or by luck
 }
 
-// leaveEarly takes one item of a million and returns, with and without canceling the stages.
+// leaveEarly takes one item and returns, with and without canceling the stages.
 func leaveEarly(ctx context.Context) string {
 	takeOne := func(p *Pipeline) error {
 		numbers := countTo(p, 1_000_000)

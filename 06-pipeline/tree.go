@@ -55,7 +55,7 @@ func (t *Tree) Open(path string) (fs.File, error) {
 	return t.root.OpenFile(filepath.FromSlash(path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
-// ReadDir returns the entries of a directory, sorted by name.
+// ReadDir returns the entries of a directory, sorted by name: all of them are in memory.
 func (t *Tree) ReadDir(path string) ([]fs.DirEntry, error) {
 	if _, ok := t.pseudo[path]; ok {
 		return nil, ErrPseudo

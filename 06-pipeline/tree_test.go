@@ -263,6 +263,24 @@ func TestProcIsRefusedUnlessAsked(t *testing.T) {
 	}
 }
 
+// TestTreeOfTheWholeMachineDoesNotEnterProc unless it is asked to (its other pseudo file
+// systems differ from machine to machine).
+func TestTreeOfTheWholeMachineDoesNotEnterProc(t *testing.T) {
+	if _, err := os.Stat("/proc/self/mountinfo"); err != nil {
+		t.Skip("only Linux has it")
+	}
+	for _, pseudo := range []bool{false, true} {
+		tree, err := OpenTree("/", pseudo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tree.Close()
+		if _, err := tree.ReadDir("proc"); errors.Is(err, ErrPseudo) == pseudo {
+			t.Errorf("pseudo is %t, and the tree of / reads the directory proc with the error %v", pseudo, err)
+		}
+	}
+}
+
 // TestDirectoryThatCannotBeOpenedIsQuoted has an empty name, a missing directory
 // with a control character in its name, and a file.
 func TestDirectoryThatCannotBeOpenedIsQuoted(t *testing.T) {
