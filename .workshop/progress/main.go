@@ -121,11 +121,11 @@ func find(root string) (all []*Task, err error) {
 				if info, err := os.Stat(filepath.Join(dir, t.File)); err == nil {
 					t.Modified = info.ModTime()
 				}
-				sum, err := strconv.ParseUint(fields["untouched"], 0, 32)
+				checksum, err := strconv.ParseUint(fields["untouched"], 0, 32)
 				if err != nil {
 					return nil, fmt.Errorf("%s: the checksum of %s: %w", dir, t.File, err)
 				}
-				if crc32.ChecksumIEEE(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))) == uint32(sum) {
+				if crc32.ChecksumIEEE(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))) == uint32(checksum) {
 					t.Status = open
 				}
 				all = append(all, t)
