@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -217,38 +216,5 @@ func everyCacheKeepsItsValues(t *testing.T) {
 		if fetched != 2 {
 			t.Errorf("%s: %d fetches, want 2: one that failed, and one whose value is kept", version.name.text, fetched)
 		}
-	}
-}
-
-// busyCache is a cache whose lock another goroutine holds for a moment.
-type busyCache struct {
-	Cache
-	mu sync.Mutex
-}
-
-func (c *busyCache) Get(ctx context.Context, key string) (string, error) {
-	if key == "other" {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-	}
-	return c.Cache.Get(ctx, key)
-}
-
-// TestCallThatIsInLockForAMomentIsAnswered: that alone does not mean that a fetch blocks it.
-func TestCallThatIsInLockForAMomentIsAnswered(t *testing.T) {
-	_, _, other := stampede(t.Context(), 3, func(f Fetch) Cache {
-		c := &busyCache{Cache: caches[3].make(f)}
-		c.mu.Lock()
-		go func() {
-			for Blocked("(*busyCache).Get")["sync.Mutex.Lock"] == 0 {
-				runtime.Gosched()
-			}
-			time.Sleep(50 * time.Millisecond) // meanwhile stampede looks many times
-			c.mu.Unlock()
-		}()
-		return c
-	})
-	if other != "answered" {
-		t.Errorf("a call for another key was in Lock for a moment, and is said to be %s; want answered", other)
 	}
 }

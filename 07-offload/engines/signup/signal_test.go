@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("ready")
 		<-ctx.Done()
 		fmt.Println("canceled")
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		return
 	}
 	os.Exit(m.Run())
