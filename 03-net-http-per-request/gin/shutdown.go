@@ -12,10 +12,10 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// A Shutdown ends a server and then what its handlers use, in an order in which no
-// request fails.
+// A Shutdown ends a server and then what its handlers use, in an order in which the
+// requests in flight still find it.
 type Shutdown struct {
-	Pause time.Duration  // between the first 503 of Ready and the last connection: a load balancer must see the 503
+	Pause time.Duration  // how long connections are accepted after Ready has failed: until then load balancers send some
 	Limit time.Duration  // for the requests in flight, and again for each step
 	Steps []func() error // what the handlers use, in the order in which to close it: a pool, then the database
 
@@ -33,8 +33,8 @@ func (s *Shutdown) Ready(c *gin.Context) {
 
 // Serve serves until ctx is done (see signal.NotifyContext). Then Ready fails; after the
 // pause the server accepts no more connections and finishes its requests; then the steps
-// run, one at a time. It returns the errors of all of them. What exceeds the limit is an
-// error, too, and is not waited for: the process ends, and the next step must not be late.
+// run, one at a time. Serve returns the errors of all of them. If the requests or a step
+// exceed the limit, that is an error, too, and Serve goes on with the next step.
 func (s *Shutdown) Serve(ctx context.Context, srv *http.Server, listener net.Listener) error {
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(listener) }()
