@@ -265,7 +265,7 @@ func lockOrdering(context.Context) string {
 	fmt.Printf("     %s\n       %s\n       %s\n", wrong("the paying account first (wrong)"), message, measured(states))
 	takeaway("Each transfer holds one lock and blocks until the other unlocks. Here",
 		"each waits for the first lock of the other, so it happens in every run;",
-		"usually it is rare. With one order for all locks no cycle can form.",
+		"otherwise it is rare. With one order for all locks no cycle can form.",
 		"(Search for: lock ordering, ABBA deadlock.)")
 	return map[bool]string{true: "a"}[strings.Contains(states, "Mutex.Lock")]
 }
