@@ -132,10 +132,20 @@ func TestShutdownDoesNotWaitBeyondItsLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
+		conn.SetReadDeadline(time.Now().Add(time.Minute))
 		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: pipe\r\n\r\n")
 		synctest.Wait() // the handler has begun
 		signal()
-		err = <-returned
+		select {
+		case err = <-returned:
+		case <-time.After(time.Hour):
+			t.Error("Serve still waits for the request, an hour later")
+			close(stuck)
+			return
+		}
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Error("the connection of the request that is stuck is open")
+		}
 		if took := time.Since(began); took != 2*time.Second || !last {
 			t.Errorf("Serve returned after %v, and the last step has run: %t; want 2s, and true", took, last)
 		}
