@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/parser"
+	"go/scanner"
 	"go/token"
 	"hash/crc32"
 	"os"
@@ -154,7 +155,9 @@ type Copy struct {
 type Binary struct{ path, dir, kept, copy string }
 
 // forBuild builds a test binary: -o and what follows is missing.
-var forBuild = []string{"go", "test", "-c", "-vet=off", "-race", "-gcflags=concurrency/...=-N -l -c=1 -dwarf=false", "-ldflags=-s -w"}
+var forBuild = []string{"go", "test", "-c", "-vet=off", "-race", "-gcflags=concurrency/...=-N -l -c=1 -dwarf=false",
+	fmt.Sprintf("-gcflags=concurrency/copy%d/...=-dwarf=false", solved), // with optimization, as a learner builds it
+	"-ldflags=-s -w"}
 
 func (p Package) build(t *testing.T, c Copy) (Binary, error) {
 	t.Helper()
@@ -181,7 +184,7 @@ func (p Package) buildAll(t *testing.T, interleaver string, copies []Copy) (all 
 	module := t.TempDir()
 	binary := filepath.Join(module, "all.exe")
 	write(t, filepath.Join(module, "go.mod"), read(t, filepath.Join(root, "go.mod")))
-	write(t, filepath.Join(module, "regexp", "regexp.go"), regexpOnce)
+	p.addShared(t, module)
 	for i, c := range copies {
 		_, dir := p.copied(t, c.texts)
 		b := Binary{binary, dir, t.TempDir(), fmt.Sprint("copy", i)}
@@ -203,7 +206,7 @@ func (p Package) buildAll(t *testing.T, interleaver string, copies []Copy) (all 
 			}
 		}
 	}
-	functions := []string{"TestMain"}
+	var functions []string
 	files, _ := filepath.Glob(filepath.Join(p.Dir, "*_test.go"))
 	for _, file := range files {
 		for _, m := range function.FindAllStringSubmatch(read(t, file), -1) {
@@ -211,7 +214,7 @@ func (p Package) buildAll(t *testing.T, interleaver string, copies []Copy) (all 
 		}
 	}
 	for {
-		imports, cases := "", make(map[string]string) // by function
+		imports, tasks, cases := "\t\"concurrency/check\"\n", "", make(map[string]string) // by function
 		for i, b := range all {
 			paths := []string{b.copy, b.copy + "/interleaved"}
 			if !copies[i].interleaved {
@@ -226,16 +229,14 @@ func (p Package) buildAll(t *testing.T, interleaver string, copies []Copy) (all 
 				for _, function := range functions {
 					cases[function] += fmt.Sprintf("\tcase %q:\n\t\t%s.%s(t)\n", path, name, function)
 				}
+				tasks += fmt.Sprintf("\tcase %q:\n\t\tcheck.Select(%s.Tasks)\n", path, name)
 			}
 		}
 		var text strings.Builder
 		text.WriteString("package run\n\nimport (\n\t\"os\"\n\t\"strings\"\n\t\"testing\"\n" + imports + ")\n" + selected)
+		fmt.Fprintf(&text, "\nfunc TestMain(m *testing.M) {\n\tswitch selected() {\n%s\t}\n\tcheck.TestMain(m)\n}\n", tasks)
 		for _, name := range functions {
-			kind := "T"
-			if name == "TestMain" {
-				kind = "M"
-			}
-			fmt.Fprintf(&text, "\nfunc %s(t *testing.%s) {\n\tswitch selected() {\n%s\t}\n}\n", name, kind, cases[name])
+			fmt.Fprintf(&text, "\nfunc %s(t *testing.T) {\n\tswitch selected() {\n%s\t}\n}\n", name, cases[name])
 		}
 		write(t, filepath.Join(module, "run", "run_test.go"), text.String())
 		out, ok := output(t, module, append(forBuild, "-o", binary, "./run")...)
@@ -244,6 +245,10 @@ func (p Package) buildAll(t *testing.T, interleaver string, copies []Copy) (all 
 			for _, m := range found {
 				i, _ := strconv.Atoi(m[1])
 				all[i].path = ""
+			}
+			if all[solved].path == "" {
+				t.Errorf("the solution does not build:\n%s", out)
+				return all
 			}
 			continue
 		}
@@ -272,36 +277,59 @@ func selected() string {
 }
 `
 
-// regexpOnce compiles an expression that many copies have only once: a binary starts some
-// thousand times.
-const regexpOnce = `package regexp
-
-import "regexp"
-
-var compiled = make(map[string]*regexp.Regexp)
-
-func MustCompile(expression string) *regexp.Regexp {
-	if compiled[expression] == nil {
-		compiled[expression] = regexp.MustCompile(expression)
-	}
-	return compiled[expression]
+// addShared adds check_test.go to a module as a package. All copies import it: to compile it
+// for each of them would take longer than to compile the answers.
+func (p Package) addShared(t *testing.T, module string) {
+	t.Helper()
+	text := strings.Replace(read(t, filepath.Join(p.Dir, "check_test.go")), "package exercise_test", "package check", 1)
+	write(t, filepath.Join(module, "check", "check.go"), "//line check_test.go:1\n"+export(text))
+	write(t, filepath.Join(module, "check", "tasks.go"), "package check\n\nvar tasks []Check_task\n\n// Select sets the tasks that TestMain checks.\nfunc Select(all []Check_task) { tasks = all }\n")
 }
-`
+
+// shared are the names that check_test.go declares for the other test files.
+var shared = strings.Fields("alone settle otherwise stacks blocked raceDetector task name file source untouched solution learned interleave")
+
+// export gives what is shared an exported name, which no answer declares.
+func export(text string) string {
+	var s scanner.Scanner
+	files := token.NewFileSet()
+	file := files.AddFile("", -1, len(text))
+	s.Init(file, []byte(text), nil, 0)
+	var exported strings.Builder
+	copied := 0
+	for {
+		pos, tok, name := s.Scan()
+		if tok == token.EOF {
+			return exported.String() + text[copied:]
+		}
+		if at := file.Offset(pos); tok == token.IDENT && slices.Contains(shared, name) {
+			exported.WriteString(text[copied:at] + "Check_")
+			copied = at
+		}
+	}
+}
 
 // addTo adds a copy of the package to a module, as packages that can be imported.
 func (p Package) addTo(t *testing.T, module, dir, path string) {
 	t.Helper()
 	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
 	for _, file := range files {
-		text, to := read(t, file), filepath.Join(module, path)
+		b, err := os.ReadFile(file) // line ends included
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, to := string(b), filepath.Join(module, path)
 		name, isTest := strings.CutSuffix(filepath.Base(file), "_test.go")
-		if isTest { // it becomes a file of a package that can be imported; in failures it keeps its name
-			text = strings.Replace(text, "package exercise_test", "package check", 1)
-			text = strings.Replace(text, "\t\"regexp\"\n", "\t\"concurrency/regexp\"\n", 1)
+		switch {
+		case name == "check" && isTest:
+			continue // see addShared
+		case isTest: // it becomes a file of a package that can be imported; in failures it keeps its name
+			text = export(strings.Replace(read(t, file), "package exercise_test", `package tests; import . "concurrency/check"`, 1))
 			text = strings.ReplaceAll(text, `"concurrency/`+p.Name()+`"`, `"concurrency/`+path+`/answer"`)
-			text = "//line " + filepath.Base(file) + ":1\n" + embedded.ReplaceAllString(text, "${1}answer/$2")
+			text = strings.Replace(text, "\nvar tasks = []", "\nvar Tasks = []", 1)
+			text = "//line " + filepath.Base(file) + ":1\n" + embedded.ReplaceAllString(text, "${1}answer/$2") + "\nvar _ = Check_alone\n"
 			name += ".go"
-		} else {
+		default:
 			to = filepath.Join(to, "answer")
 		}
 		write(t, filepath.Join(to, name), text)
@@ -382,6 +410,11 @@ func (p Package) vetAll(t *testing.T, module string, all []Binary) {
 		return
 	}
 	out, _ := output(t, module, command...)
+	if all[solved].path != "" {
+		if out, ok := output(t, module, "go", "vet", "-race", "./"+all[solved].copy+"/answer"); !ok { // as go test does
+			t.Errorf("the solution:\n%s", out)
+		}
+	}
 	for line := range strings.Lines(out) {
 		if m := vetted.FindStringSubmatch(line); m != nil {
 			found[m[1]] += line
@@ -429,26 +462,18 @@ func outputWith(t *testing.T, env []string, dir string, command ...string) (out 
 
 const open = "[no tests to run]"
 
-func TestUnmodifiedTaskIsOpen(t *testing.T) {
-	needsRaceDetector(t)
+// TestUnmodifiedFilesHaveTheirChecksum: by it a check knows that a task is open.
+func TestUnmodifiedFilesHaveTheirChecksum(t *testing.T) {
 	for _, p := range packages(t) {
-		t.Run(p.Name(), func(t *testing.T) {
-			t.Parallel()
-			windows := make(map[string]string) // the line ends of Windows; a checksum tells those of Unix
-			for _, task := range p.Tasks {
-				text := read(t, filepath.Join(p.Dir, task.File))
-				if checksum := fmt.Sprintf("0x%08x", crc32.ChecksumIEEE([]byte(text))); checksum != task.Sum {
-					t.Errorf("%s has the checksum %s, and its task says %s: nothing is open", task.File, checksum, task.Sum)
-				}
-				windows[task.File] = strings.ReplaceAll(text, "\n", "\r\n")
-				if p.Kind == "exercise" && !strings.Contains(text, "// TODO") {
-					t.Errorf("%s has no TODO comment where the learner should begin", task.File)
-				}
+		for _, task := range p.Tasks {
+			text := read(t, filepath.Join(p.Dir, task.File))
+			if checksum := fmt.Sprintf("0x%08x", crc32.ChecksumIEEE([]byte(text))); checksum != task.Sum {
+				t.Errorf("%s has the checksum %s, and its task says %s: nothing is open", task.File, checksum, task.Sum)
 			}
-			if out, ok := p.check(t, windows); !ok || !strings.Contains(out, open) {
-				t.Errorf("unmodified, with the line ends of Windows:\n%s", out)
+			if p.Kind == "exercise" && !strings.Contains(text, "// TODO") {
+				t.Errorf("%s has no TODO comment where the learner should begin", task.File)
 			}
-		})
+		}
 	}
 }
 
@@ -457,39 +482,20 @@ func explained(out string) bool {
 	return strings.Contains(out, "→ ") || strings.Contains(out, "go vet reports:")
 }
 
-// TestSolutionsPassEveryTime runs each SOLUTION.md many times, with one CPU and with four.
-func TestSolutionsPassEveryTime(t *testing.T) {
+// TestSolutionPassesAsALearnerRunsIt, but not without the race detector: otherwise go test
+// would print "ok" and hide the message that data races were not checked. It takes one folder of
+// each kind: the file that does this is the same in all of them (TestFoldersHaveTheSameParts).
+func TestSolutionPassesAsALearnerRunsIt(t *testing.T) {
 	needsRaceDetector(t)
-	for _, p := range packages(t) {
-		t.Run(p.Name(), func(t *testing.T) {
-			t.Parallel()
-			runs := *exerciseRuns
-			if p.Kind == "fixes" {
-				runs = *fixRuns
-			}
-			out, ok := p.check(t, p.solutions(t), fmt.Sprint("-count=", runs), "-cpu=1,4", "-timeout=2h", "-v")
-			if !ok || strings.Contains(out, open) {
-				t.Errorf("the solution fails:\n%s", out)
-			}
-			for _, task := range p.Tasks {
-				if !strings.Contains(out, "done: "+task.File) || task.Learned == "" || !strings.Contains(out, task.Learned) || !strings.Contains(out, task.Solution) {
-					t.Errorf("%s passes, but the check does not say what was learned or names no solution", task.File)
-				}
-			}
-		})
-	}
-}
-
-// TestSolutionDoesNotPassWithoutTheRaceDetector: otherwise go test would print "ok" and
-// hide the message that data races were not checked. It takes one folder of each kind: the
-// file that does this is the same in all of them (TestFoldersHaveTheSameParts).
-func TestSolutionDoesNotPassWithoutTheRaceDetector(t *testing.T) {
 	for _, p := range packages(t) {
 		if p.Chapter != "01-goroutines" {
 			continue
 		}
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
+			if out, ok := p.check(t, p.solutions(t)); !ok || strings.Contains(out, open) {
+				t.Errorf("the solution fails:\n%s", out)
+			}
 			out, ok := p.check(t, p.solutions(t), "-race=false")
 			if ok || !strings.Contains(out, "no failure found") || !strings.Contains(out, "needs the race detector") {
 				t.Errorf("without the race detector the solution gets:\n%s", out)
@@ -514,8 +520,9 @@ func (p Package) solutions(t *testing.T) map[string]string {
 	return all
 }
 
-// TestChecksAcceptOnlyRightAnswers tries what a learner may hand in: unsolved files with a
-// comment more, the wrong answers in testdata, and the right ones in testdata/…/accepted.
+// TestChecksAcceptOnlyRightAnswers tries what a learner may hand in: the solution, the unmodified
+// files, and these with a comment more, the wrong answers in testdata, and the right ones in
+// testdata/…/accepted.
 //
 // The first line of a wrong answer is "// Fails with: " and what its learner should read, or
 // "// Fails, interleaved, with: " if it fails only in the interleaved copy. Some answers are wrong
@@ -551,8 +558,8 @@ func TestChecksAcceptOnlyRightAnswers(t *testing.T) {
 	for _, p := range packages(t) {
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
-			copies := p.touched(t)
-			halves := len(copies)
+			copies := append([]Copy{p.solved(t), p.unmodified(t)}, p.touched(t)...)
+			before := len(copies)
 			groups := p.answers(t, "*.go", 3, wrongPrefix)
 			firstAccepted := len(groups)
 			groups = append(groups, p.answers(t, "accepted/*.go", 0, nil)...)
@@ -560,17 +567,65 @@ func TestChecksAcceptOnlyRightAnswers(t *testing.T) {
 				copies = append(copies, copyOf(group))
 			}
 			for i, check := range p.buildAll(t, interleaver, copies) {
-				i -= halves
-				switch {
-				case i < 0:
-					t.Run(fmt.Sprint("touched/", i+halves+1), func(t *testing.T) { p.tryTouched(t, copies[i+halves], check) })
-				case i < firstAccepted:
-					t.Run("wrong", func(t *testing.T) { p.try(t, groups[i], check, wrong) })
+				switch group := i - before; {
+				case i == solved:
+					t.Run("solution", func(t *testing.T) { p.trySolution(t, check) })
+				case i == 1:
+					t.Run("unmodified", func(t *testing.T) { p.tryUnmodified(t, check) })
+				case group < 0:
+					t.Run(fmt.Sprint("touched/", i), func(t *testing.T) { p.tryTouched(t, copies[i], check) })
+				case group < firstAccepted:
+					t.Run("wrong", func(t *testing.T) { p.try(t, groups[group], check, wrong) })
 				default:
-					t.Run("accepted", func(t *testing.T) { p.try(t, groups[i], check, accepted) })
+					t.Run("accepted", func(t *testing.T) { p.try(t, groups[group], check, accepted) })
 				}
 			}
 		})
+	}
+}
+
+// solved is the number of the copy with the solutions.
+const solved = 0
+
+// solved returns a copy with all solutions.
+func (p Package) solved(t *testing.T) Copy {
+	interleaved := slices.ContainsFunc(p.Tasks, func(task Task) bool { return task.Interleave })
+	return Copy{texts: p.solutions(t), interleaved: interleaved}
+}
+
+// trySolution runs the check of each SOLUTION.md many times, with one CPU and with four.
+func (p Package) trySolution(t *testing.T, check Binary) {
+	runs := *exerciseRuns
+	if p.Kind == "fixes" {
+		runs = *fixRuns
+	}
+	out, ok := check.run(t, "-test.v", fmt.Sprint("-test.count=", runs), "-test.cpu=1,4", "-test.timeout=2h")
+	if !ok {
+		t.Errorf("the solution fails:\n%s", out)
+	}
+	for _, task := range p.Tasks {
+		if !strings.Contains(out, "done: "+task.File) || task.Learned == "" || !strings.Contains(out, task.Learned) || !strings.Contains(out, task.Solution) {
+			t.Errorf("%s passes, but the check does not say what was learned or names no solution:\n%s", task.File, out)
+		}
+	}
+}
+
+// unmodified returns a copy with the line ends of Windows; a checksum is of those of Unix.
+func (p Package) unmodified(t *testing.T) Copy {
+	texts := make(map[string]string)
+	for _, task := range p.Tasks {
+		texts[task.File] = strings.ReplaceAll(read(t, filepath.Join(p.Dir, task.File)), "\n", "\r\n")
+	}
+	return Copy{texts: texts}
+}
+
+// tryUnmodified requires that all tasks are open.
+func (p Package) tryUnmodified(t *testing.T, check Binary) {
+	out, ok := check.run(t)
+	for _, task := range p.Tasks {
+		if !ok || !strings.Contains(out, "open: "+task.File) || !strings.Contains(out, "no tests to run") {
+			t.Errorf("%s is unmodified, with the line ends of Windows, but its check says:\n%s", task.File, out)
+		}
 	}
 }
 

@@ -87,11 +87,12 @@ func TestMain(m *testing.M) {
 	if flag.Lookup("test.list").Value.String() != "" {
 		os.Exit(m.Run())
 	}
-	all := list(".")
-	selected := all
-	if run := flag.Lookup("test.run").Value.String(); run != "" {
-		selected = list(run)
-	}
+	all := list()
+	run, _, _ := strings.Cut(flag.Lookup("test.run").Value.String(), "/")
+	selected := slices.DeleteFunc(slices.Clone(all), func(test string) bool {
+		matched, _ := regexp.MatchString(run, test)
+		return !matched
+	})
 	for _, one := range tasks {
 		if one.open() && slices.ContainsFunc(selected, func(test string) bool { return taskOf(test).file == one.file }) {
 			fmt.Printf("open: %s is unmodified; README.md describes the task\n", one.file)
@@ -134,9 +135,9 @@ func raceDetector() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// list returns the names of the tests that match, in the order in which they run.
-func list(match string) []string {
-	cmd := exec.Command(os.Args[0], "-test.list="+match)
+// list returns the names of all tests, in the order in which they run.
+func list() []string {
+	cmd := exec.Command(os.Args[0], "-test.list=.")
 	cmd.Env = append(os.Environ(), asChild+"=1", "GORACE=atexit_sleep_ms=0")
 	out, _ := cmd.Output()
 	return slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool { return !strings.HasPrefix(name, "Test") })
@@ -455,18 +456,18 @@ const (
 // bubble reports its own deadlocks, but not those with a mutex: then every goroutine
 // is blocked, ten times in a row. And a check that uses too much CPU time is still
 // running. (Where the CPU time cannot be read, the limit is on the time, and higher.)
+// On a loaded machine the snapshots must not use up this CPU time: they become rarer.
 func watch() {
 	began := time.Now()
 	for idle := 0; ; {
 		asked := false // by settle
 		select {
 		case asked = <-settling:
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(50*time.Millisecond + time.Since(began)/64):
 		}
 		all := stacks()
-		for pause := 20 * time.Microsecond; asked && !blocked(all) && !tooBusy(began); pause = min(2*pause, 5*time.Millisecond) {
-			time.Sleep(pause)
-			all = stacks()
+		for since := time.Now(); asked && !blocked(all) && !tooBusy(began); all = stacks() {
+			time.Sleep(max(20*time.Microsecond, time.Since(since)/8))
 		}
 		if idle++; asked || !blocked(all) {
 			idle = 0
