@@ -94,6 +94,40 @@ func TestTrySubmitRefusesWhenTheQueueIsFull(t *testing.T) {
 	})
 }
 
+// asked is a context that calls a function when it is asked for its error.
+type asked struct {
+	context.Context
+	call func()
+}
+
+func (a *asked) Err() error {
+	if a.call != nil {
+		a.call()
+	}
+	return a.Context.Err()
+}
+
+// TestCloseWaitsForATrySubmit that has looked whether the pool is closed, and has not yet sent its
+// task: a send on a closed channel would panic (claim 5.3).
+func TestCloseWaitsForATrySubmit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, done := &asked{Context: t.Context()}, 0
+		p := NewPool(parent, Config{Workers: 1, Queue: 1}, func(context.Context, int) error { done++; return nil })
+		closed := make(chan error, 1)
+		parent.call = func() {
+			parent.call = nil
+			go func() { closed <- p.Close() }()
+			synctest.Wait()
+		}
+		if err := p.TrySubmit(1); err != nil {
+			t.Error(err)
+		}
+		if err := <-closed; err != nil || done != 1 {
+			t.Errorf("%d tasks ran, and Close returned %v; want 1, nil", done, err)
+		}
+	})
+}
+
 // TestTrySubmitAcceptsWhileAWorkerIsIdle submits to new pools, whose workers have
 // not reached their receive yet: with the zero Config no slot of a queue can
 // help (claim 5.3). Many pools, since the workers could be quick once.

@@ -8,7 +8,7 @@ import (
 // Backwards has the tasks 1 to n, which end in the opposite order.
 type Backwards struct {
 	Runs  []atomic.Int64  // by task: how often it has run
-	ended []chan struct{} // by task: closed by End
+	ended []chan struct{} // by task
 }
 
 // NewBackwards returns n tasks.

@@ -16,8 +16,7 @@ func TimePerTask(ctx context.Context, workers, tasks int, do func(context.Contex
 	return time.Since(began) / time.Duration(tasks), err
 }
 
-// drawCurves draws the curve of scaling images, and the one of calls that take that time.
-// It returns the time per call with one worker, and with 32.
+// drawCurves returns the time per call with one worker, and with 32.
 func drawCurves(ctx context.Context, scale, call func(context.Context, struct{}) (struct{}, error), takes time.Duration) (alone, each time.Duration, err error) {
 	fmt.Println("     workers  scaling images: CPU-bound (other programs use the CPUs, too)")
 	if _, _, err := drawCurve(ctx, 3, func(int) int { return 128 }, scale); err != nil {
@@ -27,9 +26,8 @@ func drawCurves(ctx context.Context, scale, call func(context.Context, struct{})
 	return drawCurve(ctx, 1, func(workers int) int { return 5 * workers }, call)
 }
 
-// drawCurve measures the throughput of more and more workers and draws a row for
-// each number. Of several runs the best counts: other programs can only slow one
-// down. It returns the time per task of the first row and of the last.
+// drawCurve draws a row for each number of workers. Of several runs the best counts:
+// other programs can only slow one down.
 func drawCurve(ctx context.Context, runs int, tasks func(workers int) int, do func(context.Context, struct{}) (struct{}, error)) (alone, each time.Duration, err error) {
 	for _, workers := range []int{1, 2, 4, 8, 16, 32} {
 		each = time.Hour

@@ -34,7 +34,6 @@ func drawLane(lane []Span, began time.Time, took time.Duration, width int) strin
 	return string(cells)
 }
 
-// drawBacklog lets an unbounded queue grow, and shows how much memory it holds.
 func drawBacklog(lengths ...int) {
 	type message [4 << 10]byte
 	var queue Unbounded[*message]
@@ -48,8 +47,7 @@ func drawBacklog(lengths ...int) {
 	runtime.KeepAlive(&queue)
 }
 
-// drawFailing has 8 tasks run by one worker, of which three fail or the
-// caller cancels in one, and shows what Close returns. It returns how many were begun.
+// drawFailing shows what Close returns, and returns how many tasks were begun.
 func drawFailing(ctx context.Context, what string, keepGoing bool, cancelAt int) (begun int) {
 	ctx, cancel := context.WithCancelCause(ctx) // cancel takes the reason; context.Cause returns it
 	defer cancel(nil)
@@ -94,14 +92,12 @@ func site(levels int) *Page {
 	return page
 }
 
-// crawl calls f and counts the pages that it visits.
 func crawl(f func(visit func(*Page)) error) (visited string, err error) {
 	var n atomic.Int64
 	err = f(func(*Page) { n.Add(1) })
 	return plural(int(n.Load()), "page"), err
 }
 
-// drawUntil calls f with a deadline, and shows its result and what has blocked until then.
 func drawUntil(ctx context.Context, what any, f func(context.Context) (string, error)) {
 	ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
@@ -115,7 +111,6 @@ func drawUntil(ctx context.Context, what any, f func(context.Context) (string, e
 	fmt.Printf("       %-34s %s\n", what, measured(result))
 }
 
-// drawQuery is drawUntil for a query.
 func drawQuery(ctx context.Context, what any, db *sql.DB, query func(context.Context, *sql.DB) ([]string, error)) {
 	drawUntil(ctx, what, func(ctx context.Context) (string, error) {
 		names, err := query(ctx, db)
@@ -124,7 +119,7 @@ func drawQuery(ctx context.Context, what any, db *sql.DB, query func(context.Con
 }
 
 // goroutinesOf runs n tasks that block, and returns how many goroutines are in the
-// function when there are no more than a moment before: the semaphore has 4 slots.
+// function when there are no more than a moment before.
 func goroutinesOf(n int, limited func(int, []func()), function string) (goroutines int) {
 	free, done := make(chan struct{}), make(chan struct{})
 	tasks := make([]func(), n)
@@ -143,7 +138,6 @@ func goroutinesOf(n int, limited func(int, []func()), function string) (goroutin
 	return goroutines
 }
 
-// drawLimit measures short and long tasks with a limit.
 func drawLimit(row, what string, limit func([]func())) {
 	var cells []any
 	for _, each := range []time.Duration{5 * time.Millisecond, 95 * time.Millisecond} {

@@ -207,7 +207,7 @@ func TestCancelStopsThePool(t *testing.T) {
 		time.AfterFunc(time.Second, func() { cancel(errLeft) })
 		submitted := 0
 		var err error
-		for err == nil {
+		for err == nil && submitted < 100 {
 			if err = p.Submit(ctx, submitted); err == nil {
 				submitted++
 			}
@@ -423,6 +423,38 @@ func (e examined) Error() string   { return "examined" }
 func (e examined) Is(error) bool   { e.call(); return false }
 func (e examined) As(any) bool     { e.call(); return false }
 func (e examined) Unwrap() []error { e.call(); return nil }
+
+// TestMethodOfAnErrorThatPanicsEndsNothing has a task return such an error after the
+// cancellation, to a pool and to Map (claim 5.4): it is an error of the task's own, and
+// neither the program nor the worker ends.
+func TestMethodOfAnErrorThatPanicsEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		failing := examined{func() { panic("a bug in a method") }}
+		p := NewPool(ctx, Config{}, func(ctx context.Context, _ int) error { <-ctx.Done(); return failing })
+		submitAll(t, p, 1)
+		pool := p.Close()
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, slice := Map(ctx, 1, []int{0}, func(ctx context.Context, _ int) (int, error) { <-ctx.Done(); return 0, failing })
+		for who, err := range map[string]error{"Close": pool, "Map": slice} {
+			if want := "task 0: examined\ncontext deadline exceeded"; err == nil || err.Error() != want {
+				t.Errorf("a task returned an error with methods that panic, and %s returned %v, want %q", who, err, want)
+			}
+		}
+	})
+}
+
+// TestOneErrorIsTheFirst although ten tasks fail at the same moment (claim 5.4).
+func TestOneErrorIsTheFirst(t *testing.T) {
+	var f failures
+	ctx, stop := context.WithCancelCause(t.Context())
+	compete(&f.mu, "(*failures).add", 10, func() { f.add(ctx, stop, 0, errFull) })
+	if len(f.errs) != 1 {
+		t.Errorf("ten tasks fail at the same time, and %d errors are the first one", len(f.errs))
+	}
+}
 
 // TestNoCallEntersAPoolWhoseChannelIsClosed has no call left in the pool: the last
 // one has closed the channel, on which a send would panic.

@@ -44,9 +44,9 @@ func recovered(err *error) {
 type failures struct {
 	keepAll bool
 
-	mu   sync.Mutex // never held while a goroutine blocks
-	errs []error    // guarded by mu
-	cut  bool       // a task was not begun or not completed; guarded by mu
+	mu   sync.Mutex
+	errs []error // guarded by mu
+	cut  bool    // a task was not begun or not completed; guarded by mu
 }
 
 func (f *failures) cutShort() {
@@ -58,13 +58,10 @@ func (f *failures) cutShort() {
 // add records the error of a task that was run with ctx, which stop cancels. An
 // error that only follows from the cancellation of ctx is not a first error.
 func (f *failures) add(ctx context.Context, stop context.CancelCauseFunc, task any, err error) {
-	canceled, follows := ctx.Err() != nil, false
-	if canceled {
-		_, panicked := errors.AsType[*PanicError](err)
-		follows = !panicked && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
-	}
+	canceled := ctx.Err() != nil
+	follows := canceled && followsFrom(ctx, err)
 	failed := &TaskError{task, err}
-	f.mu.Lock() // not before errors.Is, which calls methods of err: they could block
+	f.mu.Lock() // not before followsFrom, which calls methods of err: they could block
 	defer f.mu.Unlock()
 	f.cut = f.cut || canceled
 	if !f.keepAll && (follows || len(f.errs) > 0) {
@@ -74,6 +71,14 @@ func (f *failures) add(ctx context.Context, stop context.CancelCauseFunc, task a
 	if !f.keepAll {
 		stop(failed) // the first error stops the rest
 	}
+}
+
+// followsFrom reports whether an error only says that ctx is done. A panic says more. So
+// does an error with a method that panics: errors.Is calls Is and Unwrap of err.
+func followsFrom(ctx context.Context, err error) (follows bool) {
+	defer func() { recover() }()
+	_, panicked := errors.AsType[*PanicError](err)
+	return !panicked && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
 }
 
 // join returns the errors, and with them the cause of ctx if that cut the work short.

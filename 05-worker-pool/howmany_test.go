@@ -24,8 +24,8 @@ func TestBlockingTasksGainFromEveryWorker(t *testing.T) {
 }
 
 // TestCPUBoundTasksGainUpToTheCPUs has 64 tasks use one of 4 CPUs for a second
-// each, on a simulated clock (claim 5.5): the throughput grows with the workers up
-// to the number of CPUs, and not beyond.
+// each, in fake time (claim 5.5): the throughput grows with the workers up to the
+// number of CPUs, and not beyond. The CPUs are simulated: they are 4 slots of a channel.
 func TestCPUBoundTasksGainUpToTheCPUs(t *testing.T) {
 	requireCurve(t, 4, nil)
 }
@@ -266,6 +266,9 @@ func TestScalePixelIsTheAverageOfThoseThatItCovers(t *testing.T) {
 	}
 	if got, want := Scale(uneven, 2).Pix, []uint8{30, 55, 155, 180}; !bytes.Equal(got, want) {
 		t.Errorf("5 × 5 pixels are scaled to %v, want the averages of 2 × 2, 2 × 3, 3 × 2 and 3 × 3, %v", got, want)
+	}
+	if got, want := Scale(uneven, 3).Pix, []uint8{0, 15, 35, 75, 90, 110, 175, 190, 210}; !bytes.Equal(got, want) {
+		t.Errorf("5 × 5 pixels are scaled to %v, want the averages of those in columns and rows 1, 2 and 3, 4 and 5, %v", got, want)
 	}
 	if got := Photo(64).GrayAt(32, 32); got != (color.Gray{Y: 255}) {
 		t.Errorf("the middle of the photo is %v, want white", got)

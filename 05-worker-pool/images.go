@@ -6,7 +6,6 @@ import (
 	"math"
 )
 
-// photos returns n images.
 func photos(n int) (images []*image.Gray) {
 	sizes := []*image.Gray{Photo(1000), Photo(600), Photo(1400), Photo(800)}
 	for i := range n {
@@ -28,7 +27,7 @@ func Photo(side int) *image.Gray {
 }
 
 // Scale makes an image of side × side pixels of a larger square one. Each pixel
-// is the average of those that it covers. It computes, and never blocks.
+// is the average of those that it covers.
 func Scale(photo *image.Gray, side int) *image.Gray {
 	small := image.NewGray(image.Rect(0, 0, side, side))
 	whole := photo.Bounds().Dx()

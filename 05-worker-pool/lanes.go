@@ -10,8 +10,8 @@ import (
 // number of lanes is the highest number of tasks that ran at the same time.
 type Lanes struct {
 	mu    sync.Mutex
-	taken []bool   // by lane; guarded by mu
-	spans [][]Span // by lane; guarded by mu
+	taken []bool   // by lane
+	spans [][]Span // by lane
 }
 
 // A Span is the time from one instant to another.

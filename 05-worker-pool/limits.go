@@ -22,8 +22,6 @@ func perSecond(tasks []func()) {
 	group.Wait()
 }
 
-// measureLimit runs n tasks of the same duration. It returns how many were in
-// progress at the same time, and the time for all of them.
 func measureLimit(n int, each time.Duration, limit func([]func())) (peak int, took time.Duration) {
 	var lanes Lanes
 	tasks := make([]func(), n)

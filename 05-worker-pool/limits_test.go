@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,24 +109,51 @@ func TestBucketServesItsCallersInOrder(t *testing.T) {
 }
 
 // TestBucketGivesEachTokenToOneCaller has 50 callers at the same moment (claim 5.7):
-// the last of them waits for 49 s.
+// one gets a token at each second, and the last of them waits for 49 s.
 func TestBucketGivesEachTokenToOneCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &Bucket{Interval: time.Second, Burst: 1}
 		began := time.Now()
-		var callers sync.WaitGroup
-		for range 50 {
-			callers.Go(func() {
-				if err := b.Take(t.Context()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		callers.Wait()
+		var served [50]atomic.Int64 // by second
+		compete(&b.mu, "(*Bucket).Take", len(served), func() {
+			if err := b.Take(t.Context()); err != nil {
+				t.Error(err)
+			}
+			served[int(time.Since(began).Seconds())%len(served)].Add(1)
+		})
 		if took := time.Since(began); took != 49*time.Second {
 			t.Errorf("50 callers have got 50 tokens after %v, want 49s", took)
 		}
+		for second := range served {
+			if n := served[second].Load(); n != 1 {
+				t.Fatalf("%d callers got a token after %d s, want one: several have taken the same", n, second)
+			}
+		}
 	})
+}
+
+// compete calls f in n goroutines that need the lock, in the function, at the same time. If f had
+// two critical sections, most of them would be in the first one before any is in the second.
+func compete(mu *sync.Mutex, function string, n int, f func()) {
+	var callers sync.WaitGroup
+	var returned atomic.Int64
+	mu.Lock()
+	for range n {
+		callers.Go(func() {
+			defer returned.Add(1)
+			f()
+		})
+	}
+	for Inside(function)+int(returned.Load()) < n {
+		runtime.Gosched()
+	}
+	for range 200 { // once a goroutine has waited for 1 ms, a Mutex serves all in turn (starvation mode)
+		mu.Unlock()
+		mu.Lock()
+		Inside(function) // takes a while
+	}
+	mu.Unlock()
+	callers.Wait()
 }
 
 // TestBucketObservesCancellation waits for a token until its context is done, and

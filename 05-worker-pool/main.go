@@ -61,16 +61,13 @@ func main() {
 	l.teach(context.Background())
 }
 
-// thumbnail is the side, in pixels, to which all images are scaled.
-const thumbnail = 64
+const thumbnail = 64 // pixels
 
-// fixedNumber counts the images in progress with a pool, and with a goroutine each.
 func fixedNumber(ctx context.Context) string {
 	images := photos(*imageCount)
 	var pool, each Lanes
 	began := time.Now()
 	first := meeting(min(*poolSize, *imageCount)) // otherwise one worker may do two images before another one starts
-	// With a slot for each image, no worker waits for the goroutine that submits, which needs a CPU, too.
 	p := NewPool(ctx, Config{Workers: *poolSize, Queue: *imageCount}, func(ctx context.Context, photo *image.Gray) error {
 		defer trace.StartRegion(ctx, "pool").End()
 		defer pool.Enter()()
@@ -100,12 +97,11 @@ func fixedNumber(ctx context.Context) string {
 	takeaway("A line is a worker. █ and ▒ alternate from image to image; · is idle.",
 		"A worker that has finished an image takes the next one from the queue.")
 	if pool.Peak() != *poolSize || *poolSize == *imageCount {
-		return "" // there are no more images than workers
+		return ""
 	}
 	return "b"
 }
 
-// onceEach has tasks end in the opposite order, and shows the order of the results.
 func onceEach(ctx context.Context) string {
 	tasks := []int{1, 2, 3, 4, 5, 6, 7, 8}
 	const row = "     %-26s %s\n"
@@ -140,7 +136,6 @@ func onceEach(ctx context.Context) string {
 	return "c"
 }
 
-// backpressure fills a queue.
 func backpressure(ctx context.Context) string {
 	const slots, arriving = 8, 20
 	free := make(chan struct{})
@@ -181,7 +176,6 @@ func backpressure(ctx context.Context) string {
 	return "a"
 }
 
-// stopOrCollect has tasks fail and panic, and the caller cancel.
 func stopOrCollect(ctx context.Context) string {
 	fmt.Printf("     1 worker, 8 tasks; task 3 fails, task 6 panics, task 7 calls Goexit\n")
 	fmt.Printf("     %-28s %11s    %s\n", "", "tasks begun", "Close returns")
@@ -202,7 +196,6 @@ func stopOrCollect(ctx context.Context) string {
 	return map[int]string{8: "a", 3: "b"}[begun]
 }
 
-// howMany measures the throughput of more and more workers, for both kinds of work.
 func howMany(ctx context.Context) string {
 	const wait = 20 * time.Millisecond
 	server, err := StartSlowServer(wait)
@@ -219,7 +212,6 @@ func howMany(ctx context.Context) string {
 	return gained(alone, each)
 }
 
-// poolInPool has tasks wait for the pool that runs them.
 func poolInPool(ctx context.Context) (supported string) {
 	fmt.Println("     2 workers, a queue with 2 slots; a site of 31 pages, up to 2 links on each")
 	drawUntil(ctx, wrong("a task submits its links (wrong)"), func(ctx context.Context) (string, error) {
@@ -245,7 +237,6 @@ func poolInPool(ctx context.Context) (supported string) {
 	return supported
 }
 
-// limits compares a semaphore in two places, and then with a rate limit.
 func limits(context.Context) string {
 	const tasks = 1000
 	before := goroutinesOf(tasks, Limited, "Limited.func1")

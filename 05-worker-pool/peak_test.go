@@ -122,6 +122,15 @@ func TestTaskTakesTheFirstLaneThatIsFree(t *testing.T) {
 	})
 }
 
+// TestEachTaskHasALaneOfItsOwn although ten begin at the same moment (claim 5.1).
+func TestEachTaskHasALaneOfItsOwn(t *testing.T) {
+	var lanes Lanes
+	compete(&lanes.mu, "(*Lanes).Enter", 10, func() { lanes.Enter() })
+	if lanes.Peak() != 10 {
+		t.Errorf("ten tasks run at the same time, and have %d lanes", lanes.Peak())
+	}
+}
+
 // TestMemoryDoesNotCountWhatASyncPoolKeeps puts 8 MB into a pool: a garbage collection
 // moves it to where the next one frees it.
 func TestMemoryDoesNotCountWhatASyncPoolKeeps(t *testing.T) {

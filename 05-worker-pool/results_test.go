@@ -84,6 +84,9 @@ func TestAcceptedBeforeCloseRunsAndLaterIsRefused(t *testing.T) {
 	if err := p.TrySubmit(0); err != ErrClosed {
 		t.Errorf("after Close, TrySubmit returned %v, want %v", err, ErrClosed)
 	}
+	if err := p.Submit(t.Context(), 0); err != ErrClosed {
+		t.Errorf("after Close, Submit returned %v, want %v", err, ErrClosed)
+	}
 }
 
 // TestQueueIsFirstInFirstOut has one worker and a queue of five tasks (claim 5.2).
@@ -215,7 +218,7 @@ func TestNoTasksHaveNoResults(t *testing.T) {
 // lost: the channel could be closed while a Submit sends.
 func TestCallsAtTheSameTimeAreCounted(t *testing.T) {
 	var tasks, closes pairs
-	for round := 0; round < 5000 && closes.met.Load() < 1000; round++ {
+	for round := 0; round < 1500 && closes.met.Load() < 300; round++ {
 		p := NewPool(t.Context(), Config{Workers: 2, Queue: 4}, func(context.Context, int) error { tasks.meet(); return nil })
 		submitAll(t, p, 4)
 		var group sync.WaitGroup

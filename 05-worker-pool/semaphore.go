@@ -5,7 +5,7 @@ import "sync"
 // Limited runs the tasks, up to limit at the same time. The channel is a
 // counting semaphore: a send acquires one of its slots, a receive releases it. The
 // slot is acquired before the go statement, so at most limit tasks have
-// a goroutine, and the loop is no faster than the tasks.
+// a goroutine.
 func Limited(limit int, tasks []func()) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, limit)

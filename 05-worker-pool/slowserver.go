@@ -10,7 +10,7 @@ import (
 )
 
 // A SlowServer answers every call after a while, as a payment service or a
-// database elsewhere does. A call blocks, and hardly uses a CPU.
+// database elsewhere does.
 type SlowServer struct {
 	server http.Server
 	client http.Client
@@ -25,7 +25,7 @@ func StartSlowServer(d time.Duration) (*SlowServer, error) {
 	}
 	s := newSlowServer(d)
 	s.url = "http://" + listener.Addr().String()
-	go s.server.Serve(listener) // until Close
+	go s.server.Serve(listener)
 	return s, nil
 }
 

@@ -14,7 +14,7 @@ var (
 	ErrClosed  = errors.New("pool: closed")        // a task was submitted after Close
 	ErrStopped = errors.New("pool: stopped")       // a task was submitted after an error or a cancellation
 
-	errEnded = errors.New("the pool that this context belongs to has ended") // no code compares with it
+	errEnded = errors.New("the pool that this context belongs to has ended")
 )
 
 // A Pool runs tasks on a fixed number of goroutines, its workers. Tasks that no
@@ -53,8 +53,8 @@ type Config struct {
 // NewPool starts the workers of a pool that calls do for every task. The context
 // given to do is canceled when ctx is, when an error stops the pool, and at the
 // latest when Close returns. If ctx is done, the pool has stopped, too. A panic in
-// do is an error (a *PanicError), and so is runtime.Goexit (ErrGoexit): the worker
-// goes on with the next task.
+// do is an error (a *PanicError), and so is runtime.Goexit (ErrGoexit): neither
+// costs the pool a worker.
 //
 // The caller must call Close. Otherwise the workers wait for tasks forever.
 func NewPool[T any](ctx context.Context, c Config, do func(context.Context, T) error) *Pool[T] {
@@ -69,7 +69,7 @@ func NewPool[T any](ctx context.Context, c Config, do func(context.Context, T) e
 	return p
 }
 
-// work is what a worker does, until tasks is closed and empty.
+// work is what a worker does.
 func (p *Pool[T]) work() {
 	task, err := *new(T), error(nil)
 	defer func() {
@@ -99,12 +99,12 @@ func (p *Pool[T]) ended(task T, err error) {
 	p.idle.Add(1)
 }
 
-// Submit puts a task into the queue, and blocks while the queue is full: the
-// caller is no faster than the workers (backpressure). If it returns nil, the task
-// is in the queue, and it runs unless the pool stops before. Otherwise the task
-// does not run, and the error is ErrClosed after Close, ErrStopped if the pool has
-// stopped (Close returns the reason), or context.Cause(ctx) if ctx is done. A
-// Submit that blocks when Close is called goes on as before.
+// Submit puts a task into the queue, and blocks while the queue is full
+// (backpressure). If it returns nil, the task is in the queue, and it runs unless
+// the pool stops before. Otherwise the task does not run, and the error is
+// ErrClosed after Close, ErrStopped if the pool has stopped (Close returns the
+// reason), or context.Cause(ctx) if ctx is done. A Submit that blocks when Close is
+// called goes on as before.
 func (p *Pool[T]) Submit(ctx context.Context, task T) error {
 	if !p.enter() {
 		return ErrClosed
@@ -140,7 +140,7 @@ func (p *Pool[T]) TrySubmit(task T) error {
 		if err := p.refusal(p.parent); err != nil {
 			return err
 		}
-		busy := p.idle.Load() == 0 // first: after the send fails, a worker may free a slot and be busy
+		busy := p.idle.Load() == 0
 		select {
 		case p.tasks <- task:
 			return nil
@@ -153,7 +153,6 @@ func (p *Pool[T]) TrySubmit(task T) error {
 	}
 }
 
-// refusal returns why a pool takes no task from a caller with ctx, or nil.
 func (p *Pool[T]) refusal(ctx context.Context) error {
 	if ctx.Err() == nil && p.ctx.Err() == nil {
 		return nil

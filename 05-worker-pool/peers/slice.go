@@ -59,7 +59,7 @@ func Map[T, R any](ctx context.Context, workers int, tasks []T, do func(context.
 type Result[R any] struct {
 	Task  int // its index in the slice
 	Value R
-	Err   error // as do returned it, a *PanicError or ErrGoexit
+	Err   error // as do returned it, a *PanicError, ErrGoexit or the cause of ctx
 }
 
 // AsDone calls do for all tasks of a slice on that number of workers (fewer than 1
