@@ -39,11 +39,10 @@ func watched[In, Out any](c *chart, i int, work func(context.Context, In) (Out, 
 
 // draw draws the lanes in width columns, with the time for which each was busy.
 func (c *chart) draw(title any, width int) {
-	fmt.Printf("\n     %-61s busy\n", title)
+	fmt.Printf("\n     %-46s  took %-7s  busy\n", title, measured(short(c.took())))
 	for i, name := range c.names {
 		fmt.Printf("     %-7s %-46s  %10s\n", name, shades(c.lanes[i].Cells(c.whole, width)), measured(short(c.lanes[i].Busy())))
 	}
-	fmt.Printf("     %-7s %46s  %10s\n", "all", "", measured(short(c.took())))
 }
 
 // shades draws how full each cell is.

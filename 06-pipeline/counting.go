@@ -2,7 +2,6 @@ package main
 
 import "context"
 
-// countTo is a source of the numbers from 1 to n.
 func countTo(p *Pipeline, n int) <-chan int {
 	return Source(p, func(_ context.Context, emit func(int) error) error {
 		for i := range n {

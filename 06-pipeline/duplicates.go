@@ -89,8 +89,8 @@ func distinct(files []File) (group []File) {
 // Wasted returns how many bytes deleting all files of the group but one would free.
 func Wasted(group []File) int64 { return int64(len(group)-1) * group[0].Size }
 
-// Reasons counts the files that were skipped by their reasons: one of the errors
-// of this package, which is ErrUnreadable for those of the operating system.
+// Reasons counts the files that were skipped by their reasons. An error of the
+// operating system counts as ErrUnreadable, unless the file no longer exists.
 func (r *Report) Reasons() map[error]int {
 	counts := make(map[error]int)
 	for _, f := range r.Skipped {

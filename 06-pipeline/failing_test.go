@@ -397,6 +397,46 @@ func TestCancellationAfterTheStopChangesNothing(t *testing.T) {
 	}
 }
 
+// TestMethodOfAnErrorThatPanicsEndsNothing has a stage, or body, return such an error: after a
+// cancellation, after body has returned, and before (claim 6.5). In none of these cases does it
+// end the program or leave a stage running.
+func TestMethodOfAnErrorThatPanicsEndsNothing(t *testing.T) {
+	late := errors.New("too late")
+	for _, test := range []struct {
+		name        string
+		stage, body error
+		late        bool // body returns after the stage
+		want        string
+	}{
+		{"a stage, after the cancellation", panicking{}, nil, true, "too late\na method panics"},
+		{"body, after the cancellation", nil, panicking{}, true, "too late\na method panics"},
+		{"a stage, after body has returned", panicking{}, nil, false, "<nil>"},
+		{"body, before the cancellation", nil, panicking{}, false, "a method panics"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, late)
+			defer cancel()
+			err := Run(ctx, func(p *Pipeline) error {
+				stage := Source(p, func(ctx context.Context, _ func(int) error) error { <-ctx.Done(); return test.stage })
+				if test.late {
+					<-stage
+				}
+				return test.body
+			})
+			if fmt.Sprint(err) != test.want {
+				t.Errorf("%s returns an error with methods that panic, and Run returns %v; want %s", test.name, err, test.want)
+			}
+		})
+	}
+}
+
+// panicking is an error with methods that panic when errors.Is and errors.AsType call them.
+type panicking struct{}
+
+func (panicking) Error() string { return "a method panics" }
+func (panicking) Is(error) bool { panic("a bug in a method") }
+func (panicking) As(any) bool   { panic("a bug in a method") }
+
 // TestErrorOfItsOwnIsJoinedToTheCause has a stage fail after the cancellation
 // (claim 6.5). An error that follows from the cancellation is dropped.
 func TestErrorOfItsOwnIsJoinedToTheCause(t *testing.T) {

@@ -11,7 +11,7 @@ type page [4 << 10]byte
 
 // MostInFlight sends items through two stages, linked by between, to a consumer that
 // keeps the first item until full items are in flight. It returns the largest number
-// in flight, and the memory that was in use at that moment.
+// in flight, and the memory that these items hold.
 func MostInFlight(ctx context.Context, items, full int, between func(*Pipeline, <-chan *page) <-chan *page) (most int, held int64, err error) {
 	var now atomic.Int64 // in flight: made by the source, not yet dropped by the consumer
 	filled := make(chan struct{})

@@ -55,6 +55,23 @@ func TestItemsInFlightAreBoundedByTheStages(t *testing.T) {
 	}
 }
 
+// TestBufferDoesNotDependOnTheWorkers of a stage.
+func TestBufferDoesNotDependOnTheWorkers(t *testing.T) {
+	for _, workers := range []int{0, 1, 3} {
+		err := Run(t.Context(), func(p *Pipeline) error {
+			source := Source(p, func(context.Context, func(int) error) error { return nil })
+			out := Stage(p, workers, source, func(_ context.Context, i int) (int, error) { return i, nil })
+			if cap(source) != slack || cap(out) != slack {
+				t.Errorf("%d workers: the buffers have %d and %d slots, want %d", workers, cap(source), cap(out), slack)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestCollectingBetweenStagesHoldsEverything counts the same with a stage that
 // collects (negative control of 6.2).
 func TestCollectingBetweenStagesHoldsEverything(t *testing.T) {

@@ -29,7 +29,7 @@ func main() {
 	s := new(search)
 	l := &lesson{
 		folder: "06-pipeline",
-		title:  "06 · Pipelines: stages that overlap, in memory that stays small",
+		title:  "06 · Pipelines: stages that are linked by channels",
 		about: "Shows how the stages of a pipeline overlap, in bounded memory, while it finds\n" +
 			"the equal files of a directory. It only reads. Ctrl-C stops it.",
 		next: "go run ./07-offload",
@@ -119,11 +119,10 @@ func (s *search) overlap(ctx context.Context) string {
 	fmt.Printf("     %d items, three stages, and each stage takes %s for an item\n", items, short(wait))
 	passed.draw("each item passed on immediately", max(1, column(passed.took(), collected.took(), width)))
 	collected.draw(wrong("all items collected between the stages (wrong)"), width)
-	files.draw(s.part(read)+", passed on immediately", width)
+	files.draw(s.part(read), width)
 	lines := []string{
-		"Time goes to the right. █ busy, ▓ most of the time, ▒ half of it, ░ less,",
-		"· idle. What is in one column happens at the same time. Stages that block",
-		"overlap on any machine; stages that compute need a free CPU each.",
+		"█ busy, ▓ most of the time, ▒ half of it, ░ less, · idle. Stages that",
+		"block overlap on any machine; stages that compute need a free CPU each.",
 	}
 	if 2*files.lanes[1].Busy() > files.took() {
 		lines = append(lines, "Hash does most of the work on the files: overlap gains little. See 6.3.")
@@ -138,7 +137,6 @@ func (s *search) overlap(ctx context.Context) string {
 	return ""
 }
 
-// inFlight counts how many items are in flight when the consumer is slow.
 func inFlight(ctx context.Context) string {
 	const row = "     %13v    %11v %10v       %12v %10v\n"
 	fmt.Printf("     items of 4 KB    %-22s       %s\n", "passed on one by one", wrong("collected on the way (wrong)"))
@@ -167,7 +165,6 @@ func inFlight(ctx context.Context) string {
 	return "" // slack has been changed
 }
 
-// fanOut gives the slow stage more workers, without and with the order kept.
 func (s *search) fanOut(ctx context.Context) string {
 	fmt.Println("     the hash stage                   took      speed       busy       in place")
 	rows := []*fanned{
@@ -210,7 +207,6 @@ func (s *search) fanOut(ctx context.Context) string {
 	return "" // with one worker, or by luck
 }
 
-// leaveEarly takes one item and returns, with and without canceling the stages.
 func leaveEarly(ctx context.Context) string {
 	takeOne := func(p *Pipeline) error {
 		numbers := countTo(p, 1_000_000)
@@ -237,7 +233,6 @@ func leaveEarly(ctx context.Context) string {
 	return "a"
 }
 
-// failing has a stage fail and panic, and cancels from outside and in a nested pipeline.
 func failing(ctx context.Context) string {
 	before := StagesAlive() // those that 6.4 has leaked
 	const row = "     %-34s %-34s %v\n"
@@ -268,7 +263,6 @@ func failing(ctx context.Context) string {
 	return ""
 }
 
-// compare compares the pipeline's report with that of a sequential walk.
 func (s *search) compare(ctx context.Context) string {
 	plain := NewReport()
 	timed(func(add func(File)) error { return Sequential(ctx, s.tree, add) }, plain.Add)

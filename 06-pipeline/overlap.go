@@ -30,7 +30,7 @@ func (l *Lane) Busy() (all time.Duration) {
 }
 
 // Cells divides the time of whole into n equal parts and returns how much of
-// each the stage was busy: from 0 to 1 for each worker. All are 0 if whole takes no time.
+// each the stage was busy: 1 is all of it. All are 0 if whole takes no time.
 func (l *Lane) Cells(whole Span, n int) []float64 {
 	cells := make([]float64, n)
 	if !whole.To.After(whole.From) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 )
@@ -9,10 +10,9 @@ import (
 // t.FailNow does.
 type PanicError struct {
 	Value any    // what panic was called with, or nil for Goexit
-	Stack []byte // of the goroutine of the stage, as debug.Stack returns it
+	Stack []byte // of the goroutine of the stage
 }
 
-// newPanicError is called by a deferred function with what recover returned.
 func newPanicError(value any) *PanicError { return &PanicError{value, debug.Stack()} }
 
 func (e *PanicError) Error() string {
@@ -26,4 +26,13 @@ func (e *PanicError) Error() string {
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
+}
+
+// examine reports whether err is a panic, and whether it follows from a stop: it is the cause,
+// or done, the error of the context, or wraps one of them. It calls methods of err, as errors.Is
+// does. If one of them panics, err does not follow.
+func examine(err, cause, done error) (panicked, follows bool) {
+	defer func() { recover() }()
+	_, panicked = errors.AsType[*PanicError](err)
+	return panicked, errors.Is(err, cause) || errors.Is(err, done)
 }

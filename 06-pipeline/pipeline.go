@@ -55,11 +55,11 @@ func (p *Pipeline) Err() error {
 // ended stops all stages if err is the first that does not follow from a stop.
 func (p *Pipeline) ended(err error) {
 	cause, done := context.Cause(p.ctx), p.ctx.Err()
-	switch _, panicked := errors.AsType[*PanicError](err); {
+	switch panicked, follows := examine(err, cause, done); {
 	case done == nil && err == nil:
 		return
 	case done == nil, cause == p.left && panicked:
-	case cause == p.left, err == nil, errors.Is(err, cause), errors.Is(err, done):
+	case cause == p.left, err == nil, follows:
 		p.cut.Store(true)
 		return
 	default:

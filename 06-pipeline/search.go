@@ -29,7 +29,6 @@ func (s *search) find(ctx context.Context) {
 	fmt.Printf("     %s, %s, in %s\n", plural(s.report.Files, "file"), size(s.report.Bytes), measured(short(took)))
 }
 
-// part says what part of the tree is in r.
 func (s *search) part(r *Report) string {
 	if r.Files == s.report.Files {
 		return "the files"
@@ -37,7 +36,7 @@ func (s *search) part(r *Report) string {
 	return fmt.Sprintf("the first %s (%s)", strings.TrimPrefix(plural(r.Files, "file"), "1 "), size(r.Bytes))
 }
 
-// timed runs a search, with a progress line on a terminal.
+// timed returns how long a search takes, and shows its progress on a terminal.
 func timed(search func(add func(File)) error, add func(File)) time.Duration {
 	var n atomic.Int64
 	stop := Progress(&n)

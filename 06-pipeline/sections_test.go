@@ -50,24 +50,21 @@ var sections = []struct {
 	{"6.1", (*search).overlap, `
      20 items, three stages, and each stage takes 5.00 ms for an item
 
-     each item passed on immediately                               busy
+     each item passed on immediately                 took 110 ms   busy
      first   ██████████████▒·                                    100 ms
      second  ░██████████████░                                    100 ms
      third   ·▒██████████████                                    100 ms
-     all                                                         110 ms
 
-     all items collected between the stages (wrong)                busy
+     all items collected between the stages (wrong)  took 300 ms   busy
      first   ███████████████░······························      100 ms
      second  ···············▓██████████████▓···············      100 ms
      third   ······························░███████████████      100 ms
-     all                                                         300 ms
 
-     the files, passed on immediately                              busy
+     the files                                       took 10.0 s   busy
      walk    ··············································         0 s
      hash    ██████████████████████████████████████████████      10.0 s
      group   ··············································         0 s
-     all                                                         10.0 s
-     → Time goes to the right. ###
+     → █ busy, ###
        Hash does most of the work on the files: overlap gains little. See 6.3.
 `, "b"},
 	{"6.2", func(_ *search, ctx context.Context) string { return inFlight(ctx) }, `

@@ -59,8 +59,8 @@ func start[T any](p *Pipeline, n int, stage func(context.Context, func(T) error)
 // receive returns false if in is closed or the pipeline stops.
 func receive[T any](p *Pipeline, in <-chan T) (v T, ok bool) {
 	select {
-	case v, ok = <-in: // With one case and a default, select costs little more than
-	default: //           a receive. With two cases it costs twice that.
+	case v, ok = <-in: // alone first: a select with two cases costs more
+	default:
 		select {
 		case v, ok = <-in:
 		case <-p.ctx.Done(): // in may be a channel that is never closed
