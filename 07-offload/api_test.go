@@ -76,7 +76,7 @@ func TestAPIRefusesWhatIsWrong(t *testing.T) {
 		{"POST", "/jobs", `[{"kind":"newsletter","admin":true}]`, 400},
 		{"POST", "/jobs", make([]NewJob, batchMax+1), 422},
 		{"POST", "/jobs", `["` + strings.Repeat("x", 5<<20) + `"]`, 413},
-		{"POST", "/lease", leaseRequest{strings.Repeat("<", nameMax+1), allKinds}, 422},
+		{"POST", "/lease", leaseRequest{strings.Repeat("é", nameMax/2+1), allKinds}, 422},
 		{"POST", "/lease", leaseRequest{"w", make([]string, nameMax+1)}, 422},
 		{"POST", "/lease", `{"worker":"` + strings.Repeat("x", 70<<10) + `"}`, 413},
 		{"POST", "/jobs/" + running.ID + "/update", Update{Event: Finished}, 409},
@@ -435,7 +435,7 @@ func TestJobsEnqueuedDuringARequestShareTheNextOne(t *testing.T) {
 			time.Sleep(time.Second)
 			api.ServeHTTP(w, r)
 		}))
-		const callers = 11 // the first has a request alone, the others share the second
+		const callers = 1 + 2 + batchMax + 1 // the first has a request alone; of the others, two send nothing, and batchMax share the second
 		var ids [callers]string
 		var errs [callers]error
 		var group sync.WaitGroup
@@ -449,6 +449,10 @@ func TestJobsEnqueuedDuringARequestShareTheNextOne(t *testing.T) {
 					n.Payload = []byte("{") // as a part of the list, all of it would be malformed
 				case 2:
 					time.AfterFunc(500*time.Millisecond, cancel)
+				case 3:
+					n.Key = "used"
+				case 4:
+					n.Key, n.Payload = "used", []byte("[]") // only the broker knows that this is wrong
 				}
 				var j Job
 				j, errs[i] = c.Enqueue(ctx, n)
@@ -458,13 +462,13 @@ func TestJobsEnqueuedDuringARequestShareTheNextOne(t *testing.T) {
 		}
 		group.Wait()
 		for i, err := range errs {
-			want := map[int]error{1: ErrBadJob, 2: ErrUnavailable}[i]
+			want := map[int]error{1: ErrBadJob, 2: ErrUnavailable, 4: ErrBadJob}[i]
 			if !errors.Is(err, want) || (err == nil) != (ids[i] != "") || i > 0 && ids[i] != "" && ids[i] == ids[i-1] {
 				t.Errorf("caller %d got the job %q, %v; want %v", i, ids[i], err, want)
 			}
 		}
-		if requests != 2 {
-			t.Errorf("%d callers at the same time sent %d requests, want 2", callers, requests)
+		if requests != 3 {
+			t.Errorf("%d callers at the same time sent %d requests, want 3", callers, requests)
 		}
 	})
 }

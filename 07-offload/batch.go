@@ -9,8 +9,8 @@ import (
 )
 
 // A Batch collects what callers add while one call of run is in progress, and
-// passes all of it to the next call: the more callers there are, the fewer calls
-// each of them costs. No timer is involved, so a lone caller does not wait.
+// passes it to the next call: the more callers there are, the fewer calls each of
+// them costs. No timer is involved, so a lone caller does not wait.
 type Batch[In, Out any] struct {
 	limit int              // how much one call gets at most
 	run   func([]In) []Out // returns a result for each, in their order
@@ -32,8 +32,8 @@ func newBatch[In, Out any](limit int, run func([]In) []Out) *Batch[In, Out] {
 
 // Add adds in and returns immediately: what is added first is passed on first.
 // The callers of wait take turns to call run, each for all of them, so wait must be
-// called. It returns the result for in, or blocks until ctx is done; then what was not
-// passed on never is. A caller that is calling run returns when run has returned.
+// called. It returns the result for in. If ctx is done before in was passed on, in never
+// is. A caller that is calling run returns when run has returned.
 func (b *Batch[In, Out]) Add(in In) (wait func(ctx context.Context) (Out, error)) {
 	it := &item[In, Out]{in: in, done: make(chan struct{})}
 	b.mu.Lock()

@@ -31,7 +31,6 @@ type Broker struct {
 }
 
 // OpenBroker reads the journal in dir. It fails if another broker uses the directory.
-// A worker that sends no heartbeat loses its lease after that time.
 func OpenBroker(dir string, lease time.Duration, log *slog.Logger) (b *Broker, err error) {
 	if err := makeDir(dir); err != nil {
 		return nil, err
@@ -91,16 +90,16 @@ func (b *Broker) locked(f func(now time.Time)) {
 	f(time.Now())
 }
 
-// wake, called with mu held, wakes all goroutines that wait for a change of any job.
+// wake, called with mu held, wakes the goroutines that wait for a change of any job.
 func (b *Broker) wake() {
 	close(b.changed)
 	b.changed = make(chan struct{})
 }
 
 // change calls f, which changes jobs in the queue and returns them. When they are on
-// disk, change returns the first. If f returns no jobs, nothing has changed.
+// disk, change returns the first.
 func (b *Broker) change(what string, f func(now time.Time) ([]*Job, error)) (first Job, err error) {
-	var record change // copies of the jobs, in one record, so that all are on disk, or none
+	var record change // one record, so that all jobs are on disk, or none
 	var wait func() error
 	b.locked(func(now time.Time) {
 		if b.journal.failed.Load() { // until all that is in memory is on disk, nothing may be added to it
@@ -177,7 +176,7 @@ func (b *Broker) Lease(ctx context.Context, worker string, kinds []string) (Job,
 	}
 	for {
 		var changed <-chan struct{} // closed when any job has changed
-		var due <-chan time.Time    // receives when the next scheduled job is due; nil, and never ready, if there is none
+		var due <-chan time.Time    // when the next scheduled job is due
 		j, err := b.change("leased", func(now time.Time) ([]*Job, error) {
 			if j := b.queue.Next(worker, kinds, now); j != nil {
 				return []*Job{j}, nil
@@ -238,7 +237,7 @@ func (b *Broker) Requeue(_ context.Context, id string) (Job, error) {
 	return b.change("requeued", func(now time.Time) ([]*Job, error) { return b.queue.Requeue(id, now) })
 }
 
-// expire ends the attempts of workers that send no heartbeats, until ctx is done.
+// expire ends the attempts of workers that send no heartbeats.
 func (b *Broker) expire(ctx context.Context) {
 	for sleep(ctx, max(b.queue.Lease/10, time.Millisecond)) {
 		for more := true; more; {

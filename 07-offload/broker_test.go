@@ -158,6 +158,28 @@ func TestLeaseIsAsLongAsItsBrokerSays(t *testing.T) {
 	})
 }
 
+// TestJobWakesEveryWorkerThatWaits, and not only the first, which takes no jobs of its kind.
+func TestJobWakesEveryWorkerThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		leased := make(chan string, 2)
+		for _, kind := range []string{"welcome-mail", "newsletter"} {
+			go func() {
+				if _, err := b.Lease(t.Context(), kind, []string{kind}); err == nil {
+					leased <- kind
+				}
+			}()
+			synctest.Wait()
+		}
+		enqueue(t, b, NewJob{Kind: "newsletter", Payload: []byte("{}")})
+		synctest.Wait()
+		if len(leased) != 1 || <-leased != "newsletter" {
+			t.Error("the worker that waits for newsletters did not get one")
+		}
+	})
+}
+
 // TestLeaseIsAWholeOneAfterASlowSave has a disk that takes 8 s to store a lease of
 // 10 s (claim 7.5): the worker has 10 s from then on.
 func TestLeaseIsAWholeOneAfterASlowSave(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A Client is the broker for other processes. Its methods are those of Broker.
-// ErrUnavailable also means that the broker cannot be reached.
+// A Client is the broker for other processes. ErrUnavailable also means that the broker
+// cannot be reached.
 type Client struct {
 	URL   string // such as http://localhost:8081
 	Token string // of the broker, if it has one
@@ -42,7 +42,7 @@ func (c *Client) Enqueue(ctx context.Context, n NewJob) (Job, error) {
 	return result.Job, result.Err
 }
 
-// enqueueAll is the batch's. It does not depend on the context of any one caller.
+// enqueueAll does not depend on the context of any one caller.
 func (c *Client) enqueueAll(jobs []NewJob) []Result {
 	answers, err := call[[]enqueued](context.Background(), c, "POST", "/jobs", jobs)
 	if err == nil && len(answers) != len(jobs) {

@@ -89,7 +89,6 @@ func parse(role string, args []string) *config {
 	return c
 }
 
-// run plays the role until ctx is done.
 func (c *config) run(ctx context.Context) error {
 	client := NewClient(c.brokerURL)
 	client.Token = c.token
@@ -109,7 +108,7 @@ func (c *config) run(ctx context.Context) error {
 	if c.role == "broker" {
 		return c.listenAndServe(ctx, API(b))
 	}
-	c.worker.Jobs = b // all: the roles call the broker's methods, without requests
+	c.worker.Jobs = b
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// maintain rewrites the journal, until ctx is done, when most of it is history, and
-// when the disk has failed: then it tries every second.
+// maintain rewrites the journal when it has grown, and when the disk has failed: then
+// it tries every second.
 func (b *Broker) maintain(ctx context.Context) {
 	for sleep(ctx, time.Second) {
 		failed := b.journal.failed.Load()
@@ -63,8 +63,8 @@ func (b *Broker) copies(add func(change)) {
 }
 
 // Rewrite replaces the file with a new one that has the records that are still needed.
-// Appends wait meanwhile, so what is appended after the call of needed follows its
-// records. After an error the old file is used, or the journal accepts nothing.
+// What is appended meanwhile follows them. After an error the old file is used, or the
+// journal accepts nothing.
 func (j *Journal) Rewrite(needed func() (records []byte)) error {
 	j.turn <- struct{}{} // so appends wait
 	defer func() { <-j.turn }()

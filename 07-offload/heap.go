@@ -10,7 +10,6 @@ import (
 // It is a heap in which each job knows its index, so it can leave from the middle.
 type byTime struct{ jobs []*Job }
 
-// time returns what jobs of its state are ordered by.
 func (j *Job) time() time.Time {
 	switch {
 	case j.State == Running:
@@ -48,7 +47,7 @@ func (h *byTime) Pop() any {
 	return j
 }
 
-// move moves a job into h, or out of the queue if h is nil. Its times may be new already.
+// move moves a job into h, or out of the queue if h is nil.
 func (j *Job) move(h *byTime) {
 	if j.in != nil {
 		heap.Remove(j.in, j.index)

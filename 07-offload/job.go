@@ -27,7 +27,7 @@ const (
 // Ended reports whether a job stays in this state unless an operator acts.
 func (s State) Ended() bool { return s == Done || s == Dead || s == Canceled }
 
-// A Job is a task for a worker, and all that is known about it.
+// A Job is a task for a worker.
 type Job struct {
 	ID      string          `json:"id"`
 	Kind    string          `json:"kind"`
@@ -36,11 +36,11 @@ type Job struct {
 	Policy  Policy          `json:"policy,omitzero"`
 
 	State    State     `json:"state"`
-	Attempts int       `json:"attempts"` // started so far
+	Attempts int       `json:"attempts"`
 	Error    string    `json:"error,omitempty"`
 	Progress Progress  `json:"progress,omitzero"`
 	Created  time.Time `json:"created"`
-	Due      time.Time `json:"due"` // no attempt starts earlier; each retry has a new one
+	Due      time.Time `json:"due"` // no attempt starts earlier
 	Ended    time.Time `json:"ended,omitzero"`
 
 	// The lease of a running job.
@@ -48,7 +48,7 @@ type Job struct {
 	Token   string    `json:"-"`                // made by the broker for each lease: only its worker receives it
 	Expires time.Time `json:"expires,omitzero"` // on the broker's clock; Client.Lease replaces it with a time on the worker's
 
-	number  uint64    // 1 for the first job, 2 for the next: decides ties in time, and the ID begins with it
+	number  uint64    // decides ties in time; the ID begins with it
 	planned time.Time // Due before any retry: the next job of a series is planned from it
 	in      *byTime   // the group of the queue that the job is in: a heap, see heap.go
 	index   int       // its index there
@@ -78,9 +78,9 @@ type Progress struct {
 type Update struct {
 	Token     string   `json:"token"` // of its lease
 	Event     Event    `json:"event"`
-	Progress  Progress `json:"progress,omitzero"`   // with Heartbeat and Finished
-	Error     string   `json:"error,omitempty"`     // with Failed: why
-	Permanent bool     `json:"permanent,omitempty"` // with Failed: a retry cannot succeed, so the job is a dead letter immediately
+	Progress  Progress `json:"progress,omitzero"`
+	Error     string   `json:"error,omitempty"`
+	Permanent bool     `json:"permanent,omitempty"` // with Failed: a retry cannot succeed
 }
 
 // An Event is what has happened to a running job.

@@ -20,17 +20,17 @@ import (
 // record until Rewrite has replaced the file, because what a failed sync has left on
 // the disk is unknown.
 //
-// A record is the length of its content (4 bytes), a checksum of the length and the
-// content (4 bytes), and the content. After each sync the journal writes a mark,
-// which is a record, too: everything before it is on disk. A record without a later
-// mark may never have been confirmed.
+// A record is the length of its content, a checksum of the length and the content, and
+// the content. After each sync the journal writes a mark, which is a record, too:
+// everything before it is on disk. A record without a later mark may never have been
+// confirmed.
 //
 // A sync takes as long as hundreds of writes. So the records that arrive during
 // one sync share the next one (group commit).
 type Journal struct {
 	files  files // creates and renames the new file of Rewrite, see compact.go
 	batch  *Batch[[]byte, error]
-	turn   chan struct{} // a lock on file: commit, Rewrite and Close send to it, and then receive
+	turn   chan struct{} // a lock on file: its holder has sent to it, and then receives
 	file   storage
 	size   atomic.Int64 // of the file
 	failed atomic.Bool  // until a Rewrite
@@ -53,7 +53,6 @@ var (
 	errFailed  = errors.New("the journal has failed, and is not yet rewritten")
 )
 
-// checksum returns the checksum of a record with that length, as bytes, and content.
 func checksum(length, content []byte) uint32 {
 	return crc32.Update(crc32.Checksum(length, castagnoli), castagnoli, content)
 }
@@ -146,7 +145,6 @@ func (j *Journal) Append(content []byte) (wait func() error) {
 	}
 }
 
-// commit writes the records of a batch. All have the same result.
 func (j *Journal) commit(records [][]byte) []error {
 	j.turn <- struct{}{}
 	defer func() { <-j.turn }()

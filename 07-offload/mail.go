@@ -70,8 +70,7 @@ func (m Maildir) Twice(_ context.Context, t *Task) error {
 	return m.Deliver(rand.Text(), "To: ada@example.com\r\nSubject: Welcome\r\n\r\nWelcome!\r\n")
 }
 
-// Deliver puts an email into new under that name, unless it has been read. An
-// existing email is replaced by the same text.
+// Deliver puts an email into new under that name, unless it has been read.
 func (m Maildir) Deliver(name, text string) error {
 	for _, dir := range []string{"tmp", "new", "cur"} {
 		if err := makeDir(filepath.Join(string(m), dir)); err != nil {

@@ -92,7 +92,6 @@ func (s *System) quickAnswer(ctx context.Context) string {
 	return "a"
 }
 
-// nothingLost kills the broker while sign-ups are sent, and restarts it after the first 503.
 func (s *System) nothingLost(ctx context.Context) string {
 	const signUps = 100
 	fmt.Printf("     %d sign-ups; when half of them are accepted, the broker is killed\n\n", signUps)
@@ -203,7 +202,6 @@ func (s *System) workerDies(ctx context.Context) string {
 	return "b"
 }
 
-// effectOnce does a job twice, as when a worker dies between the delivery and its report.
 func (s *System) effectOnce(ctx context.Context) string {
 	twice := func(box string, handler Handler) (emails int) {
 		for attempt := range 2 {

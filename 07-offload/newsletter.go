@@ -8,9 +8,8 @@ import (
 )
 
 // Newsletter is a handler in which chapters 05 and 06 come together: a pool of senders
-// delivers an email to each address in the payload. The first error stops all of it. So
-// does ctx, which is done when the job is canceled, its deadline passes, or the worker
-// stops. Each email has its own key, so a redelivered job sends no email again.
+// delivers an email to each address in the payload. The first error stops all of it, and
+// so does canceling ctx. Each email has its own key: a redelivered job sends none again.
 func (m Maildir) Newsletter(ctx context.Context, t *Task) error {
 	var addresses []string
 	if err := json.Unmarshal(t.Payload, &addresses); err != nil {

@@ -26,6 +26,7 @@ var screenshot = flag.Bool("screenshot", false, "have TestPageInABrowser write p
 // reload, and requeues dead letters with their buttons and the keyboard, in a real
 // Chromium (claim 7.8).
 func TestPageInABrowser(t *testing.T) {
+	t.Parallel() // it mostly waits
 	chromium := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {

@@ -12,7 +12,7 @@ import (
 
 // A Queue knows all jobs, and what may happen to each next. It does no I/O, takes
 // no lock and has no clock. Its caller, the broker, makes one call at a time, passes
-// the time, and stores the jobs that a method returns: those that it has changed.
+// the time, and stores the jobs that have changed.
 type Queue struct {
 	Backlog int                                 // how many jobs may wait or run
 	Lease   time.Duration                       // of a worker, without a heartbeat
@@ -40,9 +40,9 @@ func NewQueue(lease time.Duration, random func() string) *Queue {
 }
 
 // Restore adds a job from the journal; it replaces what was restored of the same job
-// before. A running job gets a whole new lease: its worker may be alive, and can renew it.
+// before. A running job gets a whole new lease: its worker may be alive.
 func (q *Queue) Restore(j *Job, now time.Time) {
-	if j.number > q.last { // a new job
+	if j.number > q.last {
 		q.last = j.number
 	} else if old := q.jobs[j.number]; old != nil {
 		q.forget(old)
@@ -92,9 +92,7 @@ func (q *Queue) forget(j *Job) {
 	}
 }
 
-// place moves a job to the group of its state. Of those that have ended only the
-// latest Keep stay in each group; the queue forgets the oldest. Which one that is
-// depends on the times in the jobs alone, so a restart does not change it.
+// place moves a job to the group of its state.
 func (q *Queue) place(j *Job, now time.Time) {
 	g := group{state: j.shown(now)}
 	if g.state == Queued {
@@ -149,7 +147,6 @@ func (q *Queue) List(state State, n int) (jobs []*Job) {
 	return jobs
 }
 
-// promote moves the scheduled jobs that are due.
 func (q *Queue) promote(now time.Time) {
 	for j := q.head(Scheduled, ""); j != nil && !j.Due.After(now); j = q.head(Scheduled, "") {
 		q.place(j, now)
@@ -261,8 +258,8 @@ func (q *Queue) wait(j *Job, until, now time.Time) []*Job {
 	return []*Job{j}
 }
 
-// end ends a job. If it recurs and was not canceled, end also creates the next one,
-// at the first planned time that has not passed.
+// end ends a job. If it recurs and was not canceled, end also creates the next one.
+// It skips times that have passed.
 func (q *Queue) end(j *Job, s State, now time.Time) []*Job {
 	changed := []*Job{j}
 	if every := j.Policy.Every; every > 0 && s != Canceled {

@@ -334,6 +334,23 @@ func TestLatestEndedJobsAreKept(t *testing.T) {
 	}
 }
 
+// TestEachStateKeepsItsOwnEndedJobs: those that end in another state replace none.
+func TestEachStateKeepsItsOwnEndedJobs(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	q.Keep = 1
+	for range 2 {
+		for _, u := range []Update{{Event: Finished}, {Event: Failed, Permanent: true}} {
+			added(q, "welcome-mail", now, now)
+			u.Token = "A"
+			must1(q.Update(q.Next("w", allKinds, now).ID, u, now))
+		}
+		must1(q.Cancel(added(q, "welcome-mail", now, now).ID, now))
+	}
+	if done, dead, canceled := q.count(Done), q.count(Dead), q.count(Canceled); done != 1 || dead != 1 || canceled != 1 {
+		t.Errorf("two jobs have ended in each state, and of each 1 is kept: %d are done, %d dead, %d canceled", done, dead, canceled)
+	}
+}
+
 // TestNextAttemptBeginsWithoutProgress: that of the attempt before says nothing about it.
 func TestNextAttemptBeginsWithoutProgress(t *testing.T) {
 	q, now := newQueue(), time.Now()
@@ -488,6 +505,7 @@ func TestLimitsOfANewJob(t *testing.T) {
 		{with(func(n *NewJob) { n.Payload = text(payloadMax + 1) }), "payload"},
 		{with(func(n *NewJob) { n.Key = strings.Repeat("k", keyMax) }), ""},
 		{with(func(n *NewJob) { n.Key = strings.Repeat("k", keyMax+1) }), "key"},
+		{with(func(n *NewJob) { n.Key = strings.Repeat("é", keyMax/2+1) }), "key"}, // bytes count, not characters
 		{with(func(n *NewJob) { n.Key = "\xff" }), "key"},
 		{with(func(n *NewJob) { n.Due = now.Add(year) }), ""},
 		{with(func(n *NewJob) { n.Due = now.Add(year + 1) }), "due"},

@@ -30,9 +30,9 @@ type Process struct {
 	log strings.Builder // guarded by mu; its standard error
 }
 
-const asRole = "OFFLOAD_ROLE" // set for children: a test binary plays a role, too, and ends when its standard input does
+const asRole = "OFFLOAD_ROLE" // set for children, so that a test binary plays a role, too
 
-// Start starts a role and returns when it is ready.
+// Start returns when the role is ready.
 func Start(args ...string) (*Process, error) {
 	p := &Process{args: args}
 	return p, p.Restart()
@@ -90,7 +90,7 @@ func (p *Process) start() error {
 	return nil
 }
 
-// Kill ends it as a crash does. It may be called again, and by several goroutines.
+// Kill may be called again, and by several goroutines.
 func (p *Process) Kill() {
 	p.cmd.Process.Kill()
 	<-p.ended
@@ -112,7 +112,7 @@ type System struct {
 	processes []*Process // guarded by life
 }
 
-var demo = new(System) // of the program; tests have others
+var demo = new(System)
 
 func (s *System) Open() {
 	s.do(func() (err error) {
@@ -124,7 +124,7 @@ func (s *System) Open() {
 	s.worker = s.startWorker()
 	s.jobs, s.site = NewClient(s.broker.URL), NewClient(s.web.URL)
 	fmt.Print("\n     web ──jobs──> broker ──leases──> worker      each a process of its own\n" +
-		"     (a lease: one worker has the job, for a limited time that heartbeats renew)\n")
+		"     (a lease: the broker lends the job to one worker)\n")
 }
 
 func (s *System) startWorker() *Process {
@@ -140,8 +140,8 @@ func (s *System) start(args ...string) (p *Process) {
 	return p
 }
 
-// do calls f, which starts a process or writes a file. Once the system is closed
-// it blocks until the program ends, so f never leaves anything behind.
+// do calls f, which starts a process or writes a file. Once the system is closed,
+// do blocks, so f never leaves anything behind.
 func (s *System) do(f func() error) {
 	s.life.Lock()
 	err := f()
@@ -162,8 +162,8 @@ func (s *System) Close() {
 func (s *System) path(name string) string { return filepath.Join(s.dir, name) }
 
 // closeOnSignal ends the program when it receives a signal, or when its reader has left
-// (SIGPIPE): it closes the system and exits with status 1, whatever the other goroutines
-// are blocked on. A second Ctrl-C ends the program immediately.
+// (SIGPIPE): it closes the system and exits, whatever the other goroutines are blocked
+// on. A second Ctrl-C ends the program immediately.
 func (s *System) closeOnSignal() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
@@ -193,7 +193,6 @@ func must1[T any](v T, err error) T {
 	return v
 }
 
-// supported returns the answer of a quiz if what was measured supports it.
 func supported(letter string, measured bool) string {
 	if measured {
 		return letter
@@ -230,7 +229,7 @@ func (s *System) until(ctx context.Context, id string, wanted func(Job) bool) Jo
 	return Job{}
 }
 
-// running signs up, and waits until a worker runs the job, which takes 1 s, or has run it.
+// running signs up, and waits until a worker runs the job, or has run it.
 func (s *System) running(ctx context.Context) Job {
 	id, _ := s.signUp(ctx, "ada@slow.test")
 	return s.until(ctx, id, func(j Job) bool { return j.State == Running || j.State.Ended() })

@@ -171,6 +171,7 @@ func (g growing) Get(ctx context.Context, id string) (Job, error) {
 
 // TestClientThatDoesNotReadCannotKeepTheServer from ending (claim 7.5): it asks for a stream.
 func TestClientThatDoesNotReadCannotKeepTheServer(t *testing.T) {
+	t.Parallel() // it mostly waits
 	listener, err := Listen("127.0.0.1:0", "")
 	if err != nil {
 		t.Fatal(err)

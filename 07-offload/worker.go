@@ -138,7 +138,7 @@ func (w *Worker) do(ctx context.Context, j Job, stop context.CancelCauseFunc) {
 			}
 			result <- err
 		}()
-		err = w.Handlers[j.Kind](attempt, t)
+		err = copyOf(w.Handlers[j.Kind](attempt, t)) // here, where a panic is recovered
 	}()
 	beating, silence := context.WithCancel(held)
 	defer silence()
@@ -185,8 +185,7 @@ func (w *Worker) renew(ctx context.Context, j Job, t *Task, lease time.Duration,
 	}
 }
 
-// report reports the result of an attempt. If the attempt was canceled because its
-// lease is lost, report only logs that.
+// report reports the result of an attempt, unless it has failed because its lease is lost.
 // While the broker is unavailable it retries until ctx is done, because to repeat the job
 // costs more. A broker that was restarted accepts the report: it renews all leases.
 func (w *Worker) report(ctx context.Context, cause error, log *slog.Logger, j Job, t *Task, err error) {
@@ -210,6 +209,22 @@ func (w *Worker) report(ctx context.Context, cause error, log *slog.Logger, j Jo
 			return
 		}
 	}
+}
+
+// A failure is a handler's error without its methods, which could panic in report.
+type failure struct {
+	text      string
+	permanent bool // it wraps ErrPermanent
+}
+
+func (f failure) Error() string        { return f.text }
+func (f failure) Is(target error) bool { return f.permanent && target == ErrPermanent }
+
+func copyOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure{err.Error(), errors.Is(err, ErrPermanent)}
 }
 
 // retryPause is the longest time before another call of a broker that is not available.

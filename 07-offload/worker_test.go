@@ -481,20 +481,32 @@ func TestPanicIsAFailedAttemptWithItsStack(t *testing.T) {
 // TestGoexitIsAFailedAttempt (claim 7.5): runtime.Goexit, which t.FailNow calls, ends
 // the handler's goroutine without a result, but its slot becomes free.
 func TestGoexitIsAFailedAttempt(t *testing.T) {
-	retried(t, runtime.Goexit, func(err string) bool { return err == errGoexit.Error() })
+	retried(t, func() error { runtime.Goexit(); return nil }, func(err string) bool { return err == errGoexit.Error() })
 }
 
-func explode() { panic("no such template") }
+func explode() error { panic("no such template") }
+
+// TestErrorWhoseMethodPanicsIsAFailedAttempt (claim 7.5): the handler returns it, and the
+// worker goes on.
+func TestErrorWhoseMethodPanicsIsAFailedAttempt(t *testing.T) {
+	retried(t, func() error { return panicking{} }, func(err string) bool {
+		return strings.HasPrefix(err, "panic: a bug in a method\n") && strings.Contains(err, "panicking.Error")
+	})
+}
+
+type panicking struct{}
+
+func (panicking) Error() string { panic("a bug in a method") }
 
 // retried has the only slot's first attempt call fail. The job must fail with the error and then be retried.
-func retried(t *testing.T, fail func(), right func(err string) bool) {
+func retried(t *testing.T, fail func() error, right func(err string) bool) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, t.TempDir())
 		defer b.Close()
 		defer work(t, b, 1, func(_ context.Context, task *Task) error {
 			if task.Attempt == 1 {
-				fail()
+				return fail()
 			}
 			return nil
 		})()
@@ -634,17 +646,15 @@ type away struct {
 }
 
 func (a *away) Update(ctx context.Context, id string, u Update) error {
-	if u.Event != Finished {
-		return a.Jobs.Update(ctx, id, u)
-	}
-	if a.refused.Add(1) < 100 {
+	if a.refused.Add(1) < 100 || u.Event != Finished {
 		return ErrUnavailable
 	}
 	a.reported.Add(1)
 	return nil
 }
 
-// TestResultIsReportedAfterALongOutage (claim 7.5): a broker that restarts gives each running job a whole lease.
+// TestResultIsReportedAfterALongOutage (claim 7.5), in which the worker loses its lease, too: a
+// broker that restarts gives each running job a whole lease.
 func TestResultIsReportedAfterALongOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, t.TempDir())
@@ -828,6 +838,27 @@ func TestDeadlineEndsAnAttempt(t *testing.T) {
 	})
 }
 
+// TestEachAttemptHasAWholeDeadline: the second one has 8 s, too.
+func TestEachAttemptHasAWholeDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, t.TempDir())
+		defer b.Close()
+		var took []time.Duration
+		defer work(t, b, 1, func(ctx context.Context, _ *Task) error {
+			began := time.Now()
+			<-ctx.Done()
+			took = append(took, time.Since(began))
+			return ctx.Err()
+		})()
+		enqueue(t, b, email("ada@example.com", 2, 8*time.Second))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if want := []time.Duration{8 * time.Second, 8 * time.Second}; !slices.Equal(took, want) {
+			t.Errorf("the attempts were canceled after %v, want %v", took, want)
+		}
+	})
+}
+
 // TestRunningJobCanBeCanceled (claim 7.7): the state changes immediately, and the
 // task's context is canceled with the worker's next heartbeat.
 func TestRunningJobCanBeCanceled(t *testing.T) {
@@ -888,6 +919,21 @@ func TestJobThatTheBrokerDoesNotKnowIsCanceled(t *testing.T) {
 		synctest.Wait()
 		if took.Round(time.Second) != 3*time.Second {
 			t.Errorf("the job was canceled after %v, want the first heartbeat, after a third of 10 s", took)
+		}
+	})
+}
+
+// TestSuccessIsReportedThoughTheLeaseWasLost (claim 7.5): the handler ignores that it was canceled.
+func TestSuccessIsReportedThoughTheLeaseWasLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, t.TempDir())
+		defer b.Close()
+		defer work(t, forgotten{b}, 1, func(ctx context.Context, _ *Task) error { <-ctx.Done(); return nil })()
+		j := enqueue(t, b, email("ada@example.com", 1))
+		time.Sleep(8 * time.Second)
+		synctest.Wait()
+		if now := get(t, b, j.ID); now.State != Done {
+			t.Errorf("after its first heartbeat the job was canceled, and it succeeded; it is %s, want done", now.State)
 		}
 	})
 }
@@ -1022,6 +1068,32 @@ func TestErrorStopsANewsletter(t *testing.T) {
 	})
 }
 
+// TestFirstErrorStopsTheOtherSenders: one email fails while the others are
+// being delivered, and no sender begins another one.
+func TestFirstErrorStopsTheOtherSenders(t *testing.T) {
+	box := Maildir(t.TempDir())
+	mustIn(t)(box.Deliver("first", "text")) // creates the directories
+	original := syncDir
+	defer func() { syncDir = original }()
+	synctest.Test(t, func(t *testing.T) {
+		var begun atomic.Int64
+		leave, returned := make(chan struct{}), make(chan error, 1)
+		syncDir = func(string) error { // the last step of a delivery
+			if begun.Add(1) == 1 {
+				return errFailed
+			}
+			<-leave
+			return nil
+		}
+		go func() { returned <- box.Newsletter(t.Context(), &Task{ID: "n", Payload: addresses(20)}) }()
+		synctest.Wait()
+		close(leave)
+		if err := <-returned; err != errFailed || begun.Load() > 8 {
+			t.Errorf("an email failed: the newsletter returned %v after %d deliveries, want that error, and 8 at most", err, begun.Load())
+		}
+	})
+}
+
 // TestNewsletterHasEightSenders: as many emails are delivered at the same time, each of
 // which blocks in its last step here.
 func TestNewsletterHasEightSenders(t *testing.T) {
@@ -1081,6 +1153,21 @@ func TestDrainedWorkerReleasesItsJobOverTheNetwork(t *testing.T) {
 		}
 		if now := get(t, b, j.ID); now.State != Queued || now.Attempts != 0 {
 			t.Errorf("after the drain the job is %s after %d attempts, want queued, and none", now.State, now.Attempts)
+		}
+	})
+}
+
+// TestJobThatSucceedsAfterTheDrainIsDone: its handler was canceled, but it had all of its effect.
+func TestJobThatSucceedsAfterTheDrainIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		j := enqueue(t, b, NewJob{})
+		stop := work(t, b, 1, func(ctx context.Context, _ *Task) error { <-ctx.Done(); return nil })
+		synctest.Wait()
+		stop()
+		if now := get(t, b, j.ID); now.State != Done {
+			t.Errorf("its handler returned nil after the drain, and the job is %s, want done", now.State)
 		}
 	})
 }
