@@ -6,9 +6,8 @@ import (
 )
 
 // Blocked returns how many goroutines are blocked in a call of function, by what
-// blocks them, such as "sync.Mutex.Lock", "chan send" or "select". It reads the
-// text that an unrecovered panic would print. In your own server the goroutine
-// profile of net/http/pprof has the same.
+// blocks them, such as "sync.Mutex.Lock", "chan send" or "select". In your own
+// server the goroutine profile of net/http/pprof has the same.
 func Blocked(function string) map[string]int {
 	stacks := make([]byte, 1<<20)
 	for {

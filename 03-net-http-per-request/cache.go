@@ -72,7 +72,7 @@ type call struct {
 
 // FirstCallerFetches, version 3, is wrong: the first caller stores a call and
 // fetches without the lock; the others wait for its result. But the fetch has the
-// first caller's context. When that client leaves, all get its error.
+// first caller's context. When that client leaves, the call fails for all.
 type FirstCallerFetches struct {
 	fetch Fetch
 	mu    sync.Mutex

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,8 +32,8 @@ func TestSharedFetchFetchesOnce(t *testing.T) {
 }
 
 // TestFirstCallerLeavesAndTheFetchGoesOn: that caller returns immediately with its
-// context's cause; the fetch keeps the context's values, and has a time limit of its
-// own (claim 3.13).
+// context's cause, and so does a later one; the fetch keeps the first context's
+// values, and has a time limit of its own (claim 3.13).
 func TestFirstCallerLeavesAndTheFetchGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
@@ -49,8 +50,21 @@ func TestFirstCallerLeavesAndTheFetchGoesOn(t *testing.T) {
 		ctx, leave := context.WithTimeoutCause(context.WithValue(t.Context(), key{}, "trace 7"), time.Second, left)
 		defer leave()
 		second := async(func() error { time.Sleep(time.Millisecond); _, err := c.Get(t.Context(), "k"); return err })
+		third := async(func() error {
+			time.Sleep(time.Millisecond)
+			ctx, leave := context.WithDeadlineCause(t.Context(), start.Add(2*time.Second), left)
+			defer leave()
+			_, err := c.Get(ctx, "k")
+			if took := time.Since(start); took != 2*time.Second {
+				t.Errorf("the third caller left after 2s and returned after %s", took)
+			}
+			return err
+		})
 		if _, err := c.Get(ctx, "k"); !errors.Is(err, left) || time.Since(start) != time.Second {
 			t.Errorf("the first caller got %v after %s, want %v after 1s", err, time.Since(start), left)
+		}
+		if err := <-third; !errors.Is(err, left) {
+			t.Errorf("the third caller left during the fetch and got %v, want %v", err, left)
 		}
 		if err := <-second; !errors.Is(err, context.DeadlineExceeded) || fetchEnded != time.Minute || fetchValue != "trace 7" {
 			t.Errorf("the second caller got %v; the fetch ended after %s with the value %v; want %v, 1m0s, trace 7", err, fetchEnded, fetchValue, context.DeadlineExceeded)
@@ -124,6 +138,35 @@ func TestLookThenFetchIsAStampede(t *testing.T) {
 	if fetches, _, _ := stampede(t.Context(), 100, caches[0].make); fetches != 100 {
 		t.Errorf("100 callers looked before the first one stored: got %d fetches, want 100", fetches)
 	}
+}
+
+// TestStampedeWaitsForTheFetchOfItsFirstCaller, which here begins a second after its call:
+// otherwise the caller that leaves may not be the one that fetches.
+func TestStampedeWaitsForTheFetchOfItsFirstCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cache := new(lateFetch)
+		fetches, answered, _ := stampede(t.Context(), 3, func(f Fetch) Cache { cache.fetch = f; return cache })
+		if n := cache.early.Load(); n != 0 || fetches != 3 || answered != 2 {
+			t.Errorf("%d calls came before the first fetch; %d fetches, %d values; want 0, 3 and 2", n, fetches, answered)
+		}
+	})
+}
+
+// A lateFetch is a cache that keeps nothing, and whose first fetch begins a second late.
+type lateFetch struct {
+	fetch        Fetch
+	calls, early atomic.Int64 // early: before the first fetch
+	fetching     atomic.Bool
+}
+
+func (c *lateFetch) Get(ctx context.Context, key string) (string, error) {
+	if c.calls.Add(1) == 1 {
+		time.Sleep(time.Second)
+		c.fetching.Store(true)
+	} else if !c.fetching.Load() {
+		c.early.Add(1)
+	}
+	return c.fetch(ctx, key)
 }
 
 // TestFetchWithTheLockHeldBlocksOtherKeys (negative control of 3.13).

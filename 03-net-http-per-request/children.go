@@ -27,7 +27,7 @@ func countTwice(h http.Handler) {
 	check(Visit(context.Background(), http.DefaultClient, up(srv), 2))
 }
 
-// writeUntilTheEnd has two clients send words until the server no longer answers.
+// writeUntilTheEnd has two clients send words again and again.
 func writeUntilTheEnd(add func(string)) {
 	url := up(NewServer(Count(add)))
 	text := strings.Repeat("to be or not to be ", 1000)
@@ -51,8 +51,8 @@ func encodeDuringAdd(ws *Words, counts func() map[string]int) {
 	<-added
 }
 
-// writeAfterLimit has a handler write to a response that LimitTimeByHand has
-// finished. The handler finds out by the number of goroutines, which orders nothing.
+// writeAfterLimit has a handler and LimitTimeByHand write to one response. The
+// handler polls the number of goroutines: a channel would order the two writes.
 func writeAfterLimit() {
 	written := make(chan struct{})
 	h := LimitTimeByHand(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

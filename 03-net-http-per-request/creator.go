@@ -41,10 +41,10 @@ func WhoAmI(w http.ResponseWriter, r *http.Request) {
 }
 
 // Ask sends requests to h on a server of its own, spread over n connections,
-// either sequentially or concurrently. It returns what WhoAmI answers, in the
-// order of the requests. On a busy machine net/http's client can close a connection
-// between two requests (it waits 50 ms for the goroutine that writes). Then Ask asks
-// again over new ones, up to three times in all.
+// either sequentially or concurrently. It returns what WhoAmI answers. On a busy
+// machine net/http's client can close a connection between two requests (it waits
+// 50 ms for the goroutine that writes). Then Ask asks again over new ones, up to three
+// times in all.
 func Ask(ctx context.Context, h http.Handler, connections, requests int, http2, concurrently bool) ([]Origin, error) {
 	srv := NewServer(h)
 	addr, err := Start(srv)
@@ -60,7 +60,6 @@ func Ask(ctx context.Context, h http.Handler, connections, requests int, http2, 
 	}
 }
 
-// askOver is Ask over new connections. It also returns whether one of them was lost.
 func askOver(ctx context.Context, addr string, connections, requests int, http2, concurrently bool) (origins []Origin, lost bool, err error) {
 	clients, conns := make([]*http.Client, connections), make([]*http.ClientConn, connections)
 	for i := range clients {
@@ -161,7 +160,7 @@ var errNoSource = errors.New("the Go source is not installed here")
 func (o Origin) SourceLine(ctx context.Context) (string, error) {
 	file := o.File
 	if _, err := os.Stat(file); err != nil || !filepath.IsAbs(file) {
-		// Built with -trimpath, or on another machine: ask the go command.
+		// Built with -trimpath: ask the go command.
 		root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 		if err != nil {
 			return "", errNoSource

@@ -248,7 +248,7 @@ func TestAskAsksAgainWhenItLosesAConnection(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			}
 			io.WriteString(w, `{"Line":7}`)
-		}), 1, 1, false, false)
+		}), 2, 1, false, false) // the request is on the first of two connections
 		if ok := err == nil && len(origins) == 1 && origins[0].Line == 7; calls.Load() != c.calls || ok != (c.lost < 3) {
 			t.Errorf("%d connections are lost: got %v, %v after %d calls, want %d calls, and an answer to the last if it came", c.lost, origins, err, calls.Load(), c.calls)
 		}

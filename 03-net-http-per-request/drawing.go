@@ -82,7 +82,6 @@ func drawEvents(title painted, events []Event, start, end time.Time) {
 	fmt.Printf("     %-15s  read     %s at most %s later\n", "", read, measured(short(latest)))
 }
 
-// drawStreams has clients read the stream of h, draws their events, and returns them.
 func drawStreams(ctx context.Context, title painted, h http.Handler, clients int) [][]Event {
 	start := time.Now()
 	all := followAll(ctx, h, clients)
@@ -96,7 +95,6 @@ func drawWork(title painted, before, after, pieces int, result string) {
 		strings.Repeat("░░", after), strings.Repeat("··", max(0, pieces-before-after)), measured(result))
 }
 
-// drawOrigins asks h for the goroutines of its requests and prints their letters.
 func drawOrigins(ctx context.Context, how string, h http.Handler, conns, requests int, http2 bool) []Origin {
 	origins, err := Ask(ctx, h, conns, requests, http2, how == "concurrently")
 	check(err)
@@ -105,14 +103,12 @@ func drawOrigins(ctx context.Context, how string, h http.Handler, conns, request
 	return origins
 }
 
-// drawSales prints what became of n orders after one that panicked.
 func drawSales(ctx context.Context, name painted, t *Tickets, sell func(string) (int, error), n int) (blocked int) {
 	answered, blocked, health := sellAfterPanic(ctx, t, sell, n)
 	fmt.Printf("     %-24s %-10d %-21s %s\n", name, answered, measured(fmt.Sprint(blocked)), health)
 	return blocked
 }
 
-// drawLimited draws the work of a handler whose time protect limits.
 func drawLimited(ctx context.Context, name painted, protect func(*http.Server), make func(int, time.Duration, func()) http.Handler) (after int) {
 	const pieces, each = 18, 20 * time.Millisecond
 	gets, before, after := limited(ctx, protect, func(done func()) http.Handler { return make(pieces, each, done) })
@@ -120,14 +116,12 @@ func drawLimited(ctx context.Context, name painted, protect func(*http.Server), 
 	return after
 }
 
-// drawBroadcast prints what blocks a publisher and a new subscriber.
 func drawBroadcast(name painted, h *Hub, function string, publish func(string)) (newcomer string) {
 	publisher, newcomer := broadcast(h, function, publish, 6)
 	fmt.Printf("     %-34s %-13s %s\n", name, measured(publisher), measured(newcomer))
 	return newcomer
 }
 
-// drawStop prints how a server stops that has a stream and a hijacked connection.
 func drawStop(ctx context.Context, name painted, with bool, deadline time.Duration) (hijacked string) {
 	took, stopped, stream, hijacked := stopLasting(ctx, with, deadline)
 	fmt.Printf("     %-20s %-10s after %7s   %-12s %s\n", name, stopped, measured(short(took)), stream, measured(hijacked))
@@ -147,7 +141,6 @@ func letters(origins []Origin) string {
 	return strings.Join(names, " ")
 }
 
-// connections returns how many connections the requests came on.
 func connections(origins []Origin) int {
 	conns := make(map[string]bool)
 	for _, o := range origins {
@@ -156,7 +149,6 @@ func connections(origins []Origin) int {
 	return len(conns)
 }
 
-// printCreator prints the go statement that started the goroutine.
 func printCreator(ctx context.Context, protocol string, o Origin) {
 	line, err := o.SourceLine(ctx)
 	if err != nil { // then only what the stack says
@@ -168,7 +160,6 @@ func printCreator(ctx context.Context, protocol string, o Origin) {
 	}
 }
 
-// printCalls prints the handler's stack.
 func printCalls(o Origin) {
 	for _, call := range o.Calls {
 		what := ""

@@ -72,7 +72,6 @@ func main() {
 	l.teach(context.Background())
 }
 
-// overlap draws one slow and many fast requests, first unmodified and then behind one lock.
 func overlap(ctx context.Context) string {
 	const unmodified, oneLock = "as net/http runs them", "the same handlers behind one lock (wrong)"
 	concurrent := spans(ctx, unmodified, func(h http.Handler) http.Handler { return h })
@@ -85,7 +84,6 @@ func overlap(ctx context.Context) string {
 	return map[bool]string{true: "b", false: "a"}[whileFirst(concurrent) > len(concurrent)/2]
 }
 
-// whoseGoroutine asks handlers for their goroutine, over three kinds of connections.
 func whoseGoroutine(ctx context.Context) string {
 	const requests = 4
 	fmt.Println("     protocol   connections   4 requests     their goroutines")
@@ -101,7 +99,6 @@ func whoseGoroutine(ctx context.Context) string {
 	return map[string]string{"A A A A": "a", "A B C D": "b"}[letters(one)]
 }
 
-// highTraffic has a thousand clients come at the same time.
 func highTraffic(ctx context.Context) string {
 	const clients, takes = 1000, 50 * time.Millisecond
 	took := visit(ctx, Work(takes), clients)
@@ -111,7 +108,6 @@ func highTraffic(ctx context.Context) string {
 	return map[bool]string{true: "c", false: "a"}[took < clients*takes/2]
 }
 
-// sharedMemory counts concurrent requests in three ways.
 func sharedMemory(ctx context.Context) string {
 	const requests = 100
 	fmt.Printf("     %d concurrent requests, counted with\n", requests)
@@ -130,7 +126,6 @@ func sharedMemory(ctx context.Context) string {
 	return map[int64]string{1: "a"}[lowest]
 }
 
-// framework puts a router between the server and the handler.
 func framework(ctx context.Context) string {
 	var rt Router
 	rt.Handle("GET", "/whoami", Together(4, http.HandlerFunc(WhoAmI)).ServeHTTP)
@@ -144,10 +139,9 @@ func framework(ctx context.Context) string {
 	return map[bool]string{true: "b", false: "a"}[strings.HasPrefix(origins[0].Creator, "net/http.")]
 }
 
-// clientGone has a client leave early, with a handler that observes it and one that does not.
 func clientGone(ctx context.Context) string {
 	const pieces, each, leavesAfter = 18, 20 * time.Millisecond, 5
-	var useless int // pieces that the last handler did
+	var useless int
 	for _, handler := range observers {
 		before, after, cause, err := LeaveAfter(ctx, leavesAfter, func(done func()) http.Handler {
 			return handler.make(pieces, each, done)
@@ -160,7 +154,6 @@ func clientGone(ctx context.Context) string {
 	return map[bool]string{true: "c", false: "a"}[useless == pieces-leavesAfter]
 }
 
-// onePanic shows what a panic costs, as the client and as the server's log see it.
 func onePanic(ctx context.Context) string {
 	srv := NewServer(http.HandlerFunc(Share))
 	logged := make(Log, 10)
@@ -180,7 +173,6 @@ func onePanic(ctx context.Context) string {
 	return map[int]string{1: "b"}[lost]
 }
 
-// streaming draws when events were written and when their clients read them.
 func streaming(ctx context.Context) string {
 	const clients, events, every = 50, 6, 60 * time.Millisecond
 	fmt.Printf("     %d clients at the same time, %d events each\n", clients, events)
@@ -191,7 +183,6 @@ func streaming(ctx context.Context) string {
 	return map[bool]string{true: "c"}[slices.ContainsFunc(with, early) && !slices.ContainsFunc(without, early)]
 }
 
-// stopping stops a server in the middle of a response, in two ways.
 func stopping(context.Context) string {
 	first, rest, complete := stopInTheMiddle(func(srv *http.Server) error { return Drain(srv, time.Minute) })
 	fmt.Printf("     %-14s  the client gets  %s + %s\n", "Shutdown", first, measured(rest))
@@ -202,7 +193,6 @@ func stopping(context.Context) string {
 	return map[bool]string{true: "a", false: "c"}[complete]
 }
 
-// heldLock has a handler panic with a lock held, and sends more requests.
 func heldLock(ctx context.Context) string {
 	const later = 5
 	fmt.Printf("     a handler panics; then   answered   blocked in Lock       GET /health\n")
@@ -214,7 +204,6 @@ func heldLock(ctx context.Context) string {
 	return map[int]string{later: "c", 0: "a"}[blocked]
 }
 
-// sharedMap has two requests write to one map.
 func sharedMap(ctx context.Context) string {
 	counts := countWords(ctx, NewWords(), strings.Repeat("to be or not to be ", 1000))
 	fmt.Printf("     %-26s %s\n", "a lock around each write", measured(fmt.Sprintf(`"to" %s times, as sent`, count(counts["to"]))))
@@ -227,7 +216,6 @@ func sharedMap(ctx context.Context) string {
 	return map[int]string{2: "b"}[status]
 }
 
-// timeLimit draws the work of handlers that exceed a time limit.
 func timeLimit(ctx context.Context) string {
 	const limit = 110 * time.Millisecond
 	inner := func(srv *http.Server) { srv.Handler = LimitTime(srv.Handler, limit) }
@@ -241,7 +229,6 @@ func timeLimit(ctx context.Context) string {
 	return map[bool]string{true: "b", false: "a"}[after > 0]
 }
 
-// caching has a hundred callers ask each version of the cache for the same key.
 func caching(ctx context.Context) string {
 	const callers = 100
 	var fetches, answered int
@@ -257,7 +244,6 @@ func caching(ctx context.Context) string {
 	return map[int]string{1: "a", callers: "c"}[fetches]
 }
 
-// broadcasting publishes to subscribers of which one does not read.
 func broadcasting(context.Context) string {
 	fmt.Println("     one subscriber does not read       Publish       a new Subscribe")
 	drops, blocks := NewHub(4), NewHub(4)
@@ -268,7 +254,6 @@ func broadcasting(context.Context) string {
 	return map[bool]string{true: "c", false: "a"}[newcomer != "returns"]
 }
 
-// stopLong stops a server with a stream and a hijacked connection.
 func stopLong(ctx context.Context) string {
 	const deadline = 300 * time.Millisecond
 	fmt.Println("                          Shutdown                   the stream   hijacked")

@@ -29,7 +29,7 @@ type Span struct {
 	Began, Ended   time.Duration // as its handler sees it
 }
 
-// SlowThenFast sends one slow request and, while that is in progress, fast requests
+// SlowThenFast sends one slow request and, when its handler has begun, fast requests
 // at intervals of pause. protect is put around the handlers. The slow request is
 // the first in the result.
 func SlowThenFast(ctx context.Context, slow, fast, pause time.Duration, fasts int, protect func(http.Handler) http.Handler) ([]Span, error) {
@@ -77,7 +77,7 @@ func SlowThenFast(ctx context.Context, slow, fast, pause time.Duration, fasts in
 }
 
 // Meeting is a point where n goroutines wait for one another. With it an overlap
-// is certain: when one goroutine returns from Wait, all n have called it.
+// is certain: when Wait returns nil, all n have called it.
 type Meeting struct {
 	mu      sync.Mutex
 	missing int           // guarded by mu

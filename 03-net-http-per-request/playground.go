@@ -16,14 +16,12 @@ import (
 // unset is the value of -addr when the flag is not on the command line.
 const unset = "\x00"
 
-// addressFlag defines the flag -addr.
 func addressFlag() (addr *string) {
 	addr = flag.String("addr", unset, "instead of the lesson, run a server at this `host:port`, such as localhost:8080;\nit prints what to try, and Ctrl-C shuts it down")
 	flag.Lookup("addr").DefValue = "" // for -h
 	return addr
 }
 
-// playground runs the server of -addr instead of the lesson.
 func playground(l *lesson, addr string) {
 	if !isAddress(addr) {
 		l.usageError("-addr must be host:port, such as localhost:8080, got %q", addr)

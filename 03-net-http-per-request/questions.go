@@ -1,6 +1,6 @@
 package main
 
-// quizzes are what -ask asks, by section. Each section measures which answer is right.
+// quizzes are what -ask asks, by section.
 var quizzes = map[string]quiz{
 	"3.1": {"While a 600 ms request runs, a 20 ms request arrives. When is it answered?", []string{
 		"after the slow one",

@@ -7,7 +7,6 @@ import (
 	"time"
 )
 
-// maxBody limits the body of a request.
 const maxBody = 64 << 10
 
 // NewServer returns a server for h that speaks HTTP/1.1 and, without certificates,
@@ -35,7 +34,7 @@ func (l *limitBody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Start serves on a free port of the loopback interface, which other machines
-// cannot reach, in a goroutine of its own, and returns the address.
+// cannot reach, and returns the address.
 func Start(srv *http.Server) (addr string, err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

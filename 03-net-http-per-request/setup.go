@@ -43,7 +43,6 @@ var caches = []struct {
 
 func newCrowd() *http.Client { return Crowd((&net.Dialer{}).DialContext) }
 
-// up starts srv and returns its URL.
 func up(srv *http.Server) (url string) {
 	addr, err := Start(srv)
 	check(err)
@@ -105,9 +104,8 @@ func followAll(ctx context.Context, h http.Handler, n int) [][]Event {
 	return all
 }
 
-// stopInTheMiddle calls stop while a response is in flight, and returns both halves of it as the
-// client reads them. With Shutdown the second half is written after the call; Close
-// does not call what RegisterOnShutdown registers, and cuts the response off.
+// stopInTheMiddle calls stop between the two halves of a response. The handler goes on
+// when Shutdown begins, which unlike Close calls what RegisterOnShutdown registers.
 func stopInTheMiddle(stop func(*http.Server) error) (first, second string, complete bool) {
 	stopping := make(chan struct{})
 	srv := NewServer(TwoHalves(stopping))
@@ -128,9 +126,7 @@ func stopInTheMiddle(stop func(*http.Server) error) (first, second string, compl
 	return strings.TrimSpace(first), strings.TrimSpace(string(rest)), err == nil
 }
 
-// sellAfterPanic sends an order that makes sell panic, then n more orders, and
-// returns how many of them are answered, how many block in Lock, and what
-// GET /health then answers.
+// sellAfterPanic sends an order that makes sell panic, and then n more orders.
 func sellAfterPanic(ctx context.Context, t *Tickets, sell func(string) (int, error), n int) (answered, blocked int, health string) {
 	srv := NewServer(Shop(sell))
 	srv.ErrorLog = log.New(io.Discard, "", 0)
@@ -179,8 +175,7 @@ func countWords(ctx context.Context, ws *Words, text string) map[string]int {
 }
 
 // limited sends a request to a handler that newHandler makes and protect limits.
-// It returns what the client gets, how many pieces of work were done before that,
-// and how many after it.
+// It returns what the client gets, and the pieces of work done before and after that.
 func limited(ctx context.Context, protect func(*http.Server), newHandler func(done func()) http.Handler) (gets string, before, after int) {
 	var pieces atomic.Int64
 	ended := make(chan struct{})
@@ -259,7 +254,6 @@ func stampede(ctx context.Context, n int, newCache func(Fetch) Cache) (fetches, 
 	return int(fetched.Load()), int(got.Load()), other
 }
 
-// blockedInGet returns how many goroutines are blocked in a cache's Get.
 func blockedInGet() (n int) {
 	for _, count := range Blocked(").Get") {
 		n += count
@@ -318,8 +312,7 @@ func runOrBlock(function string, f func()) (state string, done <-chan struct{}) 
 }
 
 // stopLasting stops a server that has a stream and a hijacked connection in
-// progress, with or without Lasting. It returns how long that took and how, and
-// how the two clients find it.
+// progress, with or without Lasting.
 func stopLasting(ctx context.Context, with bool, deadline time.Duration) (took time.Duration, stopped, stream, hijacked string) {
 	mux := http.NewServeMux()
 	srv := NewServer(mux)

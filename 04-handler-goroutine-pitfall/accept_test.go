@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,6 +52,60 @@ func TestAcceptNeverBlocks(t *testing.T) {
 		mail.Recover()
 		fixed.Shutdown(t.Context())
 	})
+}
+
+// TestAcceptIsOneCriticalSection: thirty sign-ups and Shutdown need the lock at the same
+// time. If accept had two critical sections, the handler would hold too many emails, or send
+// on the queue when it is closed.
+func TestAcceptIsOneCriticalSection(t *testing.T) {
+	const capacity, signups = 10, 30
+	mail := hanging()
+	fixed := NewFixed(Mailer{mail.DialPipe}, 1, capacity, time.Hour, slog.New(slog.DiscardHandler))
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	var all sync.WaitGroup
+	var accepted, returned atomic.Int64
+	call := func(f func()) {
+		all.Go(func() {
+			defer returned.Add(1)
+			defer func() {
+				if v := recover(); v != nil {
+					t.Errorf("accept panicked: %v", v)
+				}
+			}()
+			f()
+		})
+	}
+	all.Go(func() {
+		for range fixed.queue { // until it is closed: no send blocks, even if there are too many
+		}
+	})
+	fixed.mu.Lock()
+	for range signups {
+		call(func() {
+			if fixed.accept(t.Context(), adaSignup) == nil {
+				accepted.Add(1)
+			}
+		})
+	}
+	for Inside("(*Fixed).accept")+int(returned.Load()) < signups {
+		runtime.Gosched()
+	}
+	call(func() { fixed.Shutdown(canceled) })
+	for Inside("(*Fixed).accept")+Inside("(*Fixed).Shutdown")+int(returned.Load()) < signups+1 {
+		runtime.Gosched()
+	}
+	for range 200 { // once a goroutine has waited for 1 ms, a Mutex serves all in turn (starvation mode)
+		fixed.mu.Unlock()
+		fixed.mu.Lock()
+		allStacks() // takes a while
+	}
+	fixed.mu.Unlock()
+	all.Wait()
+	if n := accepted.Load(); n > capacity {
+		t.Errorf("%d emails are accepted, the capacity is %d", n, capacity)
+	}
+	mail.Recover()
 }
 
 // closedListener is a listener that was closed. It ends a goroutine that calls Accept again.

@@ -56,7 +56,7 @@ func (c *Child) Kill() (status int, stderr string) {
 	return c.Wait()
 }
 
-// Wait waits until the child ends by itself, and returns the same as Kill.
+// Wait waits until the child has ended, and returns the same as Kill.
 func (c *Child) Wait() (status int, stderr string) {
 	defer c.cancel()
 	c.cmd.Wait()
@@ -64,8 +64,7 @@ func (c *Child) Wait() (status int, stderr string) {
 	return c.cmd.ProcessState.ExitCode(), c.stderr.String()
 }
 
-// panicInChild sends a sign-up to a child in the role, and returns the child's
-// exit status, the number of lines that it logged, and the value of its panic.
+// panicInChild sends a sign-up on which a child in the role panics.
 func panicInChild(role, mailServer, signup string) (status, logged int, panicked string) {
 	child, err := StartChild(role, mailServer)
 	check(err)
@@ -79,8 +78,7 @@ func panicInChild(role, mailServer, signup string) (status, logged int, panicked
 }
 
 // killAfter kills a child in the role when it has accepted n sign-ups or, with
-// delivers, when the mail server has delivered their emails. It returns the
-// responses and the number of emails that were delivered.
+// delivers, when the mail server has delivered their emails.
 func killAfter(role string, n int, delivers bool) (responses string, delivered int) {
 	mail := hanging()
 	addr, err := mail.Listen()

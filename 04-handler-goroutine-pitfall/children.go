@@ -28,7 +28,6 @@ var roles = map[string]func(argument string){
 	"late write over HTTP/2":             func(string) { lateWritePanics() },
 }
 
-// serveUntilKilled serves h and prints the server's URL.
 func serveUntilKilled(h http.Handler) {
 	url, err := Start(NewServer(h))
 	if err != nil {
@@ -39,7 +38,7 @@ func serveUntilKilled(h http.Handler) {
 }
 
 // leakBothWays leaks ten goroutines that send emails and ten that send on a
-// channel. It prints what two profiles list of each.
+// channel, and prints what two profiles list of them.
 func leakBothWays() {
 	const each = 10
 	leaky := newSite(hanging(), leakyHandler)
@@ -81,7 +80,6 @@ func lateWriteRaces() {
 	}
 }
 
-// thenClose is h, and closes returned when h has returned.
 func thenClose(returned chan struct{}, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(returned)
@@ -89,8 +87,6 @@ func thenClose(returned chan struct{}, h http.Handler) http.Handler {
 	})
 }
 
-// lateWriteIsLost lets the goroutine write late, and prints what the client has
-// and what the goroutine gets.
 func lateWriteIsLost() {
 	work, written := make(chan struct{}), make(chan error, 1)
 	srv := NewServer(&LateWrite{func() { <-work }, func(err error) { written <- err }})
@@ -106,7 +102,6 @@ func lateWriteIsLost() {
 	fmt.Printf("%s%v\n", body, <-written)
 }
 
-// lateWritePanics lets the goroutine write late over HTTP/2.
 func lateWritePanics() {
 	var http2 http.Protocols
 	http2.SetUnencryptedHTTP2(true)
@@ -121,7 +116,7 @@ func lateWritePanics() {
 	_, err = io.Copy(io.Discard, resp.Body)
 	check(err)
 	resp.Body.Close()
-	for Inside("runHandler") > 0 { // the response is here, but the handler's goroutine may not have ended
+	for Inside("runHandler") > 0 {
 		runtime.Gosched()
 	}
 	close(work)

@@ -22,9 +22,9 @@ type MailServer struct {
 	NoReplyToQuit bool
 
 	recover   sync.Once
-	recovered chan struct{}  // closed by Recover
-	listener  net.Listener   // nil without Listen
-	talks     sync.WaitGroup // one for each connection
+	recovered chan struct{} // closed by Recover
+	listener  net.Listener  // nil without Listen
+	talks     sync.WaitGroup
 
 	mu        sync.Mutex
 	changed   sync.Cond // with mu: clients or delivered has changed
@@ -100,7 +100,7 @@ func (s *MailServer) DialPipe(context.Context) (net.Conn, error) {
 	return here, nil
 }
 
-// Serve serves one client until it disconnects.
+// Serve serves one client.
 func (s *MailServer) Serve(conn net.Conn) {
 	defer conn.Close()
 	s.mu.Lock()

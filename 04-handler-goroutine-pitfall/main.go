@@ -68,7 +68,6 @@ func main() {
 	l.teach(context.Background())
 }
 
-// leak lets the mail server hang and counts the goroutines that remain.
 func leak(context.Context) string {
 	const requests, timeout = 10, 100 * time.Millisecond
 	leaky, fixed := newPair(hanging, timeout)
@@ -94,7 +93,6 @@ func leak(context.Context) string {
 	return "c"
 }
 
-// failure lets the mail server refuse emails, and then a sign-up panics.
 func failure(context.Context) string {
 	leaky, fixed := newPair(refusing, time.Second)
 	log.SetOutput(leaky) // or what the leaky handler logs would be missed
@@ -131,7 +129,6 @@ func failure(context.Context) string {
 	return "a"
 }
 
-// scaling sends more sign-ups than the fixed handler accepts.
 func scaling(context.Context) string {
 	const requests = 60
 	leaky, fixed := newPair(hanging, time.Minute)
@@ -156,7 +153,6 @@ func scaling(context.Context) string {
 	return "c"
 }
 
-// control stops the web server while emails are in flight.
 func control(context.Context) string {
 	const requests = 6
 	running, _, fixed, undone := stopDuring(requests, false, 100*time.Millisecond)
@@ -180,7 +176,6 @@ func control(context.Context) string {
 	return "a"
 }
 
-// requestContext gives background work the context of its request.
 func requestContext(context.Context) string {
 	done := make(chan error, 1)
 	wrongSite := newSite(hanging(), func(m Mailer, _ *site) http.Handler { return &RequestContext{m, func(err error) { done <- err }} })
@@ -189,7 +184,7 @@ func requestContext(context.Context) string {
 
 	fixed := newSite(hanging(), fixedHandler(time.Minute))
 	fixed.post(1)
-	fixed.mail.Recover() // when the client has its response
+	fixed.mail.Recover()
 	fixed.mail.WaitFor(1, 1)
 
 	const format = "     %-41s  %s\n"
@@ -205,7 +200,6 @@ func requestContext(context.Context) string {
 	return "a"
 }
 
-// lateWrite lets a goroutine write to the client when the handler has returned.
 func lateWrite(context.Context) string {
 	out, _, err := runRole("late write after the response", "")
 	check(err)
@@ -227,7 +221,6 @@ func lateWrite(context.Context) string {
 	return "a"
 }
 
-// killed kills web processes that have accepted emails.
 func killed(context.Context) string {
 	const requests = 5
 	var responses [2]string
@@ -247,8 +240,6 @@ func killed(context.Context) string {
 	return ""
 }
 
-// outgoing calls another service, with the body closed and not closed, and then
-// one that never answers.
 func outgoing(context.Context) string {
 	const calls, timeout = 10, 100 * time.Millisecond
 	open, left := callTenTimes(func(client *http.Client, url string) { VerifyUnclosed(client, url) })
@@ -272,7 +263,6 @@ func outgoing(context.Context) string {
 	return "a"
 }
 
-// profiles asks two profiles for goroutines that leak in two ways, in a child process.
 func profiles(context.Context) string {
 	out, _, err := runRole("leaks", "")
 	check(err)

@@ -17,7 +17,6 @@ import (
 
 const addrUsage = "instead of the lesson, serve both handlers at this `host:port`, such as localhost:8080,\nwith a mail server that hangs; it prints what to try, and Ctrl-C shuts it down"
 
-// runPlayground checks the flags and runs the playground.
 func runPlayground(l *lesson, addr string) {
 	if !isAddress(addr) {
 		l.usageError("-addr must be host:port, such as localhost:8080, got %q", addr)

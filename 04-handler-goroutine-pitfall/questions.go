@@ -1,6 +1,6 @@
 package main
 
-// quizzes are what -ask asks, by section. Each section measures which answer is right.
+// quizzes are what -ask asks, by section.
 var quizzes = map[string]quiz{
 	"4.1": {"A handler's goroutine calls a server that never answers. When does it end?", []string{
 		"when the call times out, after some seconds",

@@ -18,8 +18,8 @@ func NewServer(h http.Handler) *http.Server {
 	}
 }
 
-// Start serves in a new goroutine on a free port of the loopback interface, which
-// only this machine can reach. It returns the URL. Shutdown or Close ends it.
+// Start serves on a free port of the loopback interface, which only this machine
+// can reach, and returns the URL.
 func Start(srv *http.Server) (url string, err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -94,14 +94,12 @@ func (l *Leftovers) Close() {
 	l.CloseIdleConnections()
 }
 
-// connectionGoroutines returns how many goroutines serve the connections of HTTP clients.
 func connectionGoroutines() int {
 	return Inside("(*persistConn).readLoop") + Inside("(*persistConn).writeLoop")
 }
 
-// callTenTimes calls a new service ten times with a new client. It returns how
-// many connections that opened, and how many goroutines serve them then and
-// after CloseIdleConnections.
+// callTenTimes calls a new service ten times. It returns how many connections that
+// opened, and how many goroutines serve them then and after CloseIdleConnections.
 func callTenTimes(call func(client *http.Client, url string)) (connections int64, goroutines [2]int) {
 	http.DefaultClient.CloseIdleConnections()
 	until(func() bool { return connectionGoroutines() == 0 }) // of the sections before
@@ -123,8 +121,7 @@ func callTenTimes(call func(client *http.Client, url string)) (connections int64
 }
 
 // callSilentService calls a service that never answers: with a timeout, with the
-// context of a request whose client disconnects, and without either. It returns
-// how the first two calls end, and how many calls are blocked after that.
+// context of a request whose client disconnects, and without either.
 func callSilentService(timeout time.Duration) (byTimeout, byRequest string, blocked int) {
 	service := &Service{Hangs: true}
 	srv := service.Server()

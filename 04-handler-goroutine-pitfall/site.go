@@ -31,7 +31,6 @@ type site struct {
 	log bytes.Buffer // guarded by mu
 }
 
-// newSite starts the mail server, and a web server for the handler that newHandler returns.
 func newSite(mail *MailServer, newHandler func(Mailer, *site) http.Handler) *site {
 	s := &site{mail: mail, answers: make(map[int]int)}
 	var err error
@@ -44,8 +43,6 @@ func newSite(mail *MailServer, newHandler func(Mailer, *site) http.Handler) *sit
 	return s
 }
 
-// newPair returns a site for each handler, with a mail server of its own. The
-// fixed handler gives each email the timeout.
 func newPair(mail func() *MailServer, timeout time.Duration) (leaky, fixed *site) {
 	return newSite(mail(), leakyHandler), newSite(mail(), fixedHandler(timeout))
 }
@@ -86,14 +83,12 @@ func (s *site) firstLog() string {
 	return line
 }
 
-// lines returns how many lines were logged.
 func (s *site) lines() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return bytes.Count(s.log.Bytes(), []byte("\n"))
 }
 
-// panics returns how many of the lines say that a panic was recovered.
 func (s *site) panics() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +112,6 @@ func (s *site) postOne(body string) {
 	s.last = resp.StatusCode
 }
 
-// responses returns the number and status of the responses, if all have the same status.
 func (s *site) responses() string {
 	if len(s.answers) != 1 {
 		return fmt.Sprint(s.answers)
@@ -136,8 +130,7 @@ func (s *site) shutdown(d time.Duration) (undone []string) {
 	return s.handler.(*Fixed).Shutdown(ctx)
 }
 
-// end lets the mail server recover, so that every goroutine can end, stops the site,
-// and waits for its emails.
+// end lets the mail server recover, so that every goroutine can end.
 func (s *site) end() {
 	s.mail.Recover()
 	s.web.Close()
@@ -149,9 +142,8 @@ func (s *site) end() {
 }
 
 // stopDuring stops both sites after n sign-ups. With recovers, the mail server of the
-// fixed handler recovers a moment later. It returns how many emails of the leaky
-// handler were in flight and delivered then, and the site and the abandoned emails
-// of the fixed handler.
+// fixed handler recovers meanwhile. inFlight and delivered count emails of the leaky
+// handler; undone are emails of the fixed one.
 func stopDuring(n int, recovers bool, atMost time.Duration) (inFlight, delivered int, fixed *site, undone []string) {
 	leaky, fixed := newPair(hanging, time.Minute)
 	leaky.post(n)
@@ -176,10 +168,8 @@ func until(happened func() bool) {
 	}
 }
 
-// header prints the head of a table of the two handlers, and row a row of it.
 func header() { row("", wrong("leaky (wrong)"), painted{text: "fixed"}) }
 
-// number is a measured number.
 func number[N int | int64](n N) painted { return measured(fmt.Sprint(n)) }
 
 func row(what string, leaky, fixed any) {

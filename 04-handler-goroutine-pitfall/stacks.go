@@ -6,8 +6,8 @@ import (
 )
 
 // Inside returns how many goroutines are inside the function, such as
-// "(*Leaky).sendWelcome", at this moment. It reads the stacks of all goroutines.
-// (The goroutine profile in profile.go shows the same in a running server.)
+// "(*Leaky).sendWelcome", at this moment. (The goroutine profile in profile.go
+// shows the same in a running server.)
 func Inside(function string) (goroutines int) {
 	return strings.Count(allStacks(), "."+function+"(")
 }
@@ -19,7 +19,6 @@ func StartedBy(function string) (goroutines int) {
 	return strings.Count(allStacks(), "."+function+" in goroutine ")
 }
 
-// allStacks returns the text of the stacks of all goroutines.
 func allStacks() string {
 	stacks := make([]byte, 1<<20)
 	for {
