@@ -44,7 +44,6 @@ func SharedError(tasks []func() error) error {
 	return err
 }
 
-// tasksThatFail are three tasks for OwnErrors and SharedError.
 var tasksThatFail = []func() error{
 	func() error { return errors.New("disk full") },
 	func() error { return errors.New("connection refused") },
@@ -59,7 +58,6 @@ func unjoin(err error) []error {
 	return nil
 }
 
-// sorted returns the values in the buffer of a channel on which no goroutine sends any more.
 func sorted(c chan int) []int {
 	close(c)
 	var values []int

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// roles are what a child process of this program can do: see roles.go. The
-// argument is a number, where the role takes one.
+// roles are what a child process of this program can do: see roles.go.
 var roles = map[string]func(argument string){
 	"main returns first": func(string) { MainReturnsFirst() },
 	"main waits":         func(string) { MainWaits() },
@@ -18,13 +17,11 @@ var roles = map[string]func(argument string){
 		left := strings.Split(SharedError(tasksThatFail).Error(), "\n") // one line for each error
 		fmt.Println(len(left), "of", len(tasksThatFail), "errors")
 	},
-	// Prints whether another goroutine ran while one was busy on the only CPU.
 	"busy": func(argument string) {
 		runtime.GOMAXPROCS(1)
 		limit, _ := strconv.ParseInt(argument, 10, 64)
 		fmt.Print(OthersRun(limit))
 	},
-	// Prints the bytes per goroutine, how many are alive, and how many threads they added.
 	"crowd": func(argument string) {
 		n, _ := strconv.Atoi(argument)
 		usedMemory, usedThreads := memory(), threads()
@@ -33,13 +30,11 @@ var roles = map[string]func(argument string){
 		fmt.Println((memory()-usedMemory)/uint64(n), crowd.Alive(), threads()-usedThreads)
 		crowd.Leave()
 	},
-	// Prints the time to start a crowd.
 	"start": func(argument string) {
 		n, _ := strconv.Atoi(argument)
 		fmt.Println(NewCrowd().Grow(n))
 	},
-	// Prints how many threads there are, and the time to start them. The runtime
-	// ends the child where the system refuses n threads.
+	// The runtime ends the child where the system refuses n threads.
 	"thread each": func(argument string) {
 		n, _ := strconv.Atoi(argument)
 		took := NewThreadCrowd().Grow(n)
@@ -48,9 +43,7 @@ var roles = map[string]func(argument string){
 }
 
 // threadEach starts n goroutines that keep an OS thread each, in a child process
-// that run starts: runRole, or the same for another build. It returns how many
-// threads the child then had, and the time to start them; or an error if the
-// system refuses n threads.
+// that run starts. It returns an error if the system refuses n threads.
 func threadEach(n int, run func(role, argument string, env ...string) (string, int, error)) (threads int, took time.Duration, err error) {
 	out, status, err := run("thread each", strconv.Itoa(n))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 type Crowd struct {
 	alive   atomic.Int64
 	members sync.WaitGroup
-	leave   chan struct{} // closed by Leave; nothing is sent on it
+	leave   chan struct{} // closed by Leave
 
 	threadEach bool // wrong on purpose: see NewThreadCrowd
 }

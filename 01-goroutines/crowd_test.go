@@ -141,6 +141,9 @@ func TestCrowdIsMeasuredWithoutTheRestOfItsProcess(t *testing.T) {
 func TestCrowdGrowsToNAndLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		crowd := NewCrowd()
+		if n := crowd.Alive(); n != 0 {
+			t.Errorf("a new crowd has %d goroutines, want none", n)
+		}
 		counted := make(chan int)
 		go func() { // concurrently, for the race detector
 			most := 0

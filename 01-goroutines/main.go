@@ -58,7 +58,6 @@ func main() {
 	l.teach(context.Background())
 }
 
-// memoryPerGoroutine grows a crowd row by row and measures each row.
 func memoryPerGoroutine(context.Context) string {
 	const row = "     %10s    %11s    %10s    %17s\n"
 	fmt.Printf(row, "goroutines", "memory each", "all memory", "time to start all")
@@ -88,7 +87,6 @@ func memoryPerGoroutine(context.Context) string {
 	return "c"
 }
 
-// aliveTogether counts a crowd in a child process while all its goroutines are alive.
 func aliveTogether(context.Context) string {
 	var each, alive, added int
 	out, _, err := runRole("crowd", fmt.Sprint(*crowdSize))
@@ -105,7 +103,6 @@ func aliveTogether(context.Context) string {
 	return "c"
 }
 
-// fewThreads compares a crowd with goroutines that keep an OS thread each.
 func fewThreads(context.Context) string {
 	const locked = 1000
 	const row = "     %-37s %13s    %17s\n"
@@ -127,7 +124,6 @@ func fewThreads(context.Context) string {
 	return "b"
 }
 
-// preemption draws which of two busy goroutines has the only CPU, and when.
 func preemption(context.Context) string {
 	blocked := make(chan bool)
 	go func() { <-blocked }()
@@ -178,7 +174,6 @@ func lane(turns []Turn, who, width int) string {
 	return string(cells)
 }
 
-// mainReturns runs the program whose main returns first, and the one that waits.
 func mainReturns(context.Context) string {
 	const row = "     %-34s %-14q exit status %d\n"
 	var printed [2]string
@@ -202,7 +197,6 @@ func mainReturns(context.Context) string {
 	return "a"
 }
 
-// concurrencyIsNotParallelism computes with more and more goroutines, and then waits.
 func concurrencyIsNotParallelism(context.Context) string {
 	const pieces, sleepers, sleep = 64, 1000, 100 * time.Millisecond
 	const row = "     %-39s %10s  %9s\n"
@@ -237,7 +231,6 @@ func concurrencyIsNotParallelism(context.Context) string {
 	return "b"
 }
 
-// unrecoveredPanic shows what one goroutine's panic does to a whole program, and the fix.
 func unrecoveredPanic(context.Context) string {
 	out, status, err := runRole("panic", "")
 	if err != nil {
@@ -258,7 +251,6 @@ func unrecoveredPanic(context.Context) string {
 	return "a"
 }
 
-// capturedVariables starts goroutines in loops that capture a variable.
 func capturedVariables(context.Context) string {
 	values := LoopVariables(3)
 	const row = "     %-42s %s\n"

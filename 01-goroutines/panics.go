@@ -8,7 +8,7 @@ import (
 // A PanicError is a panic that was recovered in its goroutine.
 type PanicError struct {
 	Value any    // what panic was called with
-	Stack []byte // of the goroutine that panicked, as debug.Stack returns it
+	Stack []byte // of the goroutine that panicked
 }
 
 func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }

@@ -13,7 +13,7 @@ type Turn struct {
 	Start, End time.Duration // since TakeTurns began
 }
 
-// TakeTurns starts goroutines that all compute for d without a pause. It returns
+// TakeTurns starts goroutines that all compute for d. It returns
 // the turns they took, each of another goroutine than the one before and beginning
 // where that one ends, and the number of steps that they made in total.
 func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
@@ -64,7 +64,7 @@ func nextTurn(turns []Turn, who int, now time.Duration) []Turn {
 }
 
 // OthersRun reports whether another goroutine runs while this one is busy: in a
-// loop of at most limit iterations that neither blocks nor calls a function.
+// loop, with a limit, that neither blocks nor calls a function.
 func OthersRun(limit int64) bool {
 	var ran atomic.Bool
 	go ran.Store(true)
@@ -91,7 +91,6 @@ func Share(pieces, goroutines int, work func()) time.Duration {
 	return time.Since(began)
 }
 
-// hash is a piece of work that only needs a CPU: it computes a checksum.
 var hash = func() { sha256.Sum256(megabyte[:]) } // a variable for tests
 
-var megabyte [1 << 20]byte // read by all goroutines, written by none
+var megabyte [1 << 20]byte

@@ -17,9 +17,9 @@ type Call struct {
 	Cause error         // set by Run: why
 }
 
-// Run derives a context for c from ctx, as each function in the tree does, runs
-// the calls below c concurrently, and returns when the contexts of all are done.
-// Each call then has the time since began, and the cause.
+// Run derives a context for c from ctx, runs the calls below c concurrently, and
+// returns when the contexts of all are done. Each call then has the time since
+// began, and the cause.
 func (c *Call) Run(ctx context.Context, began time.Time) {
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -38,7 +38,7 @@ func (c *Call) Run(ctx context.Context, began time.Time) {
 // Prices returns a channel that delivers prices until ctx is done or the caller
 // calls stop, which returns when the goroutine that sends them has ended. The
 // caller must call stop: until then, or until ctx is done, the goroutine and the
-// derived context stay, and ctx refers to them. Running counts the goroutines.
+// derived context stay, and ctx refers to them.
 func Prices(ctx context.Context, running *atomic.Int64) (prices <-chan int, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	c, ended := make(chan int), make(chan struct{})

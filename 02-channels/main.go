@@ -63,7 +63,6 @@ func main() {
 
 const interval = 40 * time.Millisecond // between two receives
 
-// unbuffered sends without a buffer.
 func unbuffered(context.Context) string {
 	sends, texts := SendAll(make(chan *Letter), interval, "one", "two", "three", "four")
 	fmt.Printf("     no buffer; the receiver takes a letter every %s\n", short(interval))
@@ -79,7 +78,6 @@ func unbuffered(context.Context) string {
 	return ""
 }
 
-// buffered sends with a buffer of three.
 func buffered(context.Context) string {
 	sends, texts := SendAll(make(chan *Letter, 3), interval, "one", "two", "three", "four", "five")
 	fmt.Printf("     a buffer of 3; the receiver takes a letter every %s\n", short(interval))
@@ -90,7 +88,6 @@ func buffered(context.Context) string {
 	return map[int]string{2: "a", 3: "b", -1: "c"}[first]
 }
 
-// states tries each operation in each state.
 func states(context.Context) (supported string) {
 	const row = "     %-20s  %-10s  %-10s  %s\n"
 	fmt.Printf(row, "the channel is", "send", "receive", "close")
@@ -115,7 +112,6 @@ func states(context.Context) (supported string) {
 	return supported
 }
 
-// ownership counts with one owner at a time.
 func ownership(context.Context) string {
 	logs := make([][]int, 4)
 	for i := range logs {
@@ -132,7 +128,6 @@ func ownership(context.Context) string {
 	return ""
 }
 
-// selecting blocks on several operations in one select.
 func selecting(context.Context) string {
 	never := make(chan string)
 	quick := After(20*time.Millisecond, "the quick one")
@@ -158,7 +153,6 @@ func selecting(context.Context) string {
 	return "c"
 }
 
-// direction compiles a receive from a send-only channel.
 func direction(context.Context) string {
 	fmt.Println("     func worker(jobs <-chan int, results chan<- int) {")
 	fmt.Printf("         %-24s%v\n", "results <- <-jobs * 2", cmp.Or(Check(RightDirection), errors.New("compiles")))
@@ -169,7 +163,6 @@ func direction(context.Context) string {
 	return map[bool]string{true: "a", false: "c"}[ok]
 }
 
-// deadlock blocks the only goroutine of a program, and then that of a server.
 func deadlock(context.Context) string {
 	message, _ := runDeadlock("deadlock")
 	fmt.Printf("     a small program\n       %s\n", measured(message))
@@ -186,7 +179,6 @@ func deadlock(context.Context) string {
 	return map[bool]string{true: "c", false: "a"}[reported == ""]
 }
 
-// mutexOrChannel counts to the same number in four ways.
 func mutexOrChannel(context.Context) (supported string) {
 	const goroutines, each = 4, 100_000
 	const row = "     %-34s %10s %12s %12s\n"
@@ -216,7 +208,6 @@ func mutexOrChannel(context.Context) (supported string) {
 	return supported
 }
 
-// contexts cancels a tree of calls, and then discards a cancel function.
 func contexts(ctx context.Context) string {
 	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Millisecond, errors.New("the request's 30 ms are over"))
 	defer cancel()
@@ -236,7 +227,6 @@ func contexts(ctx context.Context) string {
 	return map[bool]string{true: "b", false: "a"}[row.After < row.Timeout]
 }
 
-// lockTwice locks a mutex that the same goroutine holds.
 func lockTwice(context.Context) string {
 	const row = "     %s\n       %s\n       %s\n"
 	message, states := runDeadlock("read-lock twice")
@@ -251,7 +241,6 @@ func lockTwice(context.Context) string {
 	return map[bool]string{true: "c"}[strings.Contains(states, "Mutex.Lock")]
 }
 
-// lockOrdering transfers money both ways between two accounts.
 func lockOrdering(context.Context) string {
 	const each = 10_000
 	a, b := &Account{number: 1, balance: each}, &Account{number: 2, balance: each}
@@ -270,7 +259,6 @@ func lockOrdering(context.Context) string {
 	return map[bool]string{true: "a"}[strings.Contains(states, "Mutex.Lock")]
 }
 
-// vetting runs go vet on files that compile.
 func vetting(context.Context) string {
 	findings, err := Vet()
 	if err != nil {

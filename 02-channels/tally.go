@@ -65,7 +65,7 @@ type ChannelTally struct {
 	stop   chan struct{}
 }
 
-// NewChannelTally starts the owner. Stop ends it.
+// NewChannelTally returns a tally of 0, which the caller must Stop.
 func NewChannelTally() *ChannelTally {
 	t := &ChannelTally{make(chan struct{}), make(chan int), make(chan struct{})}
 	go func() {
@@ -89,8 +89,8 @@ func (t *ChannelTally) Total() int { return <-t.totals }
 // Stop ends the owner. After it, Add and Total block forever.
 func (t *ChannelTally) Stop() { t.stop <- struct{}{} }
 
-// Concurrently calls f n times from each of several goroutines. It returns when
-// all calls have returned, with the time per call.
+// Concurrently calls f n times from each of several goroutines, and returns the time
+// per call.
 func Concurrently(goroutines, n int, f func()) time.Duration {
 	began := time.Now()
 	var wg sync.WaitGroup

@@ -40,8 +40,6 @@ func TransferUnordered(from, to *Account, amount int, between func()) error {
 	return nil
 }
 
-// transferBothWays runs two transfers in opposite directions that meet between
-// their locks.
 func transferBothWays() {
 	a, b := &Account{number: 1, balance: 100}, &Account{number: 2, balance: 100}
 	var met, done sync.WaitGroup

@@ -21,8 +21,8 @@ type Finding struct {
 	Message string
 }
 
-// Vet runs go vet on a copy of the files in the folder vetted, and returns its
-// findings by file name. It needs the go command.
+// Vet runs go vet on the files in the folder vetted, and returns its findings by
+// file name. It needs the go command.
 func Vet() (map[string][]Finding, error) {
 	dir, err := os.MkdirTemp("", "vetted")
 	if err != nil {

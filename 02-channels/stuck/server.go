@@ -50,7 +50,6 @@ func serve(listener net.Listener) {
 	}
 }
 
-// client prints what the server at address answers.
 func client(address string) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
