@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -128,6 +129,23 @@ func TestSectionEndsAtItsOwnVerdict(t *testing.T) {
 	}
 }
 
+// requireOneScreen requires that a section, its verdict and the next question fit on the
+// projector together.
+func requireOneScreen(t *testing.T, out, id string) {
+	t.Helper()
+	heading := "\n" + id + "  "
+	_, out, _ = strings.Cut(out, heading)
+	_, out, _ = strings.Cut(out, heading)
+	out, _, _ = strings.Cut(id+"  "+out, "\n     Your answer")
+	rows := 1 // the prompt
+	for line := range strings.Lines(out) {
+		rows += max(1, (utf8.RuneCountInString(strings.TrimSuffix(line, "\n"))+79)/80)
+	}
+	if rows > 33 {
+		t.Errorf("section %s takes %d rows with its answer and the next question; the projector has 34", id, rows)
+	}
+}
+
 // spoken returns how long it takes to read text aloud, at 130 words a minute.
 func spoken(text string) time.Duration {
 	return time.Duration(len(regexp.MustCompile(`[A-Za-z0-9]\S*`).FindAllString(text, -1))) * time.Minute / 130
@@ -157,9 +175,7 @@ func TestPlanCommandsRun(t *testing.T) {
 				if i+1 < len(ids) && strings.Contains(question+text, "\n"+ids[i+1]+"  ") {
 					t.Errorf("%s shows %s before %s is answered", m[1], ids[i+1], id)
 				}
-				if n := strings.Count(text, "\n") + 3; n > 34 {
-					t.Errorf("section %s takes %d rows with its answer; the projector has 34", id, n)
-				}
+				requireOneScreen(t, out, id)
 			}
 			takes := spoken(out + b.Say + b.code(t))
 			for _, id := range ids {
@@ -176,23 +192,20 @@ func TestPlanCommandsRun(t *testing.T) {
 	}
 }
 
-// code returns the code that a block shows before its command, such as "`leaky.go` from
-// `ServeHTTP` on".
+// code returns the code that a block shows before its command, with `tail -n N file`. It
+// begins with a function, below the doc comment, and is on one screen.
 func (b Block) code(t *testing.T) string {
 	t.Helper()
-	m := regexp.MustCompile("^`(\\w+\\.go)` from `(\\w+)` on").FindStringSubmatch(b.Projector)
+	m := regexp.MustCompile("^`tail -n (\\d+) (\\S+)`").FindStringSubmatch(b.Projector)
 	if m == nil {
 		return ""
 	}
-	files, err := filepath.Glob(filepath.Join(root, b.Name[:2]+"-*", m[1]))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("%q shows %s; there is %q, %v", b.Name, m[1], files, err)
+	n, _ := strconv.Atoi(m[1])
+	lines := slices.Collect(strings.Lines(read(t, filepath.Join(root, filepath.FromSlash(m[2])))))
+	if n > 32 || n > len(lines) || !strings.HasPrefix(lines[len(lines)-n], "func ") {
+		t.Fatalf("%q does not show the functions at the end of %s on one screen", b.Name, m[2])
 	}
-	_, code, ok := strings.Cut(read(t, files[0]), ") "+m[2]+"(")
-	if !ok {
-		t.Errorf("%s has no method %s", files[0], m[2])
-	}
-	return code
+	return strings.Join(lines[len(lines)-n:], "")
 }
 
 // wrongAnswer returns the longer of the two corrections that an INSTRUCTOR.md has for the
@@ -448,38 +461,96 @@ func TestExercisesOfTheCourse(t *testing.T) {
 	}
 }
 
+// A Quiz is a question of -ask. Right is "" where the section measures it.
+type Quiz struct {
+	Question string
+	Answers  []string
+	Right    string
+}
+
 // questions returns the questions that a chapter's program asks, by section, in order.
-func questions(t *testing.T, c Chapter) (ids []string, text map[string]string) {
+func questions(t *testing.T, c Chapter) (ids []string, quizzes map[string]Quiz) {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(c.Dir(), "questions.go"), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = make(map[string]string)
+	literal := func(n ast.Expr) (text string) {
+		if l, ok := n.(*ast.BasicLit); ok {
+			text, _ = strconv.Unquote(l.Value)
+		}
+		return text
+	}
+	quizzes = make(map[string]Quiz)
 	ast.Inspect(file, func(n ast.Node) bool {
-		if pair, ok := n.(*ast.KeyValueExpr); ok {
-			if quiz, ok := pair.Value.(*ast.CompositeLit); ok && len(quiz.Elts) > 0 {
-				key, ok1 := pair.Key.(*ast.BasicLit)
-				question, ok2 := quiz.Elts[0].(*ast.BasicLit)
-				if ok1 && ok2 {
-					id, _ := strconv.Unquote(key.Value)
-					ids = append(ids, id)
-					text[id], _ = strconv.Unquote(question.Value)
+		pair, _ := n.(*ast.KeyValueExpr)
+		if pair == nil {
+			return true
+		}
+		if l, ok := pair.Value.(*ast.CompositeLit); ok && len(l.Elts) == 3 {
+			q := Quiz{Question: literal(l.Elts[0]), Right: literal(l.Elts[2])}
+			if answers, ok := l.Elts[1].(*ast.CompositeLit); ok {
+				for _, answer := range answers.Elts {
+					q.Answers = append(q.Answers, literal(answer))
+				}
+			}
+			ids = append(ids, literal(pair.Key))
+			quizzes[literal(pair.Key)] = q
+		}
+		return false
+	})
+	return ids, quizzes
+}
+
+// wrongLetters returns the wrong answers that an INSTRUCTOR.md has for the question of a
+// section, by their letters, such as "(b) *The number of OS threads*".
+func wrongLetters(c Chapter, id string) map[string]string {
+	_, answers, _ := strings.Cut(c.Instructor, "("+id+")**\n")
+	answers = regexp.MustCompile(`(?m)^(?:\d+\.|#)`).Split(answers, 2)[0]
+	wrong := make(map[string]string)
+	for _, m := range regexp.MustCompile(`\(([a-d])\) \*([^*]+)\*`).FindAllStringSubmatch(answers, -1) {
+		wrong[m[1]] = m[2]
+	}
+	return wrong
+}
+
+// TestInstructorHasTheLettersOfTheScreen compares the wrong answers in each INSTRUCTOR.md
+// with those of -ask: all but the right one are there, under the same letter, shortened at
+// most: the words are those of the screen, in the same order.
+func TestInstructorHasTheLettersOfTheScreen(t *testing.T) {
+	word := regexp.MustCompile(`[\w']+(?:[.,]\d+)*`)
+	for _, c := range chapters(t) {
+		ids, quizzes := questions(t, c)
+		for _, id := range ids {
+			q, wrong := quizzes[id], wrongLetters(c, id)
+			if _, ok := wrong[q.Right]; ok || len(wrong) != len(q.Answers)-1 {
+				t.Errorf("%s/INSTRUCTOR.md has the wrong answers %v to %s; -ask has %q, the right one is %q (empty: measured)", c.Name, wrong, id, q.Answers, q.Right)
+			}
+			for letter, text := range wrong {
+				i, screen := int(letter[0]-'a'), []string(nil)
+				if i < len(q.Answers) {
+					screen = word.FindAllString(strings.ToLower(q.Answers[i]), -1)
+				}
+				for _, w := range word.FindAllString(strings.ToLower(text), -1) {
+					at := slices.Index(screen, w)
+					if at < 0 {
+						t.Errorf("%s/INSTRUCTOR.md: answer %s to %s is %q; -ask has %q", c.Name, letter, id, text, q.Answers)
+						break
+					}
+					screen = screen[at+1:]
 				}
 			}
 		}
-		return true
-	})
-	return ids, text
+	}
 }
 
 // TestPredictAsksWhatTheProgramAsks compares the README's questions with those of -ask.
 func TestPredictAsksWhatTheProgramAsks(t *testing.T) {
 	for _, c := range chapters(t) {
 		predict := section(c.Readme, "## Predict")
-		ids, text := questions(t, c)
+		ids, quizzes := questions(t, c)
 		for i, id := range ids {
-			if want := fmt.Sprintf("%d. %s (%s)", i+1, text[id], id); !strings.Contains(strings.Join(strings.Fields(predict), " "), want) {
+			if want := fmt.Sprintf("%d. %s (%s)", i+1, quizzes[id].Question, id); !strings.Contains(strings.Join(strings.Fields(predict), " "), want) {
 				t.Errorf("%s/README.md does not ask %q", c.Name, want)
 			}
 		}
@@ -505,9 +576,9 @@ func TestEachChapterHelpsItsInstructor(t *testing.T) {
 				t.Errorf("%s/INSTRUCTOR.md has no %q", c.Name, heading)
 			}
 		}
-		ids, text := questions(t, c)
+		ids, quizzes := questions(t, c)
 		for i, id := range ids {
-			want := fmt.Sprintf("%d. **%s (%s)**", i+1, text[id], id)
+			want := fmt.Sprintf("%d. **%s (%s)**", i+1, quizzes[id].Question, id)
 			numbered := strings.Contains(c.Instructor, "("+ids[0]+")**") // the questions name their sections
 			if numbered && !strings.Contains(strings.Join(strings.Fields(c.Instructor), " "), want) {
 				t.Errorf("%s/INSTRUCTOR.md does not have the question %q", c.Name, want)
@@ -571,7 +642,7 @@ func TestLiveEditFailsInThreeLines(t *testing.T) {
 			}
 			filter := command[2]
 			if _, pattern, ok := strings.Cut(filter, "grep "); ok {
-				powershell := "\n" + command[1] + " | Select-String " + strings.TrimPrefix(pattern, "-m2 ") + "\n"
+				powershell := "\n" + command[1] + " | Select-String " + strings.TrimPrefix(pattern, "-E -m3 ") + "\n"
 				if !strings.Contains(live, powershell) {
 					t.Errorf("INSTRUCTOR.md has no command for PowerShell:%s", powershell)
 				}

@@ -70,16 +70,17 @@ func TestCopiesAreEqual(t *testing.T) {
 // TestEverySectionRuns runs every section of every chapter, the further ones
 // too, with the questions. It requires a question before each section, an excerpt
 // of the source after its heading where the section names one, and lines that
-// fit on a terminal.
+// fit on a terminal. A section is on one screen with the question after it.
 func TestEverySectionRuns(t *testing.T) {
 	excerpt := regexp.MustCompile(`(?m)^\d+\.\d+  .*\n     \w+\.go:\d+ `)
 	for _, c := range chapters(t) {
 		t.Run(c.Name, func(t *testing.T) {
 			together(t)
 			out := run(t, root, "go run ./"+c.Name+" -all -ask")
-			ids, text := questions(t, c)
+			ids, quizzes := questions(t, c)
 			for _, id := range ids {
-				if !strings.Contains(out, "\n"+id+"  "+text[id]+"\n") || !strings.Contains(out, "\n"+id+"  "+c.Claims[id].Sentence+"\n") {
+				requireOneScreen(t, out, id)
+				if !strings.Contains(out, "\n"+id+"  "+quizzes[id].Question+"\n") || !strings.Contains(out, "\n"+id+"  "+c.Claims[id].Sentence+"\n") {
 					t.Errorf("section %s does not run with its question:\n%s", id, out)
 				}
 			}
