@@ -20,6 +20,7 @@ type bundle struct {
 	files   map[string]string // of the chapter, that are Go
 	embeds  []string          // folders that it may embed
 	dir     string            // of its module
+	folder  string            // a copy of the chapter, for what tests read and write
 	edits   []Edit            // by number; 0 is the chapter without an edit
 	build   sync.Once
 	binary  string
@@ -42,6 +43,7 @@ func newBundle(t *testing.T, c Chapter, race bool) *bundle {
 	t.Helper()
 	b := &bundle{chapter: c, race: race, files: make(map[string]string), dir: t.TempDir(), edits: make([]Edit, 1), left: make(map[string]bool), mains: make(map[string]bool), control: make(map[string]*control)}
 	write(t, map[string]string{filepath.Join(b.dir, "go.mod"): read(t, filepath.Join(root, "go.mod"))})
+	b.folder = filepath.Join(Edit{}.copied(t, c), c.Name)
 	for path, text := range goFiles(t, c.Dir()) {
 		b.files[filepath.Base(path)] = text
 	}
@@ -72,10 +74,8 @@ func (b *bundle) add(t *testing.T, e Edit) (number int) {
 	return len(b.edits) - 1
 }
 
-var (
-	packageMain = regexp.MustCompile(`(?m)^package main$`)
-	packageFlag = regexp.MustCompile(`(?m)^((?:var |\t)\w+ +)= flag\.([A-Z])`) // in a variable of the package
-)
+// packageFlag matches a flag in a variable of the package.
+var packageFlag = regexp.MustCompile(`(?m)^((?:var |\t)\w+ +)= flag\.([A-Z])`)
 
 // addPackage makes the edited chapter a package that can be imported. Its tests are
 // ordinary files, with all tests or only that of the edit.
@@ -115,11 +115,16 @@ func (b *bundle) addPackage(t *testing.T, e Edit) {
 		edited = smaller
 	}
 	for file, text := range edited {
+		if text == "" {
+			continue
+		}
 		if strings.Contains(text, "\nfunc TestMain(") {
 			b.mains[name] = true
 		}
-		text = packageMain.ReplaceAllString(text, "package edited")
-		text = packageFlag.ReplaceAllString(text, "$1= editedFlags().$2")
+		text = strings.Replace("\n"+text, "\npackage main\n", "\npackage edited\n", 1)[1:]
+		if strings.Contains(text, "= flag.") {
+			text = packageFlag.ReplaceAllString(text, "$1= editedFlags().$2")
+		}
 		if strings.Contains(text, "editedFlags()") {
 			text += "\nvar _ = flag.Parse\n"
 		}
@@ -214,13 +219,13 @@ func (b *bundle) main() string {
 	return s.String()
 }
 
-// run runs a test of one of the packages, in a folder that has the same files.
-func (b *bundle) run(t *testing.T, number int, test, timeout, folder string) (string, error) {
-	return inCopyWith(t, []string{editVariable + "=" + name(number)}, folder, b.binary, "-test.v", "-test.run=^"+strings.ReplaceAll(test, "/", "$/^")+"$", "-test.timeout="+timeout)
+// run runs a test of one of the packages, in a copy of the chapter without an edit.
+func (b *bundle) run(t *testing.T, number int, test, timeout string) (string, error) {
+	return inCopyWith(t, []string{editVariable + "=" + name(number)}, b.folder, b.binary, "-test.v", "-test.run=^"+strings.ReplaceAll(test, "/", "$/^")+"$", "-test.timeout="+timeout)
 }
 
 // shows reports whether the test passes without the edit, and fails with it as promised.
-func (b *bundle) shows(t *testing.T, number int, copied string) bool {
+func (b *bundle) shows(t *testing.T, number int) bool {
 	b.made(t)
 	e, c := b.edits[number], b.control[b.edits[number].Test]
 	if b.binary == "" || !b.left[name(number)] || !b.left[name(0)] {
@@ -231,7 +236,7 @@ func (b *bundle) shows(t *testing.T, number int, copied string) bool {
 		timeouts = []string{"5s"}
 	}
 	c.once.Do(func() {
-		out, err := b.run(t, 0, e.Test, timeouts[len(timeouts)-1], b.chapter.Dir())
+		out, err := b.run(t, 0, e.Test, timeouts[len(timeouts)-1])
 		c.passes = err == nil && strings.Contains(out, "--- PASS: "+e.Test)
 		if !c.passes {
 			t.Logf("in the bundle %s does not pass without an edit:\n%s", e.Test, out)
@@ -241,7 +246,7 @@ func (b *bundle) shows(t *testing.T, number int, copied string) bool {
 		return false
 	}
 	for _, timeout := range timeouts {
-		out, err := b.run(t, number, e.Test, timeout, copied)
+		out, err := b.run(t, number, e.Test, timeout)
 		if err != nil && strings.Contains(out, e.Says) {
 			return true
 		}
@@ -301,7 +306,11 @@ func field() {}
 func parameter() {}
 func element() {}
 `
-	got := keepOnly(map[string]string{"a.go": text}, "TestIt")["a.go"]
+	files := keepOnly(map[string]string{"a.go": text, "b.go": "package main\n\nimport \"os\"\n\nfunc only() { os.Exit(1) }\n"}, "TestIt")
+	got := files["a.go"]
+	if files["b.go"] != "" {
+		t.Errorf("nothing of a file is needed; what is left of it: %s", files["b.go"])
+	}
 	for kept, names := range map[bool]string{
 		true:  "func first, func second, func needed, func third, func TestIt, func fourth, func seventh, func eighth, func tenth, (thing) method, var variable, var option, type thing",
 		false: "func unneeded, func TestOther, func fifth, func sixth, func ninth, func eleventh, func field, func parameter(, func element, unusedMethod, var other, type unused",
