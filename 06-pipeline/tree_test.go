@@ -437,7 +437,7 @@ func TestPartSaysWhatIsRead(t *testing.T) {
 		t.Errorf("an empty tree: got %q, want %q", got, want)
 	}
 	s.report.Add(huge)
-	s.report.Add(File{Path: "small", Size: 1})
+	s.report.Add(File{Path: "other", Size: 28 << 30})
 	if got, want := s.part(s.report), "the files"; got != want {
 		t.Errorf("all of two files: got %q, want %q", got, want)
 	}

@@ -180,6 +180,23 @@ func TestJobWakesEveryWorkerThatWaits(t *testing.T) {
 	})
 }
 
+// TestLeaseLooksAgainOnlyAfterAChange: a job that is in the queue without one is not found. A
+// Lease that polls would find it.
+func TestLeaseLooksAgainOnlyAfterAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		time.AfterFunc(time.Second, func() {
+			b.locked(func(now time.Time) { added(b.queue, "newsletter", now, now) })
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if j, err := b.Lease(ctx, "w", allKinds); err == nil {
+			t.Errorf("nothing had changed, but Lease returned job %s", j.ID)
+		}
+	})
+}
+
 // TestLeaseIsAWholeOneAfterASlowSave has a disk that takes 8 s to store a lease of
 // 10 s (claim 7.5): the worker has 10 s from then on.
 func TestLeaseIsAWholeOneAfterASlowSave(t *testing.T) {

@@ -407,6 +407,18 @@ func TestMemoryFollowsWhatIsLive(t *testing.T) {
 	}
 }
 
+// TestKeyOfAnEndedJobIsKnown: a client that repeats its request later does not repeat the work.
+func TestKeyOfAnEndedJobIsKnown(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	n := NewJob{Kind: "newsletter", Due: now, Key: "k"}
+	first := must1(q.Add(n, now))
+	q.Next("w", allKinds, now)
+	must1(q.Update(first.ID, Update{Token: "A", Event: Finished}, now))
+	if again := must1(q.Add(n, now)); again.ID != first.ID || again.State != Done {
+		t.Errorf("the job with this key is done, but adding it again returned job %s, which is %s", again.ID, again.State)
+	}
+}
+
 // TestBacklogCountsWhatHasNotEnded: ended jobs do not count, and a key that is known
 // needs no place.
 func TestBacklogCountsWhatHasNotEnded(t *testing.T) {
@@ -418,7 +430,7 @@ func TestBacklogCountsWhatHasNotEnded(t *testing.T) {
 	added(q, "welcome-mail", now, now)
 	running := q.Next("w", allKinds, now)
 	if _, err := q.Add(NewJob{Kind: "newsletter", Due: now}, now); err != ErrBacklogFull {
-		t.Errorf("one job scheduled, one waiting and one running, of 3: another one got %v, want %v", err, ErrBacklogFull)
+		t.Fatalf("one job scheduled, one waiting and one running, of 3: another one got %v, want %v", err, ErrBacklogFull)
 	}
 	must1(q.Add(n, now))
 	q.Update(running.ID, Update{Token: "A", Event: Failed, Permanent: true}, now)
