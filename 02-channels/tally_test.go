@@ -124,7 +124,19 @@ func TestStopEndsTheOwner(t *testing.T) {
 		if got := tally.Total(); got != 1 {
 			t.Errorf("the total is %d, want 1", got)
 		}
+		total, added := make(chan int, 1), make(chan bool, 1)
 		tally.Stop()
+		go func() { total <- tally.Total() }()
+		go func() { tally.Add(); added <- true }()
+		synctest.Wait()
+		if len(total)+len(added) > 0 {
+			t.Fatal("Add or Total returned without the owner")
+		}
+		<-tally.adds // in the owner's place
+		tally.totals <- 7
+		if n := <-total; n != 7 {
+			t.Errorf("the owner sent 7, and Total returned %d", n)
+		}
 		select {
 		case tally.adds <- struct{}{}:
 			t.Error("Add proceeded after Stop; it should block")
