@@ -116,7 +116,7 @@ func lateWritePanics() {
 	_, err = io.Copy(io.Discard, resp.Body)
 	check(err)
 	resp.Body.Close()
-	for Inside("runHandler") > 0 {
+	for Inside("runHandler") > 0 { // the response is here, but the handler's goroutine may not have ended
 		runtime.Gosched()
 	}
 	close(work)

@@ -68,6 +68,7 @@ func fixedNumber(ctx context.Context) string {
 	var pool, each Lanes
 	began := time.Now()
 	first := meeting(min(*poolSize, *imageCount)) // otherwise one worker may do two images before another one starts
+	// With a slot for each image no worker waits for the goroutine that submits, which needs a CPU, too.
 	p := NewPool(ctx, Config{Workers: *poolSize, Queue: *imageCount}, func(ctx context.Context, photo *image.Gray) error {
 		defer trace.StartRegion(ctx, "pool").End()
 		defer pool.Enter()()
@@ -97,7 +98,7 @@ func fixedNumber(ctx context.Context) string {
 	takeaway("A line is a worker. █ and ▒ alternate from image to image; · is idle.",
 		"A worker that has finished an image takes the next one from the queue.")
 	if pool.Peak() != *poolSize || *poolSize == *imageCount {
-		return ""
+		return "" // with a worker for each image the two do not differ
 	}
 	return "b"
 }

@@ -140,7 +140,7 @@ func (p *Pool[T]) TrySubmit(task T) error {
 		if err := p.refusal(p.parent); err != nil {
 			return err
 		}
-		busy := p.idle.Load() == 0
+		busy := p.idle.Load() == 0 // before the send: after it fails, a worker may free a slot and be busy
 		select {
 		case p.tasks <- task:
 			return nil
@@ -153,6 +153,7 @@ func (p *Pool[T]) TrySubmit(task T) error {
 	}
 }
 
+// refusal returns why a pool takes no task from a caller with ctx, or nil.
 func (p *Pool[T]) refusal(ctx context.Context) error {
 	if ctx.Err() == nil && p.ctx.Err() == nil {
 		return nil
