@@ -31,6 +31,7 @@ type Broker struct {
 }
 
 // OpenBroker reads the journal in dir. It fails if another broker uses the directory.
+// A worker that sends no heartbeat for the time of a lease loses its job.
 func OpenBroker(dir string, lease time.Duration, log *slog.Logger) (b *Broker, err error) {
 	if err := makeDir(dir); err != nil {
 		return nil, err

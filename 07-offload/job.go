@@ -36,7 +36,7 @@ type Job struct {
 	Policy  Policy          `json:"policy,omitzero"`
 
 	State    State     `json:"state"`
-	Attempts int       `json:"attempts"`
+	Attempts int       `json:"attempts"` // begun; one that was released does not count
 	Error    string    `json:"error,omitempty"`
 	Progress Progress  `json:"progress,omitzero"`
 	Created  time.Time `json:"created"`
@@ -79,7 +79,7 @@ type Update struct {
 	Token     string   `json:"token"` // of its lease
 	Event     Event    `json:"event"`
 	Progress  Progress `json:"progress,omitzero"`
-	Error     string   `json:"error,omitempty"`
+	Error     string   `json:"error,omitempty"`     // with Failed: why
 	Permanent bool     `json:"permanent,omitempty"` // with Failed: a retry cannot succeed
 }
 
