@@ -106,10 +106,13 @@ func TestThreadLockedGoroutinesNeedAThreadEach(t *testing.T) {
 // TestThreadEachReportsARefusal has a child that the system ends, before or after it has
 // printed the number of its threads.
 func TestThreadEachReportsARefusal(t *testing.T) {
-	for _, first := range []string{"no more threads", "1000 1ms"} {
-		refused := func(string, string, ...string) (string, int, error) { return first + "\nmore", 2, nil }
-		if _, _, err := threadEach(1, refused); err == nil || err.Error() != "refused by this system: "+first {
-			t.Errorf("the child printed %q and ended with status 2; got the error %v, want that line", first, err)
+	for _, child := range []struct {
+		first  string
+		status int
+	}{{"no more threads", 2}, {"1000 1ms", 2}, {"no more threads", 0}, {"1000 milliseconds", 0}} {
+		refused := func(string, string, ...string) (string, int, error) { return child.first + "\nmore", child.status, nil }
+		if _, _, err := threadEach(1, refused); err == nil || err.Error() != "refused by this system: "+child.first {
+			t.Errorf("the child printed %q and ended with status %d; got the error %v, want that line", child.first, child.status, err)
 		}
 	}
 }
@@ -156,6 +159,9 @@ func TestCrowdGrowsToNAndLeaves(t *testing.T) {
 			if crowd.Grow(step.grow); crowd.Alive() != step.alive {
 				t.Errorf("after Grow(%d) %d goroutines are alive, want %d", step.grow, crowd.Alive(), step.alive)
 			}
+		}
+		if time.Sleep(24 * time.Hour); crowd.Alive() != 8 {
+			t.Errorf("a day later %d goroutines are alive, want 8 until Leave is called", crowd.Alive())
 		}
 		if most := <-counted; most > 8 {
 			t.Errorf("Alive returned %d in a crowd of 8", most)

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -82,14 +85,81 @@ func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
 		if !regexp.MustCompile("^" + pattern + "$").MatchString(prints) {
 			t.Errorf("section %s prints\n%swant\n%s", id, prints, want.prints)
 		}
-		if want.answer == "" {
-			continue
+		answer := "Answer " // any
+		if want.answer != "" {
+			answer += want.answer + ": " + quizzes[id].answers[want.answer[0]-'a'] + "."
 		}
-		answer := "Answer " + want.answer + ": " + quizzes[id].answers[want.answer[0]-'a'] + "."
 		if _, section, _ = strings.Cut(section, "\n\n"); !strings.HasPrefix(section, "     "+answer) {
 			t.Errorf("section %s supports another answer than %q:\n%s", id, answer, section)
 		}
 	}
+}
+
+// TestCoreLessonEndsWithTheNextChapter runs all sections of it, with no work for 1.6.
+func TestCoreLessonEndsWithTheNextChapter(t *testing.T) {
+	out, status, err := runRole("core lesson", "-n 100")
+	sections := regexp.MustCompile(`(?m)^1\.\d`).FindAllString(out, -1)
+	if got := strings.Join(sections, " "); status != 0 || err != nil || got != "1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8" {
+		t.Errorf("exit status %d, %v; the sections are %s, want 1.1 to 1.8:\n%s", status, err, got, out)
+	}
+	if !strings.HasSuffix(out, "\nNext:    go run ./02-channels\n") {
+		t.Errorf("want the command of the next chapter in the last line of:\n%s", out)
+	}
+}
+
+func init() {
+	roles["core lesson"] = func(arguments string) {
+		hash = func() {}
+		roles["command line"](arguments)
+	}
+	if os.Getenv("LESSON_TEST_ROLES") == "other" { // in the children of TestAnswerFollowsTheMeasurement
+		roles["main returns first"] = roles["main waits"]
+		roles["panic"] = func(string) {}
+	}
+	roles["few threads among others"] = func(string) {
+		NewThreadCrowd().Grow(600)
+		*crowdSize, roleLimit = fewest, 0
+		fmt.Printf("\nanswer %q", fewThreads(context.Background()))
+	}
+}
+
+// TestAnswerFollowsTheMeasurement has children that behave in another way than the chapter
+// says, and a process that has 600 threads already.
+func TestAnswerFollowsTheMeasurement(t *testing.T) {
+	t.Setenv("LESSON_TEST_ROLES", "other")
+	for id, run := range map[string]func(context.Context) string{"1.5": mainReturns, "1.7": unrecoveredPanic} {
+		var got string
+		out := printed(t, func() { got = run(t.Context()) })
+		if got != "a" {
+			t.Errorf("section %s supports the answer %q, want \"a\":\n%s", id, got, out)
+		}
+	}
+	out, status, err := runRole("few threads among others", "")
+	if status != 0 || err != nil {
+		t.Skipf("600 threads in one process: status %d, %v", status, err)
+	}
+	if !strings.HasSuffix(out, "\nanswer \"b\"") {
+		t.Errorf("with 600 threads section 1.3 supports another answer than b:\n%s", out)
+	}
+}
+
+// TestSectionThatMeasuresNothingSupportsNoAnswer: their children are killed before they have
+// started, and a crowd of a hundred does not decide what limits a large one.
+func TestSectionThatMeasuresNothingSupportsNoAnswer(t *testing.T) {
+	defer func(n int, limit time.Duration) { *crowdSize, roleLimit = n, limit }(*crowdSize, roleLimit)
+	requireNone := func(id string, run func(context.Context) string) {
+		t.Helper()
+		var got string
+		if out := printed(t, func() { got = run(t.Context()) }); got != "" {
+			t.Errorf("section %s supports the answer %q, want none:\n%s", id, got, out)
+		}
+	}
+	*crowdSize = fewest
+	requireNone("1.2", aliveTogether)
+	roleLimit = 0
+	requireNone("1.2", aliveTogether)
+	requireNone("1.5", mainReturns)
+	requireNone("1.7", unrecoveredPanic)
 }
 
 // TestSpeedIsThatOfTheBestRound runs section 1.6 in fake time, on one CPU. For 1 goroutine

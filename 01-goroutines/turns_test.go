@@ -109,10 +109,11 @@ func TestTurnsFollowOneAnother(t *testing.T) {
 	}
 }
 
-// TestLaneIsDrawnToScale draws three turns in ten columns; the second is very short.
+// TestLaneIsDrawnToScale draws turns in ten columns; the second is very short, and the last
+// one begins when the chart ends.
 func TestLaneIsDrawnToScale(t *testing.T) {
-	turns := []Turn{{0, 0, 5 * time.Second}, {1, 5 * time.Second, 5*time.Second + 1}, {0, 5*time.Second + 1, 9 * time.Second}, {2, 9 * time.Second, 10 * time.Second}}
-	for who, want := range []string{"█████████·", "·····█····", "·········█", "··········"} {
+	turns := []Turn{{0, 0, 5 * time.Second}, {1, 5 * time.Second, 5*time.Second + 1}, {0, 5*time.Second + 1, 9 * time.Second}, {2, 9 * time.Second, 10 * time.Second}, {3, 10 * time.Second, 10 * time.Second}}
+	for who, want := range []string{"█████████·", "·····█····", "·········█", "··········", "··········"} {
 		if got := lane(turns, who, 10); got != want {
 			t.Errorf("goroutine %d: got %s, want %s", who, got, want)
 		}
