@@ -108,6 +108,36 @@ func TestStopEndsTheStream(t *testing.T) {
 	})
 }
 
+// watched is a context that counts the contexts derived from it and not yet canceled: each
+// registers a function with it.
+type watched struct {
+	context.Context
+	derived atomic.Int64
+}
+
+func (w *watched) AfterFunc(f func()) (stop func() bool) {
+	w.derived.Add(1)
+	unregister := context.AfterFunc(w.Context, f)
+	return func() bool { w.derived.Add(-1); return unregister() }
+}
+
+func (w *watched) Value(any) any { return nil } // or package context would find the context inside
+
+// TestDerivedContextStaysUntilStop counts how often ctx refers to a context of Prices (claim 2.9).
+func TestDerivedContextStaysUntilStop(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	parent := &watched{Context: ctx}
+	var running atomic.Int64
+	_, stop := Prices(parent, &running)
+	if n := parent.derived.Load(); n != 1 {
+		t.Errorf("before stop is called, ctx refers to %d derived contexts, want 1", n)
+	}
+	if stop(); parent.derived.Load() != 0 {
+		t.Errorf("after stop, ctx refers to %d derived contexts, want none", parent.derived.Load())
+	}
+}
+
 // TestLeftRunningHasOneContext for all calls, and cancels it when it has counted.
 func TestLeftRunningHasOneContext(t *testing.T) {
 	var contexts []context.Context

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"debug/buildinfo"
+	"errors"
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const allAsleep = "fatal error: all goroutines are asleep - deadlock!\n"
@@ -49,6 +54,52 @@ func TestRuntimeReportsWhenAllGoroutinesAreBlocked(t *testing.T) {
 	}
 }
 
+// TestStuckServerIsBuiltWithoutCgo: with cgo the runtime is silent in any case. The server
+// answers each connection with the state of its main goroutine.
+func TestStuckServerIsBuiltWithoutCgo(t *testing.T) {
+	withoutRaceDetector(t) // skips the test if there is no go command
+	program := filepath.Join(t.TempDir(), "server.exe")
+	t.Setenv("CGO_ENABLED", "1")
+	if err := buildStuckServer(program); err != nil {
+		t.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "0"}) {
+		t.Errorf("the server was built with %v, want CGO_ENABLED=0", info.Settings)
+	}
+
+	server := exec.Command(program)
+	stdout, err := server.StdoutPipe()
+	if err := errors.Join(err, server.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Wait()
+	defer server.Process.Kill()
+	address := bufio.NewScanner(stdout)
+	address.Scan()
+	for connections := 1; ; connections++ {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		answer, err := exec.CommandContext(ctx, program, address.Text()).Output()
+		cancel()
+		state := string(answer)
+		if err != nil {
+			t.Fatalf("connection %d: got the answer %q, %v", connections, state, err)
+		}
+		if strings.Contains(state, "[run") { // running or runnable: not blocked yet
+			continue
+		}
+		if state != "goroutine 1 [chan receive]\n" {
+			t.Fatalf("connection %d: got the answer %q, want that the main goroutine is blocked in a receive", connections, state)
+		}
+		if connections > 1 {
+			return
+		}
+	}
+}
+
 // TestRuntimeIsSilentWhileAListenerIsOpen runs the same deadlock in a program
 // with a listener (negative control of 2.7).
 func TestRuntimeIsSilentWhileAListenerIsOpen(t *testing.T) {
@@ -62,8 +113,8 @@ func TestRuntimeIsSilentWhileAListenerIsOpen(t *testing.T) {
 	}
 }
 
-// TestStuckServerIsAskedUntilItHasBlockedTwice has a server that answers with another
-// state at first, and counts the questions.
+// TestStuckServerIsAskedUntilItHasBlockedTwice runs section 2.7 with a server that answers
+// with another state at first, counts the questions, and reports something.
 func TestStuckServerIsAskedUntilItHasBlockedTwice(t *testing.T) {
 	withoutRaceDetector(t) // skips the test if there is no go command
 	defer func(before string) { stuckServer = before }(stuckServer)
@@ -90,27 +141,14 @@ func main() {
 `
 	path := filepath.Join(t.TempDir(), "asked")
 	t.Setenv("ASKED", path)
-	state, reported, err := RunStuckServer()
+	var answer string
+	out := printed(t, func() { answer = deadlock(t.Context()) })
 	asked, _ := os.ReadFile(path)
-	if state != "goroutine 1 [chan receive]" || reported != "a report" || err != nil || string(asked) != "???" {
-		t.Errorf("got state %q, report %q and %v after %d questions; want main blocked in two of 3, and the report", state, reported, err, len(asked))
+	if !strings.Contains(out, "\n       main stays in goroutine 1 [chan receive]; the runtime reports a report\n") || string(asked) != "???" {
+		t.Errorf("after %d questions section 2.7 prints\n%swant main blocked in two of 3, and the report", len(asked), out)
 	}
-}
-
-// TestStuckServerIsBuiltWithoutCgo: with cgo the runtime is silent in any case.
-func TestStuckServerIsBuiltWithoutCgo(t *testing.T) {
-	withoutRaceDetector(t) // skips the test if there is no go command
-	program := filepath.Join(t.TempDir(), "server.exe")
-	t.Setenv("CGO_ENABLED", "1")
-	if err := buildStuckServer(program); err != nil {
-		t.Fatal(err)
-	}
-	info, err := buildinfo.ReadFile(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "0"}) {
-		t.Errorf("the server was built with %v, want CGO_ENABLED=0", info.Settings)
+	if answer != "a" {
+		t.Errorf("the runtime reports the deadlock, and section 2.7 supports the answer %q, want \"a\"", answer)
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // deadlocks runs a role and requires that the runtime reports a deadlock, with
@@ -28,7 +30,15 @@ func deadlocks(t *testing.T, role string, states ...string) {
 // TestHelperForLockedStateDoesNotLock withdraws with one Lock (claim 2.10).
 func TestHelperForLockedStateDoesNotLock(t *testing.T) {
 	a := &Account{balance: 100}
-	if err := a.Withdraw(70); err != nil || a.Balance() != 30 {
+	done := make(chan error, 1)
+	go func() { done <- a.Withdraw(70) }()
+	for len(done) == 0 {
+		if blockedInLock(".(*Account).Withdraw(") > 0 {
+			t.Fatal("Withdraw is blocked in Lock, and no other goroutine uses the account")
+		}
+		runtime.Gosched()
+	}
+	if err := <-done; err != nil || a.Balance() != 30 {
 		t.Errorf("after a withdrawal of 70 of 100: error %v, balance %d", err, a.Balance())
 	}
 	if err := a.Withdraw(31); !errors.Is(err, ErrInsufficient) || a.Balance() != 30 {
@@ -41,24 +51,45 @@ func TestHelperForLockedStateDoesNotLock(t *testing.T) {
 	}
 }
 
-// TestCheckAndWithdrawalAreOneCriticalSection has four goroutines withdraw the
-// last unit, many times (claim 2.10).
+// TestCheckAndWithdrawalAreOneCriticalSection has two goroutines withdraw the last unit, and
+// two goroutines add to a tally (claims 2.10 and 2.8).
 func TestCheckAndWithdrawalAreOneCriticalSection(t *testing.T) {
-	for range 20_000 {
-		a := &Account{balance: 1}
-		start := make(chan struct{})
-		var done sync.WaitGroup
-		for range 4 {
-			done.Go(func() {
-				<-start
-				a.Withdraw(1)
-			})
+	for range 20 {
+		a, mutex, rw := &Account{balance: 1}, new(MutexTally), new(RWMutexTally)
+		if twice(&a.mu, ".(*Account).Withdraw(", func() { a.Withdraw(1) }); a.Balance() != 0 {
+			t.Fatalf("two goroutines withdrew 1 of 1; the balance is %d, want 0: check and withdrawal were two critical sections", a.Balance())
 		}
-		close(start)
-		if done.Wait(); a.Balance() != 0 {
-			t.Fatalf("four goroutines withdrew 1 of 1; the balance is %d, want 0: check and withdrawal were two critical sections", a.Balance())
+		twice(&mutex.mu, ".(*MutexTally).Add(", mutex.Add)
+		twice(&rw.mu, ".(*RWMutexTally).Add(", rw.Add)
+		if mutex.Total() != 2 || rw.Total() != 2 {
+			t.Fatalf("two goroutines added 1 to each tally; the totals are %d (MutexTally) and %d (RWMutexTally), want 2: load and store were two critical sections", mutex.Total(), rw.Total())
 		}
 	}
+}
+
+// twice has two goroutines call f while mu is locked. When a goroutine that has waited for
+// more than 1 ms finds the mutex locked again, the mutex is passed on in the order of arrival:
+// with two critical sections in f, both goroutines are in the first one before one of
+// them is in the second.
+func twice(mu sync.Locker, call string, f func()) {
+	var returned atomic.Int64
+	bothBlocked := func() {
+		for returned.Load() == 0 && blockedInLock(call) < 2 {
+			runtime.Gosched()
+		}
+	}
+	mu.Lock()
+	var done sync.WaitGroup
+	for range 2 {
+		done.Go(func() { f(); returned.Add(1) })
+	}
+	bothBlocked()
+	time.Sleep(2 * time.Millisecond)
+	mu.Unlock()
+	mu.Lock() // usually before the goroutine that Unlock has woken
+	bothBlocked()
+	mu.Unlock()
+	done.Wait()
 }
 
 // TestLockTwiceBlocksForever locks a mutex in two methods (negative control of 2.10).
@@ -132,7 +163,7 @@ func TestTransferMovesTheAmount(t *testing.T) {
 		amount   int
 		err      error
 		a, b     int
-	}{{a, b, 30, nil, 70, 130}, {b, a, 130, nil, 200, 0}, {b, a, 1, ErrInsufficient, 200, 0}, {a, b, 201, ErrInsufficient, 200, 0}} {
+	}{{a, b, 30, nil, 70, 130}, {b, a, 130, nil, 200, 0}, {b, a, 1, ErrInsufficient, 200, 0}, {a, b, 201, ErrInsufficient, 200, 0}, {a, b, 50, nil, 150, 50}} {
 		err := Transfer(step.from, step.to, step.amount)
 		if !errors.Is(err, step.err) || a.Balance() != step.a || b.Balance() != step.b {
 			t.Errorf("from %d to %d, %d: error %v, balances %d and %d; want %v, %d, %d",

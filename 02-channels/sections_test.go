@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // sections are what the sections print, in fake time: ### is what differs from run
@@ -159,6 +161,99 @@ func requireSection(t *testing.T, id string, run func(context.Context) string, p
 	}
 	if got != answer {
 		t.Errorf("section %s supports the answer %q, want %q", id, got, answer)
+	}
+	measures := answer != "" || id == "2.8"
+	if q := quizzes[id]; len(q.answers) == 0 || measures != (q.right == "") {
+		t.Errorf("the quiz of section %s has %d answers, and %q counts as right; want that only where the section measures none", id, len(q.answers), q.right)
+	}
+}
+
+// TestMostExpensiveWayIsTheOneMeasured runs section 2.8 in real time. The CPUs decide which
+// way it is.
+func TestMostExpensiveWayIsTheOneMeasured(t *testing.T) {
+	if raceDetector() {
+		t.Skip("measures CPUs, and not the race detector")
+	}
+	var got string
+	text := printed(t, func() { got = mutexOrChannel(t.Context()) })
+	var most time.Duration
+	var want string // more than one letter if ways took the same time, as printed
+	rows := regexp.MustCompile(` 400,000 +(\S+) (\S+) `).FindAllStringSubmatch(text, -1)
+	if len(rows) != 4 {
+		t.Fatalf("section 2.8 prints\n%swant 4 ways", text)
+	}
+	for i, row := range rows {
+		add, err := time.ParseDuration(row[1] + row[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if add > most {
+			most, want = add, ""
+		}
+		if add == most {
+			want += string("abbc"[i])
+		}
+	}
+	if got == "" || !strings.Contains(want, got) {
+		t.Errorf("section 2.8 supports the answer %q, want %s:\n%s", got, want, text)
+	}
+}
+
+// TestAnswerFollowsTheMeasurement runs section 2.3 with the nil channel as the last state.
+func TestAnswerFollowsTheMeasurement(t *testing.T) {
+	defer func(before []State) { States = before }(States)
+	States = States[:1]
+	var got string
+	if out := printed(t, func() { got = states(t.Context()) }); got != "b" {
+		t.Errorf("section 2.3 supports the answer %q, want \"b\": the receive blocks:\n%s", got, out)
+	}
+}
+
+// TestSectionThatMeasuresNothingSupportsNoAnswer: there is no go command, and children are
+// killed before they have started.
+func TestSectionThatMeasuresNothingSupportsNoAnswer(t *testing.T) {
+	t.Setenv("PATH", "")
+	defer func(before time.Duration) { roleLimit = before }(roleLimit)
+	roleLimit = 0
+	for _, s := range sectionsWithChildren {
+		var got string
+		if out := printed(t, func() { got = s.run(t.Context()) }); got != "" {
+			t.Errorf("section %s supports the answer %q, want none:\n%s", s.id, got, out)
+		}
+	}
+}
+
+// The role "command line" lets a child process run main with the arguments in its argument.
+func init() {
+	roles["command line"] = func(arguments string) {
+		os.Unsetenv(roleVariable)
+		os.Args = append(os.Args[:1], strings.Fields(arguments)...)
+		flag.CommandLine.Init(os.Args[0], flag.ExitOnError)
+		main()
+	}
+}
+
+// TestEverySectionHasItsNumber lists the sections and runs one of the core lesson and a
+// further one.
+func TestEverySectionHasItsNumber(t *testing.T) {
+	out, status, err := runRole("command line", "-list")
+	var ids []string
+	for line := range strings.Lines(out) {
+		id, _, _ := strings.Cut(line, " ")
+		if strings.HasSuffix(line, " (further)\n") {
+			id += "*"
+		}
+		ids = append(ids, id)
+	}
+	const want = "2.1 2.2 2.3 2.4 2.5 2.6 2.7 2.8 2.9 2.10* 2.11* 2.12*"
+	if got := strings.Join(ids, " "); got != want || status != 0 || err != nil {
+		t.Errorf("-list has the sections %s, exit status %d, %v; want %s (* is a further one)", got, status, err, want)
+	}
+	out, status, err = runRole("command line", "2.6 2.12")
+	for _, title := range []string{"\n2.6  The compiler checks", "\n2.12  go vet finds"} {
+		if !strings.Contains(out, title) || status != 0 || err != nil {
+			t.Errorf("exit status %d, %v; want %q in:\n%s", status, err, title, out)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,9 +117,18 @@ func TestZeroIsAValueLikeAnyOther(t *testing.T) {
 	if n := Drain(c); n != 2 {
 		t.Errorf("a range over 0 and 7 received %d values", n)
 	}
+}
+
+// TestStatesHaveTheValuesOfTheirNames looks into their buffers.
+func TestStatesHaveTheValuesOfTheirNames(t *testing.T) {
 	for _, state := range States {
-		if state.Name == "closed, one value" && Drain(state.Make()) != 1 {
-			t.Error("the closed channel with one value has another number of values")
+		c := state.Make()
+		values := 0
+		if strings.HasSuffix(state.Name, "one value") || strings.HasSuffix(state.Name, "full") {
+			values = 1
+		}
+		if len(c) != values || (cap(c) > 0) != strings.Contains(state.Name, ",") || strings.HasSuffix(state.Name, "full") && cap(c) != 1 {
+			t.Errorf("the channel that is %s has %d values and a capacity of %d", state.Name, len(c), cap(c))
 		}
 	}
 }
