@@ -11,17 +11,19 @@ import (
 
 // TestBlockedCountsGoroutinesByState has goroutines block in a function, one more
 // that only started there, and one that runs. Their stacks are too long for the
-// first buffer.
+// first buffer. A caller of that function is blocked, too.
 func TestBlockedCountsGoroutinesByState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		never := make(chan int)
 		for range 200 {
-			go receiveHere(never, 100)
+			go callHere(never)
 		}
 		startHere(never)
 		synctest.Wait()
 		if got, want := Blocked(".receiveHere"), (map[string]int{"chan receive": 200}); !maps.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
+		} else if got := Blocked(".callHere"); !maps.Equal(got, want) {
+			t.Errorf("got %v for the caller of a function that is blocked, want %v", got, want)
 		}
 		if got := lookHere(); len(got) != 0 {
 			t.Errorf("got %v for the goroutine that is running, want none", got)
@@ -65,6 +67,8 @@ func receiveHere(c <-chan int, depth int) {
 	}
 	<-c
 }
+
+func callHere(c <-chan int) { receiveHere(c, 100) }
 
 func lookHere() map[string]int { return Blocked(".lookHere") }
 

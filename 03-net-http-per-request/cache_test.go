@@ -3,12 +3,47 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// TestFetchDoesNotDelayOtherKeys, except in the version that holds the lock.
+func TestFetchDoesNotDelayOtherKeys(t *testing.T) {
+	for i, version := range caches {
+		if i == 1 {
+			continue
+		}
+		began, release := make(chan struct{}), make(chan struct{})
+		c := version.make(func(_ context.Context, key string) (string, error) {
+			if key == "slow" {
+				close(began)
+				<-release
+			}
+			return "value of " + key, nil
+		})
+		slow := async(func() error { _, err := c.Get(t.Context(), "slow"); return err })
+		<-began
+		var value string
+		quick := async(func() (err error) { value, err = c.Get(t.Context(), "quick"); return err })
+		for len(quick) == 0 {
+			if Blocked(").Get")["sync.Mutex.Lock"] > 0 || Blocked(").Get")["chan receive"] > 1 || Blocked(").run")["chan receive"] > 1 {
+				t.Errorf("%s: a call for another key blocks during a fetch, want it to return", version.name.text)
+				break
+			}
+			runtime.Gosched()
+		}
+		close(release)
+		if err := errors.Join(<-slow, <-quick); err != nil || value != "value of quick" {
+			t.Errorf("%s: the call for another key got %q, %v; want its own value", version.name.text, value, err)
+		}
+	}
+}
 
 // TestSharedFetchFetchesOnce: a hundred callers of a missing key need one fetch, the
 // value is kept, and another key is not delayed (claim 3.13).
@@ -39,13 +74,14 @@ func TestFirstCallerLeavesAndTheFetchGoesOn(t *testing.T) {
 		type key struct{}
 		var fetchValue any
 		var fetchEnded time.Duration
+		const limit = 3 * time.Minute
 		start := time.Now()
 		c := NewSharedFetch(func(ctx context.Context, _ string) (string, error) {
 			fetchValue = ctx.Value(key{})
 			<-ctx.Done()
 			fetchEnded = time.Since(start)
 			return "", ctx.Err()
-		}, time.Minute)
+		}, limit)
 		left := errors.New("the client has left")
 		ctx, leave := context.WithTimeoutCause(context.WithValue(t.Context(), key{}, "trace 7"), time.Second, left)
 		defer leave()
@@ -66,10 +102,30 @@ func TestFirstCallerLeavesAndTheFetchGoesOn(t *testing.T) {
 		if err := <-third; !errors.Is(err, left) {
 			t.Errorf("the third caller left during the fetch and got %v, want %v", err, left)
 		}
-		if err := <-second; !errors.Is(err, context.DeadlineExceeded) || fetchEnded != time.Minute || fetchValue != "trace 7" {
-			t.Errorf("the second caller got %v; the fetch ended after %s with the value %v; want %v, 1m0s, trace 7", err, fetchEnded, fetchValue, context.DeadlineExceeded)
+		if err := <-second; !errors.Is(err, context.DeadlineExceeded) || fetchEnded != limit || fetchValue != "trace 7" {
+			t.Errorf("the second caller got %v; the fetch ended after %s with the value %v; want %v, %s, trace 7", err, fetchEnded, fetchValue, context.DeadlineExceeded, limit)
+		}
+		start = time.Now()
+		if _, err := c.Get(t.Context(), "k"); !errors.Is(err, context.DeadlineExceeded) || fetchEnded != limit {
+			t.Errorf("the next fetch ended after %s with %v, want a time limit of its own, %s", fetchEnded, err, limit)
 		}
 	})
+}
+
+// The role "fetch panics" prints the error of a fetch that panics.
+func init() {
+	roles["fetch panics"] = func(string) {
+		c := NewSharedFetch(func(context.Context, string) (string, error) { panic("a bug") }, time.Minute)
+		_, err := c.Get(context.Background(), "k")
+		fmt.Print(err)
+	}
+}
+
+// TestPanicOfAFetchIsItsError, and does not end the process.
+func TestPanicOfAFetchIsItsError(t *testing.T) {
+	if out, status, err := runRole("fetch panics", ""); out != `fetching "k": panic: a bug` || status != 0 || err != nil {
+		t.Errorf("exit status %d, %v, want 0 and the panic as an error, got\n%s", status, err, out)
+	}
 }
 
 // TestFailedFetchIsNotKept: its error, that of a panic, or of a fetch that ends its
@@ -206,6 +262,38 @@ func TestFetchWithTheFirstCallersContextFailsForAll(t *testing.T) {
 	})
 }
 
+// TestOthersWaitForTheFetchOfTheFirstCaller, which runs in that caller's goroutine. They
+// ignore their own contexts.
+func TestOthersWaitForTheFetchOfTheFirstCaller(t *testing.T) {
+	began, release := make(chan struct{}, 2), make(chan struct{})
+	var fetching Origin
+	c := caches[2].make(func(context.Context, string) (string, error) {
+		fetching, _ = Self()
+		began <- struct{}{}
+		<-release
+		return "v", nil
+	})
+	first := async(func() error { _, err := c.Get(t.Context(), "k"); return err })
+	<-began
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	var value string
+	second := async(func() (err error) { value, err = c.Get(canceled, "k"); return err })
+	for in := map[string]int{}; len(second) == 0 && in["sync.Mutex.Lock"] == 0 && in["chan receive"] < 2; in = Blocked(".(*FirstCallerFetches).Get") {
+		runtime.Gosched()
+	}
+	if len(second) > 0 {
+		t.Error("a second caller, whose context is canceled, returned during the fetch; want it to wait for the result")
+	}
+	close(release)
+	if err := errors.Join(<-first, <-second); err != nil || value != "v" {
+		t.Errorf("the second caller got %q, %v; want the value", value, err)
+	}
+	if !slices.ContainsFunc(fetching.Calls, func(call string) bool { return strings.HasSuffix(call, ".(*FirstCallerFetches).Get") }) {
+		t.Errorf("the goroutine that fetches is in %q, want it to be in Get, as the first caller is", fetching.Calls)
+	}
+}
+
 // TestFirstCallerForgetsAnErrorWithTheLockHeld: the map of calls is guarded by the
 // lock, also when a failed call leaves it. Here the test holds the lock.
 func TestFirstCallerForgetsAnErrorWithTheLockHeld(t *testing.T) {
@@ -258,6 +346,12 @@ func everyCacheKeepsItsValues(t *testing.T) {
 		}
 		if fetched != 2 {
 			t.Errorf("%s: %d fetches, want 2: one that failed, and one whose value is kept", version.name.text, fetched)
+		}
+		for key := range 2_000 {
+			c.Get(t.Context(), fmt.Sprint(key))
+		}
+		if c.Get(t.Context(), "a"); fetched != 2_002 {
+			t.Errorf("%s: after 2,000 other keys there were %d fetches, want 2,002: the first value is kept", version.name.text, fetched)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -39,6 +40,9 @@ func TestTwoClientsSendUntilTheServerEnds(t *testing.T) {
 // TestResponseKeepsTheStatusAndTheLength of what is written to it.
 func TestResponseKeepsTheStatusAndTheLength(t *testing.T) {
 	r := &response{header: make(http.Header)}
+	if r.Header().Set("Server", "here"); r.Header().Get("Server") != "here" {
+		t.Error("a header that was set is lost")
+	}
 	r.WriteHeader(http.StatusTeapot)
 	for _, text := range []string{"tea", "time"} {
 		if n, err := io.WriteString(r, text); n != len(text) || err != nil {
@@ -47,5 +51,17 @@ func TestResponseKeepsTheStatusAndTheLength(t *testing.T) {
 	}
 	if r.status != http.StatusTeapot || r.length != 7 {
 		t.Errorf("got the status %d and the length %d, want 418 and 7", r.status, r.length)
+	}
+}
+
+// TestRaceDetectorIsReported: without it the tests that need a report of it would be skipped
+// in every build.
+func TestRaceDetectorIsReported(t *testing.T) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		t.Skip("this program has no build information")
+	}
+	if got, want := raceDetector(), strings.Contains(info.String(), "-race=true"); got != want {
+		t.Errorf("got %t, want %t, since the build information is\n%s", got, want, info)
 	}
 }

@@ -65,6 +65,12 @@ func TestObservingHandlerStopsWhenTheClientLeaves(t *testing.T) {
 		if ran, pieces := leaveEarly(t, Observing); ran != 25*time.Millisecond || pieces != 2 {
 			t.Errorf("the handler ran for %s and did %d pieces; want 25ms and 2, because it observes its context", ran, pieces)
 		}
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		rec := httptest.NewRecorder()
+		if Observing(3, time.Second, func() {}).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil).WithContext(gone)); rec.Body.Len() != 0 {
+			t.Errorf("after its client has left the handler answers %q, want it to return", rec.Body)
+		}
 	})
 }
 
@@ -95,12 +101,21 @@ func TestWorkIsDoneInPieces(t *testing.T) {
 	}
 }
 
-// TestLeaveAfterCountsPieces checks what 3.6 draws.
+// TestLeaveAfterCountsPieces checks what 3.6 draws. The test's own context ends the request
+// after the last piece, if its client has not left.
 func TestLeaveAfterCountsPieces(t *testing.T) {
-	before, after, cause, err := LeaveAfter(t.Context(), 2, func(done func()) http.Handler {
-		return Ignoring(6, 10*time.Millisecond, done)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	before, after, cause, err := LeaveAfter(ctx, 2, func(done func()) http.Handler {
+		pieces := 0
+		return Ignoring(6, 10*time.Millisecond, func() {
+			done()
+			if pieces++; pieces == 6 {
+				cancel()
+			}
+		})
 	})
-	if before != 2 || after != 4 || !errors.Is(cause, context.Canceled) || err != nil {
+	if before != 2 || after != 4 || cause != context.Canceled || err != nil {
 		t.Errorf("got %d pieces before and %d after, cause %v, error %v; want 2, 4, %v", before, after, cause, err, context.Canceled)
 	}
 }

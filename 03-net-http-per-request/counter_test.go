@@ -88,27 +88,36 @@ func (p *pairs) until(f func()) {
 
 // TestAtomicCounterTakesOneStep: if its method used the number twice, even with two atomic
 // operations, another request could come between them and get the same number (claim 3.4).
+// Nor can one come between two critical sections of MutexCounter.
 func TestAtomicCounterTakesOneStep(t *testing.T) {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, "counter.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var uses []string
+	var uses, locks []string
 	for _, d := range file.Decls {
 		f, ok := d.(*ast.FuncDecl)
-		if !ok || f.Recv == nil || f.Recv.List[0].Type.(*ast.StarExpr).X.(*ast.Ident).Name != "AtomicCounter" {
+		if !ok || f.Recv == nil {
 			continue
 		}
+		counter := f.Recv.List[0].Type.(*ast.StarExpr).X.(*ast.Ident).Name
 		ast.Inspect(f.Body, func(n ast.Node) bool {
-			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "n" {
+			s, ok := n.(*ast.SelectorExpr)
+			if ok && counter == "AtomicCounter" && s.Sel.Name == "n" {
 				uses = append(uses, set.Position(s.Pos()).String())
+			}
+			if ok && counter == "MutexCounter" && s.Sel.Name == "Lock" {
+				locks = append(locks, set.Position(s.Pos()).String())
 			}
 			return true
 		})
 	}
 	if len(uses) != 1 {
 		t.Errorf("the method uses the number %d times, want once: %v", len(uses), uses)
+	}
+	if len(locks) != 1 {
+		t.Errorf("MutexCounter's method locks %d times, want one critical section: %v", len(locks), locks)
 	}
 }
 

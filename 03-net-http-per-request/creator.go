@@ -112,7 +112,8 @@ func Self() (Origin, error) {
 // originOf takes apart the text of a stack. That of the main goroutine is an
 // error: no go statement started it.
 func originOf(stack string) (o Origin, err error) {
-	lines := strings.Split(strings.TrimSpace(stack), "\n")
+	elided := func(line string) bool { return strings.HasSuffix(line, "frames elided...") } // of more than 100
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(stack), "\n"), elided)
 	head := strings.Fields(lines[0])
 	if len(head) < 2 {
 		return o, fmt.Errorf("got %q, want the first line of a stack", lines[0])

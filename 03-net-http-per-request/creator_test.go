@@ -26,9 +26,11 @@ func ask(t *testing.T, connections, requests int, http2, concurrently bool) (gor
 	if concurrently {
 		h = Together(requests, h)
 	}
-	origins, err := Ask(t.Context(), h, connections, requests, http2, concurrently)
+	ctx, cancel := context.WithTimeout(t.Context(), longest(t)) // for requests that do not meet
+	defer cancel()
+	origins, err := Ask(ctx, h, connections, requests, http2, concurrently)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%d requests over %d connections, concurrently %t: %v", requests, connections, concurrently, err)
 	}
 	goroutines, conns = make(map[string]bool), make(map[string]bool)
 	for _, o := range origins {
@@ -110,6 +112,16 @@ func TestEveryConnectionHasItsOwnGoroutine(t *testing.T) {
 	if _, conns, _ := ask(t, 5, 5, false, false); len(conns) != 5 {
 		t.Fatalf("5 requests, one at a time: got %d connections, want 5", len(conns))
 	}
+	_, _, origins := ask(t, 2, 6, false, false)
+	requests := make(map[string]int)
+	for _, o := range origins {
+		requests[o.Conn]++
+	}
+	for conn, n := range requests {
+		if n != 3 {
+			t.Errorf("6 requests over two connections: got %d on that of %s, want 3 on each", n, conn)
+		}
+	}
 	goroutines, conns, _ := ask(t, 5, 5, false, true)
 	if len(conns) != 5 || len(goroutines) != 5 {
 		t.Errorf("got %d connections and %d goroutines, want 5 and 5", len(conns), len(goroutines))
@@ -122,7 +134,7 @@ func TestEveryHTTP2RequestHasItsOwnGoroutine(t *testing.T) {
 	for _, concurrently := range []bool{false, true} {
 		goroutines, conns, _ := ask(t, 1, 5, true, concurrently)
 		if len(conns) != 1 || len(goroutines) != 5 {
-			t.Errorf("5 requests on one HTTP/2 connection, concurrently %t: got %d connections and %d goroutines, want 1 and 5", concurrently, len(conns), len(goroutines))
+			t.Fatalf("5 requests on one HTTP/2 connection, concurrently %t: got %d connections and %d goroutines, want 1 and 5", concurrently, len(conns), len(goroutines))
 		}
 	}
 }
@@ -200,11 +212,37 @@ func TestStackIsTakenApart(t *testing.T) {
 	if where := got.Where(); where != "net/http/server.go:3464" {
 		t.Errorf("Go is in a folder src, and the go statement at %s; want it without the folder in which Go is", where)
 	}
+	windows, err := originOf(strings.Replace(head+call+creator, "/usr/local/go", "C:/Program Files/Go", 1))
+	if want := "C:/Program Files/Go/src/net/http/server.go"; windows.File != want || windows.Line != 3464 || err != nil {
+		t.Errorf("a path with a colon: got %q and line %d, %v; want %q and 3464", windows.File, windows.Line, err, want)
+	}
 	for _, stack := range []string{"", head + call, strings.Replace(head+call+creator, ":3464", "", 1)} {
 		if got, err := originOf(stack); err == nil {
 			t.Errorf("%q: got %+v, want an error", stack, got)
 		}
 	}
+}
+
+// TestSelfReadsADeepStack of which the runtime leaves calls out.
+func TestSelfReadsADeepStack(t *testing.T) {
+	for _, depth := range []int{10, 90, 500} {
+		var o Origin
+		err := <-async(func() (err error) { o, err = selfIn(depth); return err })
+		if err != nil || !strings.HasSuffix(o.Creator, ".async") {
+			t.Errorf("%d calls deep: got %v, and that %q started the goroutine, want async", depth, err, o.Creator)
+			continue
+		}
+		if first, last := o.Calls[0], o.Calls[len(o.Calls)-1]; !strings.HasSuffix(first, ".async.func1") || !strings.HasSuffix(last, ".Self") {
+			t.Errorf("%d calls deep: the first call is %q and the last %q, want that of async and Self", depth, first, last)
+		}
+	}
+}
+
+func selfIn(depth int) (Origin, error) {
+	if depth > 0 {
+		return selfIn(depth - 1)
+	}
+	return Self()
 }
 
 // TestWhoAmIAnswersAsJSON with the client's address.
@@ -256,6 +294,22 @@ func TestAskAsksAgainWhenItLosesAConnection(t *testing.T) {
 	var calls atomic.Int64
 	if _, err := Ask(t.Context(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }), 1, 1, false, false); err == nil || calls.Load() != 1 {
 		t.Errorf("an answer is no JSON: got %v after %d calls, want an error after 1", err, calls.Load())
+	}
+}
+
+// TestAskUsesNewConnectionsWhenItAsksAgain, also if it lost another one than the first.
+func TestAskUsesNewConnectionsWhenItAsksAgain(t *testing.T) {
+	var calls atomic.Int64
+	conns := make(map[string]bool)
+	_, err := Ask(t.Context(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conns[r.RemoteAddr] = true
+		if calls.Add(1) == 2 {
+			panic(http.ErrAbortHandler)
+		}
+		io.WriteString(w, "{}")
+	}), 2, 2, false, false)
+	if err != nil || calls.Load() != 4 || len(conns) != 4 {
+		t.Errorf("the second of two connections is lost: got %v after %d requests on %d connections, want both again, on two new ones", err, calls.Load(), len(conns))
 	}
 }
 

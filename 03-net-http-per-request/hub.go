@@ -92,12 +92,16 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if !ok {
 				return
 			}
-			next = "data: " + strings.ReplaceAll(event, "\n", "\ndata: ") + "\n\n" // or a line of it could be another event
+			next = "data: " + dataLines.Replace(event) + "\n\n" // or a line of it could be another event
 		case <-r.Context().Done():
 			return
 		}
 	}
 }
+
+// dataLines begins each line of an event with the name of its field. Server-sent events have
+// three line endings.
+var dataLines = strings.NewReplacer("\r\n", "\ndata: ", "\n", "\ndata: ", "\r", "\ndata: ")
 
 // PublishLocked is wrong: it sends with the lock held, and without a default. One
 // subscriber with a full buffer blocks it, and with it every call of the hub that

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ func TestSlowSubscriberIsDroppedAndTheOthersGetAll(t *testing.T) {
 			fast[i] = events
 		}
 		slow, _ := h.Subscribe()
+		start := time.Now()
 		var want []string
 		for i := range 10 {
 			want = append(want, fmt.Sprint(i))
@@ -41,6 +43,9 @@ func TestSlowSubscriberIsDroppedAndTheOthersGetAll(t *testing.T) {
 		}
 		if !slices.Equal(got, want[:2]) {
 			t.Errorf("the slow subscriber got %v and was dropped, want %v: what its buffer holds", got, want[:2])
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("a slow subscriber delayed the publisher and the others by %s, want no delay", took)
 		}
 	})
 }
@@ -73,6 +78,22 @@ func TestSubscribersComeAndGoDuringABroadcast(t *testing.T) {
 	}
 }
 
+// TestPublishSendsWithTheLockHeld: only the lock orders the send and the close of a channel, so
+// the race detector reports a send after Unlock.
+func TestPublishSendsWithTheLockHeld(t *testing.T) {
+	h := NewHub(1)
+	events, unsubscribe := h.Subscribe()
+	published := async(func() error { h.Publish("event"); return nil })
+	for len(events) == 0 {
+		runtime.Gosched()
+	}
+	unsubscribe()
+	<-published
+	if event := <-events; event != "event" {
+		t.Errorf("got %q, want the event", event)
+	}
+}
+
 // TestBroadcastPublishesToThreeSubscribers n events; two of them read each one.
 func TestBroadcastPublishesToThreeSubscribers(t *testing.T) {
 	h := NewHub(4)
@@ -86,9 +107,11 @@ func TestBroadcastPublishesToThreeSubscribers(t *testing.T) {
 	}
 }
 
-// TestUnsubscribeClosesTheChannel: what is in its buffer stays, and no event follows.
+// TestUnsubscribeClosesTheChannel: what is in its buffer stays, and no event follows. The
+// events are those from Subscribe on.
 func TestUnsubscribeClosesTheChannel(t *testing.T) {
 	h := NewHub(2)
+	h.Publish("before there was a subscriber")
 	events, unsubscribe := h.Subscribe()
 	h.Publish("before")
 	unsubscribe()
@@ -172,7 +195,7 @@ func TestHubStreamsToItsClients(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Hour) // nothing to write: no deadline passes
-		h.Publish("news\n\ndata: forged")
+		h.Publish("news\n\ndata: forged\r\rdata: forged\r\nend")
 		for i, client := range clients {
 			got := ""
 			for !strings.HasSuffix(got, "\n\n") {
@@ -182,7 +205,7 @@ func TestHubStreamsToItsClients(t *testing.T) {
 				}
 				got += line
 			}
-			if want := "data: news\ndata: \ndata: data: forged\n\n"; got != want {
+			if want := "data: news\ndata: \ndata: data: forged\ndata: \ndata: data: forged\ndata: end\n\n"; got != want {
 				t.Errorf("client %d got %q; want one event, %q", i, got, want)
 			}
 		}
@@ -268,6 +291,11 @@ func TestEveryReadySubscriberGetsAnEventThatOthersMiss(t *testing.T) {
 	}
 	if n := len(h.subscribers); n != 20 {
 		t.Errorf("20 subscribers were slow; %d of 40 are left, want 20", n)
+	}
+	alone := NewHub(0)
+	alone.Subscribe()
+	if alone.Publish("first"); len(alone.subscribers) != 0 {
+		t.Error("the only subscriber is not ready, and is not dropped")
 	}
 }
 

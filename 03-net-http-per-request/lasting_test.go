@@ -61,6 +61,9 @@ func TestRegisterOnShutdownEndsStreamsAndHijackedConnections(t *testing.T) {
 		if err := <-stopped; err != nil || time.Since(start) > 2*time.Second {
 			t.Errorf("Drain returned %v after %s, want no error within two seconds", err, time.Since(start))
 		}
+		if err := l.every.Err(); err != nil {
+			t.Errorf("no deadline has passed, and the context of every request is done: %v", err)
+		}
 		if err := hijacked(); err == nil {
 			t.Error("the hijacked connection still answers after Drain, want it closed")
 		}
@@ -85,6 +88,30 @@ func TestShutdownWithoutRegistrationLeavesThemRunning(t *testing.T) {
 			t.Errorf("the hijacked connection after Drain: %v; want an answer, because Close does not close it", err)
 		} else {
 			t.Log("after Shutdown and Close, the hijacked connection still answers")
+		}
+	})
+}
+
+// TestHandlersAreNotifiedWhenShutdownBegins, also by Shutdown itself, and if they begin later.
+// The contexts of other requests are not canceled.
+func TestHandlersAreNotifiedWhenShutdownBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := NewServer(nil)
+		l := AddLasting(srv)
+		if l.stopping.Err() != nil {
+			t.Error("the handlers' context is done before Shutdown")
+		}
+		if err := srv.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait() // Shutdown starts the registered functions in goroutines
+		if l.stopping.Err() == nil || l.every.Err() != nil {
+			t.Errorf("after Shutdown the handlers' context is done: %t, that of every request: %t; want true, false", l.stopping.Err() != nil, l.every.Err() != nil)
+		}
+		start := time.Now()
+		l.Handler(Stream(1, time.Hour)).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		if ran := time.Since(start); ran != 0 {
+			t.Errorf("a handler that began during Shutdown ran for %s, want it canceled", ran)
 		}
 	})
 }
@@ -210,11 +237,18 @@ func TestDrainReturnsTheErrorOfItsDeadline(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		go Get(t.Context(), Crowd(pipes.Dial), "http://pipe/stuck")
-		synctest.Wait()
 		start := time.Now()
+		cutOff := make(chan time.Duration, 1)
+		go func() {
+			Get(t.Context(), Crowd(pipes.Dial), "http://pipe/stuck")
+			cutOff <- time.Since(start)
+		}()
+		synctest.Wait()
 		if err := l.Drain(srv, time.Minute); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Minute {
 			t.Errorf("Drain returned %v after %s, want %v after 2m0s", err, time.Since(start), context.DeadlineExceeded)
+		}
+		if after := <-cutOff; after != time.Minute {
+			t.Errorf("the client of the request that is stuck was cut off after %s, want 1m0s", after)
 		}
 		time.Sleep(time.Hour) // fake time
 	})
@@ -252,10 +286,16 @@ func TestLastingHandlerEndsWhenItsClientLeaves(t *testing.T) {
 		l := AddLasting(NewServer(nil))
 		kept := &keeping{Context: l.stopping}
 		l.stopping = kept
-		ctx, leave := context.WithTimeout(t.Context(), time.Minute)
+		type key struct{}
+		ctx, leave := context.WithTimeout(context.WithValue(t.Context(), key{}, "trace 7"), time.Minute)
 		defer leave()
 		start := time.Now()
-		l.Handler(Stream(2, time.Hour)).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+		l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if v := r.Context().Value(key{}); v != "trace 7" {
+				t.Errorf("the handler's context has the value %v, want that of the request's", v)
+			}
+			Stream(2, time.Hour).ServeHTTP(w, r)
+		})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx))
 		if ran := time.Since(start); ran != time.Minute {
 			t.Errorf("the client left after 1m0s, and the handler returned after %s", ran)
 		}
@@ -287,7 +327,7 @@ func TestEchoClosesItsConnection(t *testing.T) {
 		go Echo(hijackable{httptest.NewRecorder(), server}, httptest.NewRequest("GET", "/", nil))
 		got, err := io.ReadAll(client)
 		if !strings.HasSuffix(string(got), "\r\n\r\none\ntwo\n") || err != nil {
-			t.Errorf("got %q, %v; want both lines, and then the end", got, err)
+			t.Errorf("got %q, %v; want both lines, not the half one, and then the end", got, err)
 		}
 	})
 }
@@ -317,12 +357,12 @@ func TestDialEchoChecksTheEcho(t *testing.T) {
 	})
 }
 
-// hijackable is a response whose client has sent two lines and then closed its side.
+// hijackable is a response whose client has sent two lines and a half, and then closed its side.
 type hijackable struct {
 	*httptest.ResponseRecorder
 	conn net.Conn
 }
 
 func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return h.conn, bufio.NewReadWriter(bufio.NewReader(strings.NewReader("one\ntwo\n")), nil), nil
+	return h.conn, bufio.NewReadWriter(bufio.NewReader(strings.NewReader("one\ntwo\nthr")), nil), nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -69,10 +70,15 @@ func TestWorkReturnsWhenTheClientLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		start := time.Now()
-		Work(time.Hour).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx))
-		if took := time.Since(start); took != time.Minute {
-			t.Errorf("the client left after 1m0s, and the handler returned after %s", took)
+		start, rec := time.Now(), httptest.NewRecorder()
+		Work(time.Hour).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+		if took := time.Since(start); took != time.Minute || rec.Body.Len() != 0 {
+			t.Errorf("the client left after 1m0s, and the handler returned after %s, and answered %q", took, rec.Body)
+		}
+		start = time.Now()
+		Work(time.Hour).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+		if took := time.Since(start); took != time.Hour || rec.Body.String() != "done after 1h0m0s\n" {
+			t.Errorf("the client stayed, and the handler answered %q after %s, want done after 1h0m0s", rec.Body, took)
 		}
 	})
 }
@@ -147,18 +153,35 @@ func TestCompleteMeetingReturnsNil(t *testing.T) {
 }
 
 // TestSlowThenFastMeasuresEachRequest: the slow one first, and the others when its
-// handler has begun, at intervals. Here protect delays each handler, and its response.
+// handler has begun, at intervals. Here protect delays each handler, and its response; that
+// of the slow one until all fast requests are answered.
 func TestSlowThenFastMeasuresEachRequest(t *testing.T) {
 	const slow, fast, pause, fasts, delay = 3 * time.Millisecond, time.Millisecond, 2 * time.Millisecond, 3, 20 * time.Millisecond
 	var protected atomic.Int64
 	var handler http.Handler
 	start := time.Now()
+	test, err := Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fastAnswered := func() bool {
+		in := Blocked(".SlowThenFast")
+		stacks := make([]byte, 1<<20)
+		clients := strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "created by sync.(*WaitGroup).Go in goroutine "+test.Goroutine+"\n")
+		if in["select"] > 0 {
+			t.Error("during the slow request SlowThenFast is blocked in another one, want it to send all of them")
+		}
+		return in["select"] > 0 || in["sync.WaitGroup.Wait"] > 0 && clients == 1
+	}
 	spans, err := SlowThenFast(t.Context(), slow, fast, pause, fasts, func(h http.Handler) http.Handler {
 		handler = h
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			protected.Add(1)
 			time.Sleep(delay)
 			h.ServeHTTP(w, r)
+			for r.URL.Query().Get("i") == "0" && !fastAnswered() {
+				runtime.Gosched()
+			}
 			time.Sleep(delay) // the response is in a buffer until protect returns
 		})
 	})
@@ -166,6 +189,9 @@ func TestSlowThenFastMeasuresEachRequest(t *testing.T) {
 		t.Fatalf("got %d spans, %v; protect was around %d of %d requests", len(spans), err, n, 1+fasts)
 	}
 	took := time.Since(start)
+	if n := whileFirst(spans); n != fasts {
+		t.Errorf("%d fast requests were answered before the slow one, want %d: %+v", n, fasts, spans)
+	}
 	for i, s := range spans {
 		if s.Sent < 0 || s.Answered > took {
 			t.Errorf("request %d is from %s to %s; want the time since the start of the first one, and all took %s", i, s.Sent, s.Answered, took)
@@ -190,6 +216,10 @@ func TestSlowThenFastMeasuresEachRequest(t *testing.T) {
 		})
 	}); err == nil {
 		t.Error("a fast request got status 500, and SlowThenFast returned no error")
+	}
+	rec := httptest.NewRecorder()
+	if handler.ServeHTTP(rec, httptest.NewRequest("GET", "/?i=1", nil)); rec.Body.String() != "done after 1ms\n" {
+		t.Errorf("a fast request is answered with %q, want the work of %s", rec.Body, fast)
 	}
 	for _, i := range []int{-1, 1 + fasts} {
 		rec := httptest.NewRecorder()

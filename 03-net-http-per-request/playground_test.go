@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"regexp"
 	"runtime"
 	"strings"
@@ -29,6 +31,7 @@ func init() {
 		os.Args = append(os.Args[:1], strings.Fields(arguments)...)
 		flag.CommandLine.Init(os.Args[0], flag.ExitOnError)
 		main()
+		os.Exit(0) // the variable is unset, so TestMain must not go on
 	}
 }
 
@@ -68,6 +71,9 @@ func TestCtrlCLetsTheRequestsInFlightEnd(t *testing.T) {
 		synctest.Wait() // until its handler has ended, too
 		slow := get(t.Context(), "/slow?stays")
 		synctest.Wait()
+		if len(served) > 0 || stopped.Load() {
+			t.Errorf("before Ctrl-C: ended %t, Ctrl-C ends the program %t; want false, false", len(served) > 0, stopped.Load())
+		}
 		interrupt()
 		synctest.Wait()
 		if len(served) > 0 || !stopped.Load() {
@@ -90,15 +96,41 @@ $`)
 	}
 }
 
-// TestPlaygroundServesUntilCtrlC starts the program with -addr, and sends a request to the
-// address that it names.
-func TestPlaygroundServesUntilCtrlC(t *testing.T) {
+// TestRequestsThatDoNotEndAreAnErrorAfterCtrlC in fake time: a client does not read its
+// response, so the handler's write blocks.
+func TestRequestsThatDoNotEndAreAnErrorAfterCtrlC(t *testing.T) {
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(os.Stderr)
+	synctest.Test(t, func(t *testing.T) {
+		pipes := newPipes()
+		ctx, interrupt := context.WithCancel(t.Context())
+		served := async(func() error { return serveUntil(ctx, func() {}, pipes) })
+		conn, err := pipes.Dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "GET /fast HTTP/1.1\r\nHost: here\r\n\r\n")
+		synctest.Wait()
+		start := time.Now()
+		interrupt()
+		if err, took := <-served, time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != drainTime {
+			t.Errorf("a request is still in flight after Ctrl-C: got %v after %s, want the deadline's error after %s", err, took, drainTime)
+		}
+	})
+}
+
+// startPlayground starts the program with -addr. It returns the process, the first line and
+// the rest of what it prints, and its errors, which are complete after Wait.
+func startPlayground(t *testing.T, addr string) (child *exec.Cmd, first string, out *bufio.Reader, errs *bytes.Buffer) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.CommandContext(t.Context(), self)
-	child.Env = append(os.Environ(), roleVariable+"=command line=-addr 127.0.0.1:0")
+	child = exec.CommandContext(t.Context(), self)
+	child.Env = append(os.Environ(), roleVariable+"=command line=-addr "+addr)
+	errs = new(bytes.Buffer)
+	child.Stderr = errs
 	stdout, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -106,17 +138,25 @@ func TestPlaygroundServesUntilCtrlC(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer child.Process.Kill()
-	out := bufio.NewReader(stdout)
-	first, err := out.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() { child.Process.Kill() })
+	out = bufio.NewReader(stdout)
+	first, _ = out.ReadString('\n')
+	return child, first, out, errs
+}
+
+// servingAt returns the URL in the first line that the program prints.
+func servingAt(t *testing.T, first string) (url string) {
 	named := regexp.MustCompile(`^Serving at (http://127\.0\.0\.1:\d+) until Ctrl-C\.`).FindStringSubmatch(first)
 	if named == nil {
 		t.Fatalf("its first line is %q, want the address at which it serves", first)
 	}
-	if body, err := Get(t.Context(), newClients(), named[1]+"/count"); body != "1\n" || err != nil {
+	return named[1]
+}
+
+// TestPlaygroundServesUntilCtrlC sends a request to the address that the program names.
+func TestPlaygroundServesUntilCtrlC(t *testing.T) {
+	child, first, out, _ := startPlayground(t, "127.0.0.1:0")
+	if body, err := Get(t.Context(), newClients(), servingAt(t, first)+"/count"); body != "1\n" || err != nil {
 		t.Errorf("got %q, %v; want 1", body, err)
 	}
 	if runtime.GOOS == "windows" {
@@ -130,6 +170,33 @@ func TestPlaygroundServesUntilCtrlC(t *testing.T) {
 	}
 }
 
+// TestSecondCtrlCEndsTheProgram while a stream of ten seconds is in flight.
+func TestSecondCtrlCEndsTheProgram(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no process can send Ctrl-C to another")
+	}
+	if signal.Ignored(os.Interrupt) {
+		t.Skip("needs SIGINT, which this process ignores since its start, as a shell's background jobs do")
+	}
+	child, first, out, _ := startPlayground(t, "127.0.0.1:0")
+	resp, err := newClients().Get(servingAt(t, first) + "/stream") // returns when the handler has begun
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	child.Process.Signal(os.Interrupt)
+	for line := ""; !strings.HasPrefix(line, "No new requests."); {
+		if line, err = out.ReadString('\n'); err != nil {
+			t.Fatalf("got %v, want the text about the first Ctrl-C", err)
+		}
+	}
+	child.Process.Signal(os.Interrupt)
+	rest, _ := io.ReadAll(out)
+	if ended := child.Wait(); ended == nil || len(rest) > 0 {
+		t.Errorf("after the second Ctrl-C it ended with %v and printed %q; want it ended by the signal", ended, rest)
+	}
+}
+
 // TestAddressInUseEndsTheProgram with status 1 and the reason.
 func TestAddressInUseEndsTheProgram(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -137,9 +204,13 @@ func TestAddressInUseEndsTheProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	out, status, err := runRole("command line", "-addr "+ln.Addr().String())
-	if status != 1 || err != nil || !strings.HasPrefix(out, "03-net-http-per-request: listen tcp "+ln.Addr().String()) {
-		t.Errorf("got exit status %d, %v; want 1 and the error:\n%s", status, err, out)
+	child, first, _, errs := startPlayground(t, ln.Addr().String())
+	if first != "" {
+		t.Fatalf("it prints %q; want nothing but an error", first)
+	}
+	child.Wait()
+	if status := child.ProcessState.ExitCode(); status != 1 || !strings.HasPrefix(errs.String(), "03-net-http-per-request: listen tcp "+ln.Addr().String()) {
+		t.Errorf("got exit status %d, want 1 and the error:\n%s", status, errs)
 	}
 }
 

@@ -2,12 +2,17 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -109,23 +114,36 @@ var sections = map[string]struct{ prints, answer string }{
 // the same time. The execution trace names the handlers of 3.1.
 func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
 	traced := filepath.Join(t.TempDir(), "trace.out")
-	outputs := make(map[string]<-chan string)
+	type output struct{ id, text string }
+	ended, start := make(chan output, len(sections)), time.Now()
+	var running sync.WaitGroup
+	t.Cleanup(running.Wait) // the test's context ends them
 	for id := range sections {
 		arguments := []string{"-ask", id}
 		if id == "3.1" {
 			arguments = append(arguments, "-trace", traced)
 		}
-		out := make(chan string, 1)
-		outputs[id] = out
 		program := ""
 		if raceDetector() {
 			program = withoutRaceDetector(t)
 		}
-		go func() { out <- runMain(t, program, arguments) }()
+		running.Go(func() { ended <- output{id, runMain(t, program, arguments)} })
+	}
+	outputs := make(map[string]string)
+	for limit := time.Minute; len(outputs) < len(sections); {
+		select {
+		case out := <-ended:
+			outputs[out.id] = out.text
+			limit = max(30*time.Second, 10*time.Since(start)) // a busy machine is slow in all of them
+		case <-time.After(limit):
+			missing := maps.Clone(sections)
+			maps.DeleteFunc(missing, func(id string, _ struct{ prints, answer string }) bool { _, ok := outputs[id]; return ok })
+			t.Fatalf("after %s these sections have not ended: %v", time.Since(start), slices.Sorted(maps.Keys(missing)))
+		}
 	}
 	locked := "" // of 3.1
 	for id, want := range sections {
-		out := <-outputs[id]
+		out := outputs[id]
 		if heading := "03 · net/http: which goroutine runs your handler\n\n" + id + "  " + quizzes[id].question; !strings.HasPrefix(out, heading) {
 			t.Errorf("section %s does not start with\n%s:\n%s", id, heading, out)
 		}
@@ -171,6 +189,20 @@ func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
 	}
 }
 
+// TestListHasAllSectionsInOrder, the core ones first: those that run without a number.
+func TestListHasAllSectionsInOrder(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(runMain(t, "", []string{"-list"})), "\n")
+	if len(lines) != 15 {
+		t.Fatalf("got %d sections, want 15:\n%s", len(lines), strings.Join(lines, "\n"))
+	}
+	for i, line := range lines {
+		id, _, _ := strings.Cut(line, " ")
+		if want := fmt.Sprint("3.", i+1); id != want || strings.HasSuffix(line, " (further)") != (i >= 11) {
+			t.Errorf("line %d is %q, want section %s, with (further) from 3.12 on", i+1, line, want)
+		}
+	}
+}
+
 // firstCell and lastCell return the column of the first or last full cell of a drawing.
 func firstCell(drawing string) int { return columnOf(drawing, strings.Index(drawing, "█")) }
 func lastCell(drawing string) int  { return columnOf(drawing, strings.LastIndex(drawing, "█")) }
@@ -186,15 +218,19 @@ func columnOf(drawing string, cell int) int {
 // runMain runs the chapter's program with arguments: the given build of it or, for "",
 // this one. It returns its output.
 func runMain(t *testing.T, program string, arguments []string) string {
+	child := exec.CommandContext(t.Context(), program, arguments...)
 	if program == "" {
-		out, status, err := runRole("command line", strings.Join(arguments, " "))
-		if status != 0 || err != nil {
-			t.Errorf("%v: exit status %d, %v", arguments, status, err)
+		self, err := os.Executable()
+		if err != nil {
+			t.Error(err)
+			return ""
 		}
-		return out
+		child = exec.CommandContext(t.Context(), self)
+		child.Env = append(os.Environ(), roleVariable+"=command line="+strings.Join(arguments, " "))
 	}
-	out, err := exec.CommandContext(t.Context(), program, arguments...).CombinedOutput()
-	if err != nil {
+	child.WaitDelay = time.Second // a child of its own may keep its output open
+	out, err := child.CombinedOutput()
+	if err != nil && t.Context().Err() == nil {
 		t.Errorf("%v: %v", arguments, err)
 	}
 	return string(out)

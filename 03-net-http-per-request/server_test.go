@@ -33,14 +33,20 @@ func serve(t *testing.T, h http.Handler) (url string) {
 // newClients returns a client that opens a connection for each request.
 func newClients() *http.Client { return Crowd((&net.Dialer{}).DialContext) }
 
+// longest returns for how long a test waits for an event: most of the time that go test
+// leaves it, so that a busy machine cannot fail it.
+func longest(t *testing.T) time.Duration {
+	if deadline, ok := t.Deadline(); ok {
+		return time.Until(deadline) * 3 / 4
+	}
+	return time.Hour
+}
+
 // within returns the next value of event. If there is none until shortly before go
 // test's own timeout, it fails the test.
 func within[T any](t *testing.T, event <-chan T, what string) (v T) {
 	t.Helper()
-	limit := time.Hour
-	if deadline, ok := t.Deadline(); ok {
-		limit = time.Until(deadline) * 3 / 4
-	}
+	limit := longest(t)
 	select {
 	case v = <-event:
 	case <-time.After(limit):

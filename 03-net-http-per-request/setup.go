@@ -320,7 +320,7 @@ func stopLasting(ctx context.Context, with bool, deadline time.Duration) (took t
 	if with {
 		protect, drain = lasting.Handler, lasting.Drain
 	}
-	mux.Handle("/stream", protect(Stream(1000, 10*time.Millisecond)))
+	mux.Handle("/stream", protect(Stream(100_000, 10*time.Millisecond)))
 	mux.Handle("/echo", protect(http.HandlerFunc(Echo)))
 	url := up(srv)
 	resp, err := newCrowd().Get(url + "/stream")

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"runtime/trace"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,15 +49,44 @@ type asked struct {
 
 func (a *asked) Value(key any) any { a.values++; return a.Context.Value(key) }
 
-// TestFollowAllHasTheEventsOfEachClient.
+// TestFollowAllHasTheEventsOfEachClient: the first request gets one event, the second two, and
+// the third three.
 func TestFollowAllHasTheEventsOfEachClient(t *testing.T) {
-	all := followAll(t.Context(), Stream(2, 0), 3)
-	if len(all) != 3 {
-		t.Fatalf("got the events of %d clients, want 3", len(all))
+	var requests atomic.Int64
+	var got []int
+	for _, events := range followAll(t.Context(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Stream(int(requests.Add(1)), 0).ServeHTTP(w, r)
+	}), 3) {
+		got = append(got, len(events))
 	}
-	for i, events := range all {
-		if len(events) != 2 {
-			t.Errorf("client %d got %d events, want 2", i, len(events))
+	if slices.Sort(got); !slices.Equal(got, []int{1, 2, 3}) {
+		t.Errorf("three clients got %v events, want 1, 2 and 3", got)
+	}
+}
+
+// TestStopIsCalledInTheMiddle: while the handler is blocked between the two halves.
+func TestStopIsCalledInTheMiddle(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		stop     func(*http.Server) error
+		complete bool
+	}{
+		{"Drain", func(srv *http.Server) error { return Drain(srv, time.Hour) }, true},
+		{"CutOff", CutOff, false},
+	} {
+		_, _, complete := stopInTheMiddle(func(srv *http.Server) error {
+			for Blocked(".(*limitBody).ServeHTTP")["select"] == 0 {
+				stacks := make([]byte, 1<<20)
+				if !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), ".(*limitBody).ServeHTTP(") {
+					t.Errorf("the handler has returned before %s is called; want it blocked between the halves", c.name)
+					break
+				}
+				runtime.Gosched()
+			}
+			return c.stop(srv)
+		})
+		if complete != c.complete {
+			t.Errorf("with %s the response is complete: %t, want %t", c.name, complete, c.complete)
 		}
 	}
 }
@@ -77,6 +108,8 @@ func TestClientsComeAtTheSameTime(t *testing.T) {
 		}
 	}
 	followAll(t.Context(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent(".followAll", 3) }), 3)
+	requests.Store(0)
+	visit(t.Context(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent(".visit", 3) }), 3)
 	ws := NewWords()
 	ws.mu.Lock() // until both handlers are blocked in Add
 	counted := async(func() error { countWords(t.Context(), ws, "to be"); return nil })
@@ -92,12 +125,20 @@ func TestClientsComeAtTheSameTime(t *testing.T) {
 }
 
 // TestStopLastingReturnsHowLongItTook: without Lasting the stream is still in progress at the
-// deadline. It would last 10 s.
+// deadline. It would last 1,000 s.
 func TestStopLastingReturnsHowLongItTook(t *testing.T) {
 	const deadline = 50 * time.Millisecond
 	began := time.Now()
 	took, stopped, _, _ := stopLasting(t.Context(), false, deadline)
 	if all := time.Since(began); took < deadline || took > all || stopped != "cut off" {
 		t.Errorf("with a deadline of %s the server was %q after %s of %s, want it cut off, not before the deadline", deadline, stopped, took, all)
+	}
+}
+
+// TestLastingEndsTheStreamOfStopLasting before its deadline: the stream alone would last longer.
+func TestLastingEndsTheStreamOfStopLasting(t *testing.T) {
+	took, stopped, stream, hijacked := stopLasting(t.Context(), true, time.Minute)
+	if stopped != "complete" || stream != "complete" || hijacked != "closed" {
+		t.Errorf("with Lasting the server was %q after %s, the stream %q, the hijacked connection %q; want complete, complete, closed", stopped, took, stream, hijacked)
 	}
 }

@@ -128,6 +128,23 @@ func TestStreamEndsWhenTheClientLeaves(t *testing.T) {
 	}
 }
 
+// TestStreamEndsWhenFlushFails: the client has left, and the handler does not wait for the
+// time of the next event.
+func TestStreamEndsWhenFlushFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, rec := time.Now(), httptest.NewRecorder()
+		Stream(2, time.Hour).ServeHTTP(brokenPipe{rec}, httptest.NewRequest("GET", "/", nil))
+		if ran := time.Since(start); ran != 0 {
+			t.Errorf("Flush returned an error, and the handler returned %s later with %q; want it to return immediately", ran, rec.Body)
+		}
+	})
+}
+
+// brokenPipe is a response whose connection is closed.
+type brokenPipe struct{ http.ResponseWriter }
+
+func (brokenPipe) FlushError() error { return io.ErrClosedPipe }
+
 // TestStreamHasTheFormOfServerSentEvents: a line with the data, then an empty line.
 func TestStreamHasTheFormOfServerSentEvents(t *testing.T) {
 	for _, stream := range []http.Handler{Stream(2, 0), Unflushed(2, 0)} {
@@ -140,11 +157,15 @@ func TestStreamHasTheFormOfServerSentEvents(t *testing.T) {
 	}
 }
 
-// TestFollowReportsAStreamThatWasCutOff, and any status but 200.
+// TestFollowReportsAStreamThatWasCutOff, an event without a time, and any status but 200.
 func TestFollowReportsAStreamThatWasCutOff(t *testing.T) {
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/404" {
 			http.NotFound(w, r)
+			return
+		}
+		if r.URL.Path == "/words" {
+			io.WriteString(w, "data: no time\n\n")
 			return
 		}
 		Stream(1, 0).ServeHTTP(w, r)
@@ -155,5 +176,8 @@ func TestFollowReportsAStreamThatWasCutOff(t *testing.T) {
 	}
 	if _, err := Follow(t.Context(), newClients(), url+"/404"); err == nil {
 		t.Error("a response with status 404 passed for a stream")
+	}
+	if _, err := Follow(t.Context(), newClients(), url+"/words"); err == nil {
+		t.Error("an event without a time passed for one of a stream")
 	}
 }

@@ -15,8 +15,12 @@ import (
 // TestTimeoutHandlerAnswersInTime: the client gets 503 when the limit is over. The
 // handler's context is done then, and its late write returns an error (claim 3.12).
 func TestTimeoutHandlerAnswersInTime(t *testing.T) {
+	t.Run("1s", func(t *testing.T) { answersInTime(t, time.Second) })
+	t.Run("0s", func(t *testing.T) { answersInTime(t, 0) })
+}
+
+func answersInTime(t *testing.T, limit time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
-		const limit = time.Second
 		start := time.Now()
 		type late struct {
 			done  time.Duration

@@ -79,9 +79,26 @@ func TestGetRefusesOtherStatuses(t *testing.T) {
 			http.Error(w, r.Method+" "+string(content), status)
 		}))
 		body, err := Send(t.Context(), newClients(), "PUT", url, strings.NewReader("tea"))
-		if body != "PUT tea\n" || err == nil || !strings.Contains(err.Error(), fmt.Sprint(status)) {
-			t.Errorf("got %q, %v; want the body, and the status %d as an error", body, err, status)
+		if body != "PUT tea\n" || err == nil || !strings.Contains(err.Error(), fmt.Sprint(status)) || !strings.Contains(err.Error(), body) {
+			t.Errorf("got %q, %v; want the body, and the status %d with the body as an error", body, err, status)
 		}
+	}
+}
+
+// TestGetReturnsTheWholeBody, or an error if the connection is closed before that.
+func TestGetReturnsTheWholeBody(t *testing.T) {
+	text := strings.Repeat("x", 1<<20)
+	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, text)
+		if r.URL.Path == "/half" {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	if body, err := Get(t.Context(), newClients(), url); body != text || err != nil {
+		t.Errorf("got %d bytes, %v; want all %d bytes of the body", len(body), err, len(text))
+	}
+	if body, err := Get(t.Context(), newClients(), url+"/half"); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the connection was closed before the end: got %d bytes, %v; want %v", len(body), err, io.ErrUnexpectedEOF)
 	}
 }
 

@@ -120,7 +120,8 @@ func TestForgottenUnlockBlocksEveryLaterRequest(t *testing.T) {
 	}
 }
 
-// TestBothSellTheSame: as long as no sale fails, the wrong version is right.
+// TestBothSellTheSame: as long as no sale fails, the wrong version is right. The first that
+// fails has the same error.
 func TestBothSellTheSame(t *testing.T) {
 	right, forgetful := NewTickets("concert", 2), NewTickets("concert", 2)
 	for _, want := range []int{1, 0} {
@@ -129,6 +130,11 @@ func TestBothSellTheSame(t *testing.T) {
 		if a != want || b != want || err != nil || err2 != nil {
 			t.Errorf("Sell returns %d, %v and SellForgetting %d, %v; want %d left", a, err, b, err2, want)
 		}
+	}
+	_, err := right.Sell("concert")
+	_, err2 := forgetful.SellForgetting("concert")
+	if !errors.Is(err, ErrSoldOut) || !errors.Is(err2, ErrSoldOut) {
+		t.Errorf("without a ticket left Sell returns %#v and SellForgetting %#v, want ErrSoldOut from both", err, err2)
 	}
 }
 

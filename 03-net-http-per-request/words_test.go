@@ -14,10 +14,11 @@ import (
 // word is counted, and a change of the copy does not change the count (claim 3.11).
 func TestCopyOfAMapBelongsToTheCaller(t *testing.T) {
 	ws := NewWords()
+	report := Report(ws.Copy)
 	var clients sync.WaitGroup
 	for range 2 {
 		clients.Go(func() {
-			Count(ws.Add).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(strings.Repeat("to be ", 100))))
+			Count(ws.Add).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(strings.Repeat("To be ", 100))))
 		})
 	}
 	ws.Copy() // while they send
@@ -26,9 +27,30 @@ func TestCopyOfAMapBelongsToTheCaller(t *testing.T) {
 	ws.Add("be")
 	copied["be"] = -1
 	rec := httptest.NewRecorder()
-	Report(ws.Copy).ServeHTTP(rec, nil)
-	if got, want := rec.Body.String(), `{"be":201,"to":200}`+"\n"; got != want || rec.Header().Get("Content-Type") != "application/json" {
-		t.Errorf("after 200 times \"to be\" and one \"be\" the report is %s, want %s", got, want)
+	report.ServeHTTP(rec, nil)
+	if got, want := rec.Body.String(), `{"To":200,"be":201}`+"\n"; got != want || rec.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("after 200 times \"To be\" and one \"be\" the report is %s, want %s", got, want)
+	}
+}
+
+// TestCountIsReadWithTheLock: while another goroutine holds it, the methods that lock block.
+func TestCountIsReadWithTheLock(t *testing.T) {
+	ws := NewWords()
+	for method, call := range map[string]func(){
+		".(*Words).Add":      func() { ws.Add("to") },
+		".(*Words).Copy":     func() { ws.Copy() },
+		".(*Words).Assigned": func() { ws.Assigned() },
+	} {
+		ws.mu.Lock()
+		called := async(func() error { call(); return nil })
+		for len(called) == 0 && Blocked(method)["sync.Mutex.Lock"] == 0 {
+			runtime.Gosched()
+		}
+		if len(called) > 0 {
+			t.Errorf("%s returned while another goroutine held the lock, want it blocked in Lock", method)
+		}
+		ws.mu.Unlock()
+		<-called
 	}
 }
 
@@ -90,12 +112,13 @@ func TestCopiedMapIsNoDataRace(t *testing.T) {
 // TestAssignedMapIsADataRace: Assigned returns the map itself, and its caller reads
 // it while another goroutine adds a word (negative control of 3.11).
 func TestAssignedMapIsADataRace(t *testing.T) {
-	wantRace(t, "assigned map", ".(*Words).Add()", ".encodeDuringAdd()")
 	ws := NewWords()
+	counts := ws.Assigned()
 	ws.Add("to")
-	if counts := ws.Assigned(); !maps.Equal(counts, map[string]int{"to": 1}) {
-		t.Errorf("got %v, want the count of one word", counts)
+	if !maps.Equal(counts, map[string]int{"to": 1}) {
+		t.Errorf("got %v, want the count of a word that was added later", counts)
 	}
+	wantRace(t, "assigned map", ".(*Words).Add()", ".encodeDuringAdd()")
 }
 
 // TestConcurrentMapWritesEndTheServer: two handlers write to a map without a lock
