@@ -4,7 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,17 +15,100 @@ import (
 	"time"
 )
 
-// These tests are in the first file, so that they run before tests in which the same
+// The tests of this file are the first, so that they run before tests in which the same
 // fault blocks until the time limit of go test.
 
-// TestEachSiteOfAPairHasItsOwnMailServer.
-func TestEachSiteOfAPairHasItsOwnMailServer(t *testing.T) {
-	leaky, fixed := newPair(NewMailServer, time.Minute)
-	if leaky.mail == fixed.mail || leaky.mailAddr == fixed.mailAddr {
-		t.Fatalf("both sites have the mail server at %s, want two", leaky.mailAddr)
+// TestDialPipeNeedsNoNetwork, so it can be used in a synctest bubble.
+func TestDialPipeNeedsNoNetwork(t *testing.T) {
+	conn, err := NewMailServer().DialPipe(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	leaky.end()
-	fixed.end()
+	if network := conn.LocalAddr().Network(); network != "pipe" {
+		t.Errorf("the connection is of the network %q, want a pipe", network)
+	}
+	conn.Close()
+}
+
+// TestServersListenOnFreePorts: two of each kind at the same time.
+func TestServersListenOnFreePorts(t *testing.T) {
+	for range 2 {
+		mail, web := NewMailServer(), NewServer(http.NotFoundHandler())
+		if _, err := mail.Listen(); err != nil {
+			t.Fatal(err)
+		}
+		defer mail.Close()
+		if _, err := Start(web); err != nil {
+			t.Fatal(err)
+		}
+		defer web.Close()
+	}
+}
+
+// blocked are states of a goroutine, as the runtime writes them. (It can be in
+// sync.Mutex.Lock for a moment wherever the standard library has a lock.)
+var blocked = []string{"chan ", "select", "sync.Cond", "sync.WaitGroup", "sleep", "IO wait"}
+
+// blocksIn reports whether a goroutine is in a call of the function, and in one of the states.
+func blocksIn(function string, states ...string) bool { return goroutinesIn(function, states...) > 0 }
+
+func goroutinesIn(function string, states ...string) (n int) {
+	for stack := range strings.SplitSeq(allStacks(), "\n\n") {
+		head, calls, _ := strings.Cut(stack, "\n")
+		_, state, _ := strings.Cut(head, "[")
+		if strings.Contains(calls, "."+function+"(") && slices.ContainsFunc(states, func(s string) bool { return strings.HasPrefix(state, s) }) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestAcceptDoesNotObserveCancellation: it accepts an email even if the client has left.
+func TestAcceptDoesNotObserveCancellation(t *testing.T) {
+	const capacity = 50
+	server := NewMailServer()
+	fixed := NewFixed(Mailer{server.DialPipe}, 1, capacity, time.Minute, slog.New(slog.DiscardHandler))
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range capacity {
+		if err := fixed.accept(canceled, adaSignup); err != nil {
+			t.Fatalf("accept returned %v with a context that is done, want nil", err)
+		}
+	}
+	fixed.Shutdown(t.Context())
+	if n := len(server.Delivered()); n != capacity {
+		t.Errorf("%d emails were accepted, but %d were delivered", capacity, n)
+	}
+}
+
+// TestShutdownReturnsWhenItsContextIsDone, although an email is being sent.
+func TestShutdownReturnsWhenItsContextIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mail := hanging()
+		fixed := NewFixed(Mailer{mail.DialPipe}, 1, 1, time.Hour, slog.New(slog.DiscardHandler))
+		accepted(t, fixed, 1)
+		canceled, cancel := context.WithCancel(t.Context())
+		cancel()
+		began := time.Now()
+		if fixed.Shutdown(canceled); time.Since(began) != 0 {
+			t.Errorf("Shutdown returned after %v, want immediately: its context is done", time.Since(began))
+		}
+		mail.Recover()
+	})
+}
+
+// TestAcceptReturnsErrStoppingAfterShutdown, and does not send on the queue, which is closed.
+func TestAcceptReturnsErrStoppingAfterShutdown(t *testing.T) {
+	defer func() {
+		if v := recover(); v != nil {
+			t.Errorf("accept panicked after Shutdown: %v", v)
+		}
+	}()
+	fixed := newQuiet(NewMailServer().DialPipe)
+	fixed.Shutdown(t.Context())
+	if err := fixed.accept(t.Context(), adaSignup); err != ErrStopping {
+		t.Errorf("accept returned %v after Shutdown, want %v", err, ErrStopping)
+	}
 }
 
 // TestAcceptNeverBlocks fills a handler whose only sender is blocked, and sends more.
@@ -88,11 +174,12 @@ func TestAcceptIsOneCriticalSection(t *testing.T) {
 			}
 		})
 	}
-	for Inside("(*Fixed).accept")+int(returned.Load()) < signups {
+	inside := func(function string) int { return goroutinesIn(function, "") }
+	for inside("(*Fixed).accept")+int(returned.Load()) < signups {
 		runtime.Gosched()
 	}
 	call(func() { fixed.Shutdown(canceled) })
-	for Inside("(*Fixed).accept")+Inside("(*Fixed).Shutdown")+int(returned.Load()) < signups+1 {
+	for inside("(*Fixed).accept")+inside("(*Fixed).Shutdown")+int(returned.Load()) < signups+1 {
 		runtime.Gosched()
 	}
 	for range 200 { // once a goroutine has waited for 1 ms, a Mutex serves all in turn (starvation mode)

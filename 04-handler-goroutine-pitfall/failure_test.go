@@ -86,6 +86,17 @@ func TestFixedLogsAndCountsFailures(t *testing.T) {
 	})
 }
 
+// TestSendWelcomePanics with the sign-up of the next test, which needs a child process
+// for it: here nothing recovers, either.
+func TestSendWelcomePanics(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("sendWelcome returned; want the panic of welcome, which nothing recovers")
+		}
+	}()
+	(&Leaky{Mailer{NewMailServer().DialPipe}}).sendWelcome(Signup{Name: "   ", Email: "blank@example.com"})
+}
+
 // TestLeakyPanicEndsTheServer lets welcome panic in the bare goroutine
 // (negative control of 4.2). In the handler's own goroutine it would cost one response.
 func TestLeakyPanicEndsTheServer(t *testing.T) {
@@ -96,10 +107,7 @@ func TestLeakyPanicEndsTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	child, err := StartChild("leaky", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	child := startChild(t, "leaky", addr)
 	ended := make(chan struct{})
 	go func() { // without a panic the child connects to the mail server, and serves on
 		server.WaitFor(1, 0)
@@ -136,14 +144,14 @@ func TestPanicInChildSeparatesTheLogFromThePanic(t *testing.T) {
 		logged int
 		panics string
 	}{
+		{"logs two lines", 2, "after " + blanks}, // panics on every sign-up
 		{"leaky", 0, "runtime error: index out of range [0] with length 0"},
-		{"logs two lines", 2, "after " + blanks},
 	} {
 		var status, logged int
 		var panicked string
 		within(t, "panicInChild", func() { status, logged, panicked = panicInChild(c.role, "127.0.0.1:1", blanks) })
 		if status != 2 || logged != c.logged || panicked != c.panics {
-			t.Errorf("%s: got status %d, %d lines logged before the panic, and %q; want 2, %d, %q", c.role, status, logged, panicked, c.logged, c.panics)
+			t.Fatalf("%s: got status %d, %d lines logged before the panic, and %q; want 2, %d, %q", c.role, status, logged, panicked, c.logged, c.panics)
 		}
 	}
 }

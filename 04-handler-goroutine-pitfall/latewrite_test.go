@@ -1,11 +1,64 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
+
+// TestLateWriteFollowsItsHandler: the handler has returned when the work is done.
+func TestLateWriteFollowsItsHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		work, returned, written := make(chan struct{}), make(chan bool, 1), make(chan error, 1)
+		w := httptest.NewRecorder()
+		h := &LateWrite{func() { <-work }, func(err error) { written <- err }}
+		go func() { h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil)); returned <- true }()
+		synctest.Wait()
+		if len(returned) == 0 {
+			t.Error("the handler blocks until the work is done; only its goroutine must")
+		}
+		if got, want := w.Body.String(), "one moment,\n"; got != want {
+			t.Errorf("before the work is done the response is %q, want %q", got, want)
+		}
+		close(work)
+		err := <-written
+		if got, want := w.Body.String(), "one moment,\nyour email was sent\n"; got != want || err != nil {
+			t.Errorf("after the work the response is %q, and the result %v; want %q", got, err, want)
+		}
+	})
+}
+
+// A failingWriter is a response that can no longer be written to: a write fails, or panics.
+type failingWriter struct {
+	http.ResponseWriter
+	err error // nil: it panics
+}
+
+func (w failingWriter) Write([]byte) (int, error) {
+	if w.err == nil {
+		panic("Write called after Handler finished")
+	}
+	return 0, w.err
+}
+
+// TestLateWriteDoesNotRecover: its goroutine passes an error on, but a panic ends the process.
+func TestLateWriteDoesNotRecover(t *testing.T) {
+	var result error
+	h := &LateWrite{func() {}, func(err error) { result = err }}
+	if h.answer(failingWriter{err: io.ErrClosedPipe}); result != io.ErrClosedPipe {
+		t.Errorf("the result of the write is %v, want %v", result, io.ErrClosedPipe)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("the write panicked, and the goroutine recovered; want the panic")
+		}
+	}()
+	h.answer(failingWriter{})
+}
 
 // TestLateWriteIsLost lets the goroutine write when the client has the complete
 // response (negative control of 4.6). Without the race detector only the error
@@ -60,6 +113,19 @@ func TestLateWritePanicsOverHTTP2(t *testing.T) {
 	out, status, err := runRoleOf(withoutRaceDetector(t), "late write over HTTP/2", "")
 	if status != 2 || err != nil || !strings.HasPrefix(out, "panic: Write called after Handler finished\n") {
 		t.Errorf("the late write must panic and end the process with status 2, got status %d, %v:\n%s", status, err, out)
+	}
+}
+
+func init() {
+	roles["section 4.6"] = func(string) { lateWrite(context.Background()) }
+}
+
+// TestSectionPrintsThePanicWithTheRaceDetector, too, where a report of it comes before the panic.
+func TestSectionPrintsThePanicWithTheRaceDetector(t *testing.T) {
+	needsRaceDetector(t)
+	out, status, err := runRole("section 4.6", "")
+	if want := "     over HTTP/2           panic: Write called after Handler finished, status 2\n"; status != 0 || err != nil || !strings.Contains(out, want) {
+		t.Errorf("status %d, %v; want the line %q in\n%s", status, err, want, out)
 	}
 }
 

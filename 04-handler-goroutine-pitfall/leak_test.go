@@ -2,12 +2,39 @@ package main
 
 import (
 	"log/slog"
+	"net/http"
 	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// TestLeakyNeverBlocksItsClient, however many emails it is sending: nothing limits them.
+func TestLeakyNeverBlocksItsClient(t *testing.T) {
+	server, done := hanging(), make(chan int, 1)
+	go func() {
+		refused := 0
+		for range 300 {
+			if post(&Leaky{Mailer{server.DialPipe}}, ada).StatusCode != http.StatusAccepted {
+				refused++
+			}
+		}
+		done <- refused
+	}()
+	for len(done) == 0 {
+		if blocksIn("(*Leaky).ServeHTTP", blocked...) {
+			t.Fatal("the handler blocks while it sends emails, want one goroutine for each email")
+		}
+		runtime.Gosched()
+	}
+	if refused := <-done; refused > 0 {
+		t.Errorf("%d of 300 sign-ups were refused, want none", refused)
+	}
+	server.Recover()
+	server.WaitFor(300, 300)
+	until(func() bool { return StartedBy("(*Leaky).ServeHTTP") == 0 }) // tests that follow count them
+}
 
 // TestLeakyLeavesAGoroutineForEveryRequest lets the mail server hang and counts
 // goroutines a day later (negative control of 4.1).
@@ -40,6 +67,9 @@ func TestFixedGoroutinesEndByTheirDeadline(t *testing.T) {
 		if n := fixed.Failed.Load(); n != 0 {
 			t.Errorf("%d emails failed before their deadline", n)
 		}
+		if n := fixed.Sent.Load(); n != 0 {
+			t.Errorf("%d emails are counted as sent while they are being sent, want none", n)
+		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if n := fixed.Failed.Load(); n != senders {
@@ -65,6 +95,9 @@ func TestStartedByCountsAGoroutineUntilItEnds(t *testing.T) {
 		before := StartedBy("startThree")
 		synctest.Wait()
 		blocked := StartedBy("startThree")
+		if n := Inside("startThree"); n != 0 {
+			t.Errorf("startThree has returned, but Inside returns %d", n)
+		}
 		close(end)
 		synctest.Wait()
 		if after := StartedBy("startThree"); before != 3 || blocked != 3 || after != 0 {

@@ -122,7 +122,7 @@ func (s *MailServer) talk(client *textproto.Conn) {
 			return
 		}
 		verb, rest, _ := strings.Cut(line, " ")
-		if verb == s.Refuses {
+		if verb == s.Refuses && verb != "" {
 			client.PrintfLine("550 no such mailbox")
 			continue
 		}

@@ -26,6 +26,31 @@ func sendTo(s *MailServer, address string) error {
 	return Mailer{s.DialPipe}.Send(context.Background(), Signup{Name: "Ada", Email: address})
 }
 
+// TestCloseWaitsForTheConnections of clients that are still connected, over the
+// listener or a pipe, in either order.
+func TestCloseWaitsForTheConnections(t *testing.T) {
+	for _, order := range [][]int{{0, 1}, {1, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			server, pipes := NewMailServer(), listen()
+			server.listener = pipes
+			server.talks.Go(server.accept)
+			clients := make([]net.Conn, 2)
+			clients[0], _ = pipes.Dial(t.Context(), "", "")
+			clients[1], _ = server.DialPipe(t.Context())
+			closed := make(chan bool, 1)
+			go func() { server.Close(); closed <- true }()
+			for left, i := range order {
+				synctest.Wait()
+				if len(closed) > 0 {
+					t.Errorf("Close returned, but %d clients are still connected", len(clients)-left)
+				}
+				clients[i].Close()
+			}
+			<-closed
+		})
+	}
+}
+
 // TestMailServerListsItsEmailsInOrder, and none that it refused, or of which it has
 // received only a part.
 func TestMailServerListsItsEmailsInOrder(t *testing.T) {
@@ -112,6 +137,24 @@ func TestMailServerRefusesOneCommand(t *testing.T) {
 	}
 }
 
+// TestHealthyMailServerRefusesNothing: it does not know an empty command, and that is no refusal.
+func TestHealthyMailServerRefusesNothing(t *testing.T) {
+	conn, _ := NewMailServer().DialPipe(t.Context())
+	client := textproto.NewConn(conn)
+	defer client.Close()
+	if _, _, err := client.ReadResponse(220); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"", "HELP"} {
+		if err := client.PrintfLine("%s", command); err != nil {
+			t.Fatal(err)
+		}
+		if code, text, _ := client.ReadResponse(0); code != 502 {
+			t.Errorf("to %q it answered %d %s, want 502: it does not know the command", command, code, text)
+		}
+	}
+}
+
 // TestMailServerHangsUntilItRecovers: it accepts a connection and sends nothing. When
 // it recovers it serves the clients that are still there.
 func TestMailServerHangsUntilItRecovers(t *testing.T) {
@@ -121,7 +164,12 @@ func TestMailServerHangsUntilItRecovers(t *testing.T) {
 		time.AfterFunc(time.Hour, func() { server.Recover(); server.Recover() }) // the second time has no effect
 		began := time.Now()
 		conn, _ := server.DialPipe(t.Context())
+		if synctest.Wait(); server.connected() != 1 {
+			t.Errorf("one client has connected, but the mail server that hangs counts %d", server.connected())
+		}
+		read := make(chan struct{})
 		go func() {
+			defer close(read)
 			defer conn.Close()
 			if conn.Read(make([]byte, 1)); time.Since(began) != time.Hour {
 				t.Errorf("the mail server sent something after %v, want 1h0m0s, when it recovers", time.Since(began))
@@ -130,32 +178,8 @@ func TestMailServerHangsUntilItRecovers(t *testing.T) {
 		if err := sendTo(server, "ada@example.com"); err != nil || time.Since(began) != time.Hour || len(server.Delivered()) != 1 {
 			t.Errorf("Send returned %v after %v, want nil after 1h0m0s, when the mail server recovers", err, time.Since(began))
 		}
+		<-read
 	})
-}
-
-// TestCloseWaitsForTheConnections of clients that are still connected, over the
-// listener or a pipe, in either order.
-func TestCloseWaitsForTheConnections(t *testing.T) {
-	for _, order := range [][]int{{0, 1}, {1, 0}} {
-		synctest.Test(t, func(t *testing.T) {
-			server, pipes := NewMailServer(), listen()
-			server.listener = pipes
-			server.talks.Go(server.accept)
-			clients := make([]net.Conn, 2)
-			clients[0], _ = pipes.Dial(t.Context(), "", "")
-			clients[1], _ = server.DialPipe(t.Context())
-			closed := make(chan bool, 1)
-			go func() { server.Close(); closed <- true }()
-			for left, i := range order {
-				synctest.Wait()
-				if len(closed) > 0 {
-					t.Errorf("Close returned, but %d clients are still connected", len(clients)-left)
-				}
-				clients[i].Close()
-			}
-			<-closed
-		})
-	}
 }
 
 // TestMailServerClosesTheConnectionAfterQUIT, once it has replied; without a reply to
@@ -197,6 +221,35 @@ func TestMailServerServesAClientUntilItDisconnects(t *testing.T) {
 			t.Errorf("one client sent two emails, got %q, want %q", got, want)
 		}
 	})
+}
+
+// TestDialToConnectsEachTime, unless the context is done.
+func TestDialToConnectsEachTime(t *testing.T) {
+	server := NewMailServer()
+	addr, err := server.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial := DialTo(addr)
+	for n := range 2 {
+		conn, err := dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "220 ") {
+			t.Errorf("connection %d: got %q, %v; want a greeting", n+1, line, err)
+		}
+		conn.Close()
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := dial(canceled); err == nil {
+		t.Error("the context is done, and the dial function connects")
+	}
+	server.Close()
+	if n := server.connected(); n != 2 {
+		t.Errorf("%d connections were made, want 2", n)
+	}
 }
 
 // TestMailServerListensOnOneLoopbackAddress, and not on the others of this machine.

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -83,6 +84,9 @@ func TestClosedBodyFreesItsConnection(t *testing.T) {
 		if left := goroutinesInBubble(); left != 0 {
 			t.Errorf("%d goroutines are left after all calls, want none", left)
 		}
+		if conns := service.Connections.Load(); conns != 1 {
+			t.Errorf("when the connection is closed the service counts %d, want 1: those there have been", conns)
+		}
 	})
 }
 
@@ -93,6 +97,7 @@ func TestLeftoversCloseEverything(t *testing.T) {
 		func(client *http.Client) { Verify(context.Background(), client, "http://service/") },
 	} {
 		inBubble(t, new(Service), func(t *testing.T, client *http.Client) {
+			call(client)
 			call(client)
 			client.Transport.(*Leftovers).Close()
 			synctest.Wait()
@@ -226,6 +231,34 @@ func TestVerifyReportsWhatTheServiceAnswers(t *testing.T) {
 			t.Errorf("the service answers %d: VerifyUnclosed returns %t, %v", c.status, known, err)
 		}
 	}
+}
+
+// TestSilentServiceIsCalledWithTwoLimits, and once without one. The transport counts the calls,
+// and fails one that nothing could end.
+func TestSilentServiceIsCalledWithTwoLimits(t *testing.T) {
+	defer func(before http.RoundTripper) { http.DefaultTransport = before }(http.DefaultTransport)
+	network := &limited{RoundTripper: new(http.Transport)}
+	http.DefaultTransport = network
+	_, byRequest, blocked := callSilentService(100 * time.Millisecond)
+	if byRequest != "when the client disconnects: context canceled" || blocked != 1 {
+		t.Errorf("got %q and %d blocked; want the request's cancellation and 1", byRequest, blocked)
+	}
+	if n := network.unlimited.Load(); n != 1 {
+		t.Errorf("%d calls had no limit, want 1", n)
+	}
+}
+
+// limited is a transport that sends one request without a limit.
+type limited struct {
+	http.RoundTripper
+	unlimited atomic.Int64
+}
+
+func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Context().Done() == nil && l.unlimited.Add(1) > 1 {
+		return nil, errors.New("nothing would end this call")
+	}
+	return l.RoundTripper.RoundTrip(r)
 }
 
 // answers is a transport without a network.

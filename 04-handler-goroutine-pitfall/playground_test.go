@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"regexp"
 	"runtime"
 	"strings"
@@ -57,6 +58,8 @@ func TestPlaygroundDrainsAndReports(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		var stopped atomic.Bool
 		var out strings.Builder
+		webClosed := make(chan time.Time, 1)
+		web.RegisterOnShutdown(func() { webClosed <- time.Now() })
 		served := make(chan error, 1)
 		go func() { served <- serveUntil(ctx, func() { stopped.Store(true) }, pipes, web, fixed, &out) }()
 		client := &http.Client{Transport: &http.Transport{DialContext: pipes.Dial, DisableKeepAlives: true}}
@@ -82,6 +85,9 @@ func TestPlaygroundDrainsAndReports(t *testing.T) {
 			t.Errorf("after Ctrl-C a second one ends the program: %t, and the server has ended: %t; want true, false", stopped.Load(), len(served) > 0)
 		}
 		err := <-served
+		if at := (<-webClosed).Sub(began); at != 0 {
+			t.Errorf("the web server was shut down after %v, want immediately: until then it accepts emails", at)
+		}
 		const want = "the fixed handler: 0 sent, 3 failed; abandoned at shutdown: [\"b@example.com\" \"c@example.com\"]\n" +
 			"the leaky handler: 1 goroutines were still sending; they end with this process, unreported\n"
 		if took := time.Since(began); err != nil || took != 5*time.Second || out.String() != want {
@@ -91,15 +97,17 @@ func TestPlaygroundDrainsAndReports(t *testing.T) {
 	})
 }
 
-// TestPlaygroundServesUntilCtrlC starts the program with -addr, sends a sign-up to the
-// leaky handler, and looks for its goroutine in the page that the program names.
-func TestPlaygroundServesUntilCtrlC(t *testing.T) {
+// startPlayground starts the program with -addr and returns it, what it prints before it
+// serves, and the rest of its output.
+func startPlayground(t *testing.T, addr string) (child *exec.Cmd, text string, rest io.Reader) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.CommandContext(t.Context(), self)
-	child.Env = append(os.Environ(), roleVariable+"=command line=-addr 127.0.0.1:0")
+	child = exec.CommandContext(t.Context(), self)
+	child.Env = append(os.Environ(), roleVariable+"=command line=-addr "+addr)
+	child.Stderr = new(strings.Builder)
 	stdout, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -107,8 +115,8 @@ func TestPlaygroundServesUntilCtrlC(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer child.Process.Kill()
-	out, text := bufio.NewReader(stdout), ""
+	t.Cleanup(func() { child.Process.Kill(); child.Wait() })
+	out := bufio.NewReader(stdout)
 	for !strings.Contains(text, "Ctrl-C shuts") {
 		line, err := out.ReadString('\n')
 		if err != nil {
@@ -116,6 +124,85 @@ func TestPlaygroundServesUntilCtrlC(t *testing.T) {
 		}
 		text += line
 	}
+	return child, text, out
+}
+
+// TestPlaygroundServesAtItsAddress, and a server that other machines can reach has no
+// profiles, neither in what it prints nor at their address.
+func TestPlaygroundServesAtItsAddress(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs a second loopback address, and a firewall that does not ask")
+	}
+	for _, c := range []struct {
+		addr, shown string
+		status      int // of a profile
+		printed     string
+	}{
+		{"127.0.0.2:0", `http://(127\.0\.0\.2:\d+)/fixed/signups`, http.StatusOK, ""},
+		{":0", `http://\S*(:\d+)/fixed/signups`, http.StatusNotFound, "not a loopback address: without /debug/pprof\n"},
+	} {
+		child, text, _ := startPlayground(t, c.addr)
+		shown := regexp.MustCompile(c.shown).FindStringSubmatch(text)
+		if shown == nil {
+			t.Fatalf("-addr %s: it must print the URL of the fixed handler at this address, got\n%s", c.addr, text)
+		}
+		if local := c.status == http.StatusOK; strings.Contains(text, "/debug/pprof") != local {
+			t.Errorf("-addr %s: it prints where the profiles are: %t, want %t", c.addr, !local, local)
+		}
+		if strings.HasPrefix(shown[1], ":") {
+			shown[1] = "127.0.0.1" + shown[1]
+		}
+		resp, err := http.Get("http://" + shown[1] + "/debug/pprof/heap?debug=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		child.Process.Kill()
+		child.Wait()
+		if got := fmt.Sprint(child.Stderr); resp.StatusCode != c.status || got != c.printed {
+			t.Errorf("-addr %s: got status %d for a profile, and %q on standard error; want %d and %q", c.addr, resp.StatusCode, got, c.status, c.printed)
+		}
+	}
+}
+
+// TestSecondCtrlCEndsThePlayground immediately: the first begins to drain an email, which
+// would take 5 s.
+func TestSecondCtrlCEndsThePlayground(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no process can send Ctrl-C to another")
+	}
+	if signal.Ignored(os.Interrupt) {
+		t.Skip("needs SIGINT, which this process ignores since its start, as a shell's background jobs do")
+	}
+	child, text, _ := startPlayground(t, "127.0.0.1:0")
+	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+/fixed/signups`).FindString(text)
+	resp, err := http.Post(url, "application/json", strings.NewReader(ada))
+	if err != nil || resp.StatusCode != http.StatusAccepted {
+		t.Fatal(resp, err)
+	}
+	resp.Body.Close()
+	ended := make(chan struct{})
+	go func() {
+		child.Wait()
+		close(ended)
+	}()
+	for running := true; running; {
+		child.Process.Signal(os.Interrupt) // the second one, or a later one: the first may not be handled yet
+		select {
+		case <-ended:
+			running = false
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if how := child.ProcessState.String(); how != "signal: interrupt" {
+		t.Errorf("after many Ctrl-C it ended with %q, want by the second", how)
+	}
+}
+
+// TestPlaygroundServesUntilCtrlC sends a sign-up to the leaky handler, and looks for its
+// goroutine in the page that the program names.
+func TestPlaygroundServesUntilCtrlC(t *testing.T) {
+	child, text, out := startPlayground(t, "127.0.0.1:0")
 	shown := regexp.MustCompile(`^A mail server hangs at (127\.0\.0\.1:\d+)\. .*
 
   .*(http://127\.0\.0\.1:\d+/leaky/signups).*
@@ -191,7 +278,7 @@ func TestAddressInUseEndsTheProgram(t *testing.T) {
 
 // TestOnlyLoopbackAddressesAreLocal: at the others other machines may reach a server.
 func TestOnlyLoopbackAddressesAreLocal(t *testing.T) {
-	for ip, want := range map[string]bool{"127.0.0.1": true, "::1": true, "0.0.0.0": false, "::": false, "192.0.2.7": false} {
+	for ip, want := range map[string]bool{"127.0.0.1": true, "::1": true, "0.0.0.0": false, "::": false, "192.0.2.7": false, "10.0.0.7": false, "169.254.0.7": false, "fe80::7": false} {
 		if got := isLocal(&net.TCPAddr{IP: net.ParseIP(ip), Port: 8080}); got != want {
 			t.Errorf("%s is local: got %t, want %t", ip, got, want)
 		}
@@ -203,11 +290,13 @@ func TestOnlyLoopbackAddressesAreLocal(t *testing.T) {
 
 // TestServerThatCannotGoOnIsAnError: its listener is closed.
 func TestServerThatCannotGoOnIsAnError(t *testing.T) {
-	pipes := listen()
-	pipes.Close()
-	if err := serveUntil(t.Context(), func() {}, pipes, new(http.Server), nil, io.Discard); err == nil {
-		t.Error("got no error from a server that has ended")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		pipes := listen()
+		pipes.Close()
+		if err := serveUntil(t.Context(), func() {}, pipes, new(http.Server), nil, io.Discard); err == nil {
+			t.Error("got no error from a server that has ended")
+		}
+	})
 }
 
 // TestPlaygroundHasBothHandlers at their paths.

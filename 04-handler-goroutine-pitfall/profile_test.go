@@ -1,15 +1,11 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"runtime"
 	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 )
 
 // The lines where goroutines block.
@@ -91,8 +87,8 @@ func TestBlockedCountsEachGoroutineOnce(t *testing.T) {
 	const goroutines = 3
 	parked, leave := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
-	for range goroutines {
-		wg.Go(func() { recurse(5, func() { parked <- struct{}{}; <-leave }) })
+	for i := range goroutines { // each with another stack, so each has a record of its own
+		wg.Go(func() { recurse(5+i, func() { parked <- struct{}{}; <-leave }) })
 	}
 	for range goroutines {
 		<-parked
@@ -111,44 +107,5 @@ func TestBlockedCountsEachGoroutineOnce(t *testing.T) {
 func TestUnknownProfileIsReported(t *testing.T) {
 	if n, line, ok := Blocked("nosuchprofile", "recurse"); n != 0 || line != "" || ok {
 		t.Errorf("got %d, %q, %t; want 0, nothing, false", n, line, ok)
-	}
-}
-
-// TestAskReturnsTheAnswerOrTheCause, with a buffer and without.
-func TestAskReturnsTheAnswerOrTheCause(t *testing.T) {
-	left := errors.New("the client has left")
-	canceled, cancel := context.WithCancelCause(t.Context())
-	cancel(left)
-	for _, ask := range []func(context.Context, func() string) (string, error){Ask, AskUnbuffered} {
-		if answer, err := ask(t.Context(), func() string { return "yes" }); answer != "yes" || err != nil {
-			t.Errorf("got %q, %v; want the answer", answer, err)
-		}
-		if answer, err := ask(canceled, func() string { runtime.Goexit(); return "" }); answer != "" || err != left {
-			t.Errorf("got %q, %v; want the cause %q", answer, err, left)
-		}
-	}
-}
-
-// TestAskLeavesNoGoroutine cancels the context first. A goroutine that blocked
-// in its send would end this test with a deadlock (claim 4.9).
-func TestAskLeavesNoGoroutine(t *testing.T) {
-	for _, canceled := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			slow := make(chan struct{})
-			if canceled {
-				cancel()
-			} else {
-				close(slow)
-			}
-			answer, err := Ask(ctx, func() string { <-slow; return "yes" })
-			if canceled && err != context.Canceled || !canceled && answer != "yes" {
-				t.Errorf("canceled: %t: got %q, %v", canceled, answer, err)
-			}
-			if canceled {
-				close(slow)
-			}
-		})
 	}
 }

@@ -65,7 +65,7 @@ func TestFixedAcceptsUpToItsCapacity(t *testing.T) {
 
 // TestFixedHasAtLeastOneSenderAndOneSlot makes handlers with numbers below one.
 func TestFixedHasAtLeastOneSenderAndOneSlot(t *testing.T) {
-	for _, c := range []struct{ senders, capacity int }{{0, 0}, {-1, -1}, {1, 0}, {0, 1}, {0, 3}, {-1, 3}, {1, 3}} {
+	for _, c := range []struct{ senders, capacity int }{{0, 0}, {-1, -1}, {1, 0}, {0, 1}, {0, 3}, {-3, 3}, {1, 3}, {3, 0}, {3, 1}} {
 		synctest.Test(t, func(t *testing.T) {
 			server := NewMailServer()
 			server.Hangs = true

@@ -35,13 +35,14 @@ func accepted(t *testing.T, h http.Handler, n int) {
 	}
 }
 
-// within calls f, which runs a child process or waits for one. If f does not return until
-// shortly before go test's own time limit, within fails the test: that limit names no reason.
+// within calls f, which runs a child process or waits for one. If f does not return within a
+// minute, or until shortly before go test's own time limit, within fails the test and says what
+// f is: the time limit of go test names no reason.
 func within(t *testing.T, what string, f func()) {
 	t.Helper()
-	limit := time.Hour
+	limit := time.Minute
 	if deadline, ok := t.Deadline(); ok {
-		limit = time.Until(deadline) * 3 / 4
+		limit = min(limit, time.Until(deadline)*3/4)
 	}
 	returned := make(chan struct{})
 	go func() {
@@ -53,6 +54,17 @@ func within(t *testing.T, what string, f func()) {
 	case <-time.After(limit):
 		t.Fatalf("%s did not return within %s", what, limit.Round(time.Second))
 	}
+}
+
+// startChild is StartChild, which waits until the child serves.
+func startChild(t *testing.T, role, mailServer string) (child *Child) {
+	t.Helper()
+	var err error
+	within(t, "StartChild with the role "+role, func() { child, err = StartChild(role, mailServer) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return child
 }
 
 // Pipes is a listener, and the dial function for it, that need no network, so

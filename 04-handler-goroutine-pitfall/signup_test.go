@@ -72,6 +72,9 @@ func TestOtherMethodThanPostIsNotAllowed(t *testing.T) {
 				if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "POST" {
 					t.Errorf("%s: got status %d and Allow %q, want 405 and POST", method, w.Code, w.Header().Get("Allow"))
 				}
+				if got, want := w.Body.String(), "send a sign-up with POST\n"; got != want {
+					t.Errorf("%s: the response must say what is wrong, got %q, want %q", method, got, want)
+				}
 			}
 		}
 		fixed.Shutdown(t.Context())
