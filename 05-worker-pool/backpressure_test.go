@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,10 +68,20 @@ func TestSubmitReturnsTheCauseOfItsContext(t *testing.T) {
 	})
 }
 
-// TestTrySubmitRefusesWhenTheQueueIsFull never blocks (claim 5.3).
+// TestTrySubmitRefusesWhenTheQueueIsFull never blocks (claim 5.3). A TrySubmit
+// that retries without end is stopped with its pool after 100,000 times.
 func TestTrySubmitRefusesWhenTheQueueIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPool(t.Context(), Config{Workers: 2, Queue: 3}, func(context.Context, int) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		tries := 0
+		parent := &asked{ctx, func() {
+			if tries++; tries == 100_000 {
+				t.Error("TrySubmit has tried 100000 times, want it to return ErrFull")
+				cancel()
+			}
+		}}
+		p := NewPool(parent, Config{Workers: 2, Queue: 3}, func(context.Context, int) error {
 			time.Sleep(time.Second)
 			return nil
 		})
@@ -134,10 +146,16 @@ func TestCloseWaitsForATrySubmit(t *testing.T) {
 func TestTrySubmitAcceptsWhileAWorkerIsIdle(t *testing.T) {
 	for _, c := range []Config{{}, {Workers: 8}, {Workers: 8, Queue: 1}} {
 		synctest.Test(t, func(t *testing.T) { // without a worker TrySubmit would wait forever for one to reach its receive
-			p := NewPool(t.Context(), c, func(context.Context, int) error { return nil })
+			ctx, cancel := context.WithCancel(t.Context())
+			p := NewPool(ctx, c, func(context.Context, int) error { return nil })
 			synctest.Wait()
 			if n := Inside("(*Pool[...]).work"); n != max(c.Workers, 1) {
 				t.Fatalf("%+v: the pool has %d workers, want %d", c, n, max(c.Workers, 1))
+			}
+			cancel()
+			time.Sleep(time.Hour)
+			if n := Inside("(*Pool[...]).work"); n != max(c.Workers, 1) {
+				t.Errorf("%+v: its context is done, but it is not closed; the pool has %d workers, want %d: only Close ends them", c, n, max(c.Workers, 1))
 			}
 			p.Close()
 		})
@@ -281,7 +299,8 @@ func (a *ahead) Err() error {
 
 // TestWorkerIsIdleAgainWhateverItsTaskDoes has tasks return, fail, panic and call
 // Goexit. After each the pool counts its worker as idle: otherwise TrySubmit would
-// refuse a task that the worker could take (claim 5.3).
+// refuse a task that the worker could take (claim 5.3). The next task has a new stack:
+// otherwise it would grow with each panic.
 func TestWorkerIsIdleAgainWhateverItsTaskDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPool(t.Context(), Config{KeepGoing: true}, func(_ context.Context, task func() error) error { return task() })
@@ -297,6 +316,14 @@ func TestWorkerIsIdleAgainWhateverItsTaskDoes(t *testing.T) {
 			synctest.Wait()
 			if n := p.idle.Swap(1); n != 1 {
 				t.Errorf("a task %s, and then %d workers are counted as idle, want 1", how, n)
+			}
+			stack := ""
+			if err := p.Submit(t.Context(), func() error { stack = string(debug.Stack()); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if n := strings.Count(stack, "(*Pool[...]).work("); n != 1 {
+				t.Errorf("a task %s, and the next one runs %d calls of work deep, want 1: in a new goroutine, not on top of the stack of that task", how, n)
 			}
 		}
 		p.Close()

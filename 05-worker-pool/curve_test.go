@@ -75,6 +75,27 @@ func TestCurveTakesTheBestOfItsRuns(t *testing.T) {
 	})
 }
 
+// TestCurveShowsALoss has a task take a second for each worker: the best run of fewer
+// workers does not count.
+func TestCurveShowsALoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var takes time.Duration
+		one := func(workers int) int { takes = time.Duration(workers) * time.Second; return 1 }
+		rows := printed(t, func() {
+			alone, each, err := drawCurve(t.Context(), 1, one, func(context.Context, struct{}) (struct{}, error) {
+				time.Sleep(takes)
+				return struct{}{}, nil
+			})
+			if alone != time.Second || each != 32*time.Second || err != nil {
+				t.Errorf("a task took %v with one worker and %v with 32 (%v), want 1s and 32s", alone, each, err)
+			}
+		})
+		if !strings.Contains(rows, " 0.5×\n") {
+			t.Errorf("two workers take twice as long as one, want 0.5× in\n%s", rows)
+		}
+	})
+}
+
 // TestCurveReturnsTheErrorOfATask has the first task fail: there is no row.
 func TestCurveReturnsTheErrorOfATask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -131,6 +131,21 @@ func blockedInside(here *sync.WaitGroup, free <-chan struct{}) {
 	<-free
 }
 
+// TestInsideCountsAGoroutineOnce has a function that calls itself: it is on the stack three times.
+func TestInsideCountsAGoroutineOnce(t *testing.T) {
+	if n := calledInside(3); n != 1 {
+		t.Errorf("one goroutine is in calls of calledInside, but %d are counted", n)
+	}
+}
+
+//go:noinline
+func calledInside(calls int) int {
+	if calls > 1 {
+		return calledInside(calls - 1)
+	}
+	return Inside("calledInside")
+}
+
 // TestDrawingsSayWhatHasEndedTheWork has a caller cancel, and a deadline pass.
 func TestDrawingsSayWhatHasEndedTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

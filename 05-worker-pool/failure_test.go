@@ -56,6 +56,11 @@ func TestFirstErrorStopsTheRest(t *testing.T) {
 		if err := p.TrySubmit(6); err != ErrStopped {
 			t.Errorf("after the first error, TrySubmit returned %v, want %v", err, ErrStopped)
 		}
+		done, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := p.Submit(done, 6); err != ErrStopped {
+			t.Errorf("after the first error, Submit with a context that is done returned %v, want %v", err, ErrStopped)
+		}
 		err := p.Close()
 		if failed, ok := errors.AsType[*TaskError](err); !ok || failed.Task != 2 || !errors.Is(err, errFull) || err.Error() != "task 2: disk full" {
 			t.Errorf("Close returned %q, want only the first error: task 2: disk full", err)
@@ -226,24 +231,31 @@ func TestCancelStopsThePool(t *testing.T) {
 
 // TestContextOfTheTasksIsCanceledInTheEnd looks at it when Close and Map have
 // returned, and after the loop over AsDone: a context that goes on would stay in
-// the memory of its parent (claim 5.4).
+// the memory of its parent (claim 5.4). It has the values of the caller's context.
 func TestContextOfTheTasksIsCanceledInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		ctx := context.WithValue(t.Context(), key{}, 42)
 		var given context.Context
-		p := NewPool(t.Context(), Config{}, func(ctx context.Context, _ int) error { given = ctx; return ctx.Err() })
+		check := func(who string, err error) {
+			t.Helper()
+			if err != nil || given.Err() == nil {
+				t.Errorf("%s returned %v, and the context of the tasks is done: %v, want true", who, err, given.Err() != nil)
+			}
+			if v := given.Value(key{}); v != 42 {
+				t.Errorf("%s: the context of the tasks has the value %v, want 42, that of the caller's context", who, v)
+			}
+		}
+		p := NewPool(ctx, Config{}, func(ctx context.Context, _ int) error { given = ctx; return ctx.Err() })
 		submitAll(t, p, 1)
-		if err := p.Close(); err != nil || given.Err() == nil {
-			t.Errorf("Close returned %v, and the context of the tasks is done: %v, want true", err, given.Err() != nil)
+		check("Close", p.Close())
+		do := func(ctx context.Context, _ int) (int, error) { given = ctx; return 0, ctx.Err() }
+		_, err := Map(ctx, 1, []int{1}, do)
+		check("Map", err)
+		for r := range AsDone(ctx, 1, []int{1}, do) {
+			err = r.Err
 		}
-		do := func(ctx context.Context, _ int) (int, error) { given = ctx; return 0, nil }
-		if _, err := Map(t.Context(), 1, []int{1}, do); err != nil || given.Err() == nil {
-			t.Errorf("Map returned %v, and the context of the tasks is done: %v, want true", err, given.Err() != nil)
-		}
-		for range AsDone(t.Context(), 1, []int{1}, do) {
-		}
-		if given.Err() == nil {
-			t.Error("the loop over AsDone has ended, and the context of the tasks is not done")
-		}
+		check("AsDone", err)
 	})
 }
 
@@ -318,6 +330,13 @@ func TestWorkThatIsCutShortReturnsTheCause(t *testing.T) {
 		if err := p.Close(); !errors.Is(err, errLeft) {
 			t.Errorf("a task was refused because of the cancellation; Close returned %v, want its cause", err)
 		}
+		p = NewPool(ctx, Config{}, func(context.Context, int) error { return nil })
+		if err := p.TrySubmit(1); err != ErrStopped {
+			t.Errorf("TrySubmit to a pool whose context is done returned %v, want %v", err, ErrStopped)
+		}
+		if err := p.Close(); !errors.Is(err, errLeft) {
+			t.Errorf("TrySubmit refused a task because of the cancellation; Close returned %v, want its cause", err)
+		}
 		if results, err := Map(ctx, 1, []int{1}, sleepFor); !errors.Is(err, errLeft) || results != nil {
 			t.Errorf("a task was not begun because of the cancellation; Map returned %v, %v, want its cause", results, err)
 		}
@@ -374,6 +393,19 @@ func TestErrorThatFollowsFromTheCancellationIsNotRepeated(t *testing.T) {
 				t.Errorf("the context was canceled, and the task returned %s; Map returned %q, want only %q", name, err, errLeft)
 			}
 		})
+	}
+}
+
+// TestTimeoutOfATasksOwnIsAnError has a task return its own timeout after the cancellation
+// of its context (claim 5.4): this error does not follow from the cancellation.
+func TestTimeoutOfATasksOwnIsAnError(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	_, err := Map(ctx, 1, []int{0}, func(context.Context, int) (int, error) {
+		cancel(errLeft)
+		return 0, context.DeadlineExceeded
+	})
+	if want := "task 0: context deadline exceeded\nthe client has left"; err == nil || err.Error() != want {
+		t.Errorf("Map returned %q, want the timeout of the task and the cause of the cancellation: %q", err, want)
 	}
 }
 
@@ -704,11 +736,14 @@ func TestPoolThatIsNeverClosedLeaksItsWorkers(t *testing.T) {
 		defer close(returned)
 		DoAndForget(workers, make([]int, workers), func(int) { <-free })
 	}()
-	for Inside("(*WaitGroup).Wait") == waiting {
+	for began := time.Now(); Inside("(*WaitGroup).Wait") == waiting; {
 		select {
 		case <-returned:
 			t.Fatal("DoAndForget returned while its tasks were running")
 		default:
+			if time.Since(began) > 30*time.Second {
+				t.Fatalf("after 30 s, DoAndForget has no worker for each of %d tasks", workers)
+			}
 			runtime.Gosched()
 		}
 	}

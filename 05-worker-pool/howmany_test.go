@@ -9,8 +9,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -136,6 +138,25 @@ func TestSlowServerAnswersAfterItsTime(t *testing.T) {
 	}
 }
 
+// TestSlowServerAnswersAllCallsAfterItsTime has 32 calls at the same time, in fake time: no
+// call waits for another one (claim 5.5).
+func TestSlowServerAnswersAllCallsAfterItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, began := newSlowServer(20*time.Millisecond), time.Now()
+		var calls sync.WaitGroup
+		for range 32 {
+			calls.Go(func() {
+				w := httptest.NewRecorder()
+				s.server.Handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
+				if took := time.Since(began); took != 20*time.Millisecond || w.Code != http.StatusOK || w.Body.Len() == 0 {
+					t.Errorf("the server answered %d %q after %v, want 200 after 20ms", w.Code, w.Body, took)
+				}
+			})
+		}
+		calls.Wait()
+	})
+}
+
 // TestCallReportsAnErrorOfTheServer has the server answer 503, break off a response,
 // and not answer before the context of the call is canceled; and then closes it. A
 // failed call must not be measured as a quick one.
@@ -159,7 +180,13 @@ func TestCallReportsAnErrorOfTheServer(t *testing.T) {
 		t.Errorf("the server has broken off its response, and Call returned %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	server.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() })
+	server.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		cancel()
+		select {
+		case <-r.Context().Done():
+		case <-time.After(10 * time.Second): // only if the call does not observe its context
+		}
+	})
 	if err := server.Call(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("the context was canceled during the call, and Call returned %v", err)
 	}
@@ -269,6 +296,11 @@ func TestScalePixelIsTheAverageOfThoseThatItCovers(t *testing.T) {
 	}
 	if got, want := Scale(uneven, 3).Pix, []uint8{0, 15, 35, 75, 90, 110, 175, 190, 210}; !bytes.Equal(got, want) {
 		t.Errorf("5 × 5 pixels are scaled to %v, want the averages of those in columns and rows 1, 2 and 3, 4 and 5, %v", got, want)
+	}
+	for what, got := range map[string]image.Rectangle{"Photo(64)": Photo(64).Rect, "Scale(photo, 64)": Scale(Photo(100), 64).Rect} {
+		if want := image.Rect(0, 0, 64, 64); got != want {
+			t.Errorf("%s has the bounds %v, want %v", what, got, want)
+		}
 	}
 	if got := Photo(64).GrayAt(32, 32); got != (color.Gray{Y: 255}) {
 		t.Errorf("the middle of the photo is %v, want white", got)

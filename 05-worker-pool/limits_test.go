@@ -103,6 +103,11 @@ func TestBucketServesItsCallersInOrder(t *testing.T) {
 				}
 			}()
 			synctest.Wait() // until it has its place
+			if !b.mu.TryLock() {
+				t.Errorf("caller %d holds the lock while it waits for its token, so a later one could not observe its cancellation", caller)
+				break
+			}
+			b.mu.Unlock()
 		}
 		time.Sleep(time.Minute)
 	})

@@ -52,10 +52,15 @@ func TestTaskThatSubmitsToItsOwnFullPoolBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
-		var visited atomic.Int64
+		var visited, blocked atomic.Int64
+		time.AfterFunc(time.Hour, func() { blocked.Store(int64(Inside("(*Pool[...]).Submit"))) })
+		began := time.Now()
 		err := CrawlInside(ctx, Config{Workers: 2, Queue: 2}, site(6), func(*Page) { visited.Add(1) })
-		if n := visited.Load(); !errors.Is(err, context.DeadlineExceeded) || n >= 63 {
-			t.Errorf("CrawlInside visited %d of 63 pages and returned %v, want a deadlock until the deadline", n, err)
+		if n := visited.Load(); !errors.Is(err, context.DeadlineExceeded) || n >= 63 || time.Since(began) != 24*time.Hour {
+			t.Errorf("CrawlInside visited %d of 63 pages and returned %v after %v, want a deadlock until the deadline", n, err, time.Since(began))
+		}
+		if n := blocked.Load(); n != 2 {
+			t.Errorf("after an hour, %d goroutines were in Submit, want the 2 workers", n)
 		}
 	})
 }

@@ -200,10 +200,41 @@ func TestAsDoneYieldsEachResultWhenItIsThere(t *testing.T) {
 	})
 }
 
+// TestAsDoneBeginsWithTheLoop gets an iterator, and uses it an hour later and once more
+// (claim 5.2): each loop runs the tasks.
+func TestAsDoneBeginsWithTheLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var begun atomic.Int64
+		results := AsDone(t.Context(), 2, []int{1, 2, 3}, func(ctx context.Context, task int) (int, error) {
+			begun.Add(1)
+			return task, ctx.Err()
+		})
+		time.Sleep(time.Hour)
+		for loop := range int64(2) {
+			if n := begun.Load(); n != 3*loop {
+				t.Errorf("before loop %d, %d tasks had begun, want %d", loop+1, n, 3*loop)
+			}
+			for r := range results {
+				if r.Err != nil {
+					t.Errorf("loop %d yielded %+v, want no error", loop+1, r)
+				}
+			}
+		}
+		if n := begun.Load(); n != 6 {
+			t.Errorf("after two loops over 3 tasks, %d tasks had begun, want 6", n)
+		}
+	})
+}
+
 // TestNoTasksHaveNoResults has nothing to do.
 func TestNoTasksHaveNoResults(t *testing.T) {
 	if results, err := Map(t.Context(), 4, nil, sleepFor); len(results) != 0 || err != nil {
 		t.Errorf("Map of no tasks returned %v, %v", results, err)
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if results, err := Map(canceled, 4, nil, sleepFor); len(results) != 0 || err != nil {
+		t.Errorf("Map of no tasks, with a context that is done, returned %v, %v; want no error: the cancellation has kept no task from being done", results, err)
 	}
 	for r := range AsDone(t.Context(), 4, nil, sleepFor) {
 		t.Errorf("AsDone of no tasks yielded %v", r)
