@@ -31,7 +31,7 @@ func TestChartIsDrawnToScale(t *testing.T) {
 			}
 		}
 	})
-	if got, want := shades([]float64{0, 0.2, 0.5, 0.8, 1}), "·░▒▓█"; got != want {
+	if got, want := shades([]float64{0, 0.01, 0.34, 0.36, 0.64, 0.66, 0.94, 0.96, 1}), "·░░▒▒▓▓██"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -71,6 +71,52 @@ func checkFailure(t *testing.T, how string, err error) {
 	}
 }
 
+// TestStageEndsWhenItsInputIsClosed has an empty input, and one of three items. Work after
+// those would not end, so it fails.
+func TestStageEndsWhenItsInputIsClosed(t *testing.T) {
+	for name, start := range starters {
+		for items := range 4 {
+			in, calls := make(chan int, 3), new(atomic.Int64)
+			for range items {
+				in <- 7
+			}
+			close(in)
+			err := Run(t.Context(), func(p *Pipeline) error {
+				return consume(start(p, 2, in, func(_ context.Context, n int) (int, error) {
+					if calls.Add(1); n != 7 {
+						return 0, errBroken
+					}
+					return n, nil
+				}))
+			})
+			if n := calls.Load(); err != nil || int(n) != items {
+				t.Errorf("%s has an input of %d items: %d calls of work, and Run returned %v", name, items, n, err)
+			}
+		}
+	}
+}
+
+// TestSourceThatReturnsNilWhenCanceledIsCutShort has the source return nil, not
+// the error, as soon as its context is done (claim 6.5).
+func TestSourceThatReturnsNilWhenCanceledIsCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := Run(ctx, func(p *Pipeline) error {
+			return consume(Source(p, func(ctx context.Context, emit func(int) error) error {
+				<-ctx.Done()
+				if emit(1) == nil {
+					t.Error("emit returned nil after the stop")
+				}
+				return nil
+			}))
+		})
+		if err != context.DeadlineExceeded {
+			t.Errorf("Run returned %v, want %v: the source was cut short", err, context.DeadlineExceeded)
+		}
+	})
+}
+
 // TestFailureInAnyStageStopsAllStages has each part of a pipeline with an endless
 // source return an error, panic, and call runtime.Goexit (claim 6.5). Run returns
 // that, at the instant at which it happens, and no goroutine remains: the bubble
@@ -148,7 +194,9 @@ func TestErrIsSetBeforeTheChannelIsClosed(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			err := Run(t.Context(), func(p *Pipeline) error {
-				consume(start(p))
+				for n := range start(p) {
+					t.Errorf("%s has failed, but has sent the result %d", name, n)
+				}
 				if p.Err() != (slowToExamine{}) {
 					t.Errorf("%s has failed and closed its channel, but Err returns %v", name, p.Err())
 				}
@@ -174,11 +222,14 @@ func TestFailuresOfTheProgramEndAsItShows(t *testing.T) {
 			var failed atomic.Int64
 			work := fullAt100(workers)
 			err := through(t.Context(), workers, func(ctx context.Context, n int) (int, error) {
-				n, err := work(ctx, n)
+				result, err := work(ctx, n)
 				if err != nil {
 					failed.Add(1)
 				}
-				return n, err
+				if err == errFull && n != 100 {
+					t.Errorf("item %d fails with %q, want item 100", n, err)
+				}
+				return result, err
 			})
 			if err != errFull || int(failed.Load()) != workers {
 				t.Errorf("%d of %d workers fail: Run returned %v, want all of them and %v", failed.Load(), workers, err, errFull)
@@ -203,9 +254,15 @@ func TestFailuresOfTheProgramEndAsItShows(t *testing.T) {
 		if err := nested(t.Context()); !errors.Is(err, context.Canceled) {
 			t.Errorf("a nested pipeline is cut short: its Run returned %v, want an error", err)
 		}
+		if t.Failed() {
+			return // another item than 100 may fail, and panic below
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		work := fullAt100(2)
 		go func() { work(ctx, 100); cancel() }()
+		if synctest.Wait(); ctx.Err() != nil {
+			t.Error("item 100 has failed, but the other worker has no item yet")
+		}
 		if _, err := work(ctx, 101); err == errFull || !errors.Is(err, context.Canceled) {
 			t.Errorf("item 101 fails because item 100 has failed: got %v, want an error of its own that follows from the cancellation", err)
 		}
@@ -312,27 +369,6 @@ func TestCancellationReturnsItsCause(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestSourceThatReturnsNilWhenCanceledIsCutShort has the source return nil, not
-// the error, as soon as its context is done (claim 6.5).
-func TestSourceThatReturnsNilWhenCanceledIsCutShort(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		err := Run(ctx, func(p *Pipeline) error {
-			return consume(Source(p, func(ctx context.Context, emit func(int) error) error {
-				<-ctx.Done()
-				if emit(1) == nil {
-					t.Error("emit returned nil after the stop")
-				}
-				return nil
-			}))
-		})
-		if err != context.DeadlineExceeded {
-			t.Errorf("Run returned %v, want %v: the source was cut short", err, context.DeadlineExceeded)
-		}
-	})
 }
 
 // TestEmitThatBlocksReturnsAnErrorAtTheStop has a source fill the buffer, and body
@@ -446,6 +482,7 @@ func TestErrorOfItsOwnIsJoinedToTheCause(t *testing.T) {
 		both  bool
 	}{
 		{"an error of its own", func(context.Context) error { return errBroken }, true},
+		{"a cancellation of its own", func(context.Context) error { return errors.Join(errBroken, context.Canceled) }, true},
 		{"the error of ctx", func(ctx context.Context) error { return fmt.Errorf("read: %w", ctx.Err()) }, false},
 		{"the cause of ctx", func(ctx context.Context) error { return fmt.Errorf("read: %w", context.Cause(ctx)) }, false},
 	} {
@@ -585,6 +622,32 @@ func TestFailureAfterTheConsumerReturned(t *testing.T) {
 			}
 			checkFailure(t, how, err)
 		})
+	}
+	wrapped := fmt.Errorf("a nested pipeline: %w", newPanicError("a bug"))
+	if err := Run(t.Context(), func(p *Pipeline) error {
+		Source(p, func(ctx context.Context, _ func(int) error) error { <-ctx.Done(); return wrapped })
+		return nil
+	}); err != wrapped {
+		t.Errorf("a stage returns %q after body has returned, and Run returned %v", wrapped, err)
+	}
+}
+
+// TestFirstErrorIsThatOfBodyOrOfAStage has a stage fail before body does, and panic after
+// it (claim 6.5).
+func TestFirstErrorIsThatOfBodyOrOfAStage(t *testing.T) {
+	err := Run(t.Context(), func(p *Pipeline) error {
+		<-Source(p, func(context.Context, func(int) error) error { return errBroken })
+		return errors.New("later")
+	})
+	if err != errBroken {
+		t.Errorf("a stage fails and then body: Run returned %q, want %q", err, errBroken)
+	}
+	err = Run(t.Context(), func(p *Pipeline) error {
+		Source(p, func(ctx context.Context, _ func(int) error) error { <-ctx.Done(); panic("later") })
+		return errBroken
+	})
+	if err != errBroken {
+		t.Errorf("body fails, and then a stage panics: Run returned %q, want %q", err, errBroken)
 	}
 }
 

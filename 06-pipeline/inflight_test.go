@@ -98,19 +98,24 @@ func TestFileIsReadInPieces(t *testing.T) {
 	}
 }
 
-// TestEachWorkerReadsIntoABufferOfItsOwn has two workers read at the same time (claim 6.2).
+// TestEachWorkerReadsIntoABufferOfItsOwn has many workers read at the same time (claim 6.2).
 func TestEachWorkerReadsIntoABufferOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tree := &oneFile{size: 1}
 		tree.onRead = func() error { time.Sleep(time.Second); return nil } // all workers have their buffers
 		hash := Hash(tree)
-		for range 2 {
+		const workers = 200
+		for range workers {
 			go hash(t.Context(), File{Path: "zeros", Size: 1})
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if a, b := tree.buffers[0], tree.buffers[1]; a == b {
-			t.Error("two workers have read into the same buffer")
+		buffers := make(map[*byte]bool)
+		for _, buffer := range tree.buffers[:workers] { // of the first read of each worker
+			buffers[buffer] = true
+		}
+		if len(buffers) != workers {
+			t.Errorf("%d workers have read into %d buffers at the same time", workers, len(buffers))
 		}
 	})
 }
@@ -119,6 +124,7 @@ func TestEachWorkerReadsIntoABufferOfItsOwn(t *testing.T) {
 // moves it to where the next one frees it.
 func TestMemoryDoesNotCountWhatASyncPoolKeeps(t *testing.T) {
 	var pool sync.Pool
+	memory() // frees what other tests have left, too
 	before := memory()
 	pool.Put(new([8 << 20]byte))
 	if held := memory() - before; held > 4<<20 {
@@ -135,6 +141,16 @@ func TestDataThatComesWithTheEndIsHashed(t *testing.T) {
 		if err != nil || f.Err != nil || f.Sum != sha256.Sum256(make([]byte, size)) {
 			t.Errorf("a file of %d zeros has the checksum %x (%v, %v), not that of its bytes", size, f.Sum, f.Err, err)
 		}
+	}
+}
+
+// TestReadMayReturnLessThanTheBufferHolds has a file that returns at most 1,000 bytes a
+// read, as a network file system may (claim 6.2): that is not its end.
+func TestReadMayReturnLessThanTheBufferHolds(t *testing.T) {
+	const size = 10_000
+	f, err := Hash(&oneFile{size: size, atMost: 1000})(t.Context(), File{Path: "zeros", Size: size})
+	if err != nil || f.Err != nil || f.Sum != sha256.Sum256(make([]byte, size)) {
+		t.Errorf("a file of %d zeros has the checksum %x (%v, %v), not that of its bytes", size, f.Sum, f.Err, err)
 	}
 }
 
@@ -157,9 +173,28 @@ func TestBuffersAreUsedAgain(t *testing.T) {
 	}
 }
 
+// TestMostInFlightKeepsTheFirstItemUntilAllBuffersAreFull has a link that takes a second
+// for each item (claim 6.2). A consumer that does not keep the first item would leave the
+// buffers behind the link empty. Once it goes on, these are empty until the end, so fewer
+// items are in flight: the largest number is that of before.
+func TestMostInFlightKeepsTheFirstItemUntilAllBuffersAreFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const full = 5 + 4*slack // the link is a stage more
+		most, _, err := MostInFlight(t.Context(), 1000, full, func(p *Pipeline, in <-chan *page) <-chan *page {
+			return Stage(p, 1, in, func(_ context.Context, v *page) (*page, error) { time.Sleep(time.Second); return v, nil })
+		})
+		if err != nil || most != full {
+			t.Errorf("%d items were in flight (%v), want %d, with all buffers full", most, err, full)
+		}
+	})
+}
+
 // TestMostInFlightCountsAndWeighsTheItems tests the measurement that section 6.2
 // shows, with stages that pass items on and with one that collects (claim 6.2).
 func TestMostInFlightCountsAndWeighsTheItems(t *testing.T) {
+	if size := len(page{}); size != 4<<10 {
+		t.Errorf("an item takes %d bytes; the section says 4 KB", size)
+	}
 	const items = 2000
 	others := make([]byte, 16<<20) // in use by the rest of the program: not counted
 	defer runtime.KeepAlive(others)
@@ -207,7 +242,8 @@ type oneFile struct {
 	opened  int
 	closed  int
 
-	endsWithData bool // the last read returns data and io.EOF
+	endsWithData bool  // the last read returns data and io.EOF
+	atMost       int64 // bytes a read, if not 0
 }
 
 func (f *oneFile) Open(string) (fs.File, error) {
@@ -256,6 +292,9 @@ func (z *zeros) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n := min(int64(len(b)), z.left)
+	if z.of.atMost > 0 {
+		n = min(n, z.of.atMost)
+	}
 	if z.left -= n; z.left == 0 && z.of.endsWithData {
 		return int(n), io.EOF
 	}

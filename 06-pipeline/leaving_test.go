@@ -43,7 +43,8 @@ func TestConsumerThatReturnsEarlyCancelsAllStages(t *testing.T) {
 }
 
 // TestConsumerThatPanicsCancelsAllStages leaves body by a panic, which goes on
-// afterwards, and by runtime.Goexit, as t.FailNow does (claim 6.4).
+// afterwards, and by runtime.Goexit, as t.FailNow does (claim 6.4). One more stage takes
+// a second to end.
 func TestConsumerThatPanicsCancelsAllStages(t *testing.T) {
 	for name, leave := range map[string]func(){"panics": func() { panic("a bug") }, "calls Goexit": runtime.Goexit} {
 		synctest.Test(t, func(t *testing.T) {
@@ -52,6 +53,7 @@ func TestConsumerThatPanicsCancelsAllStages(t *testing.T) {
 				defer func() { value <- recover() }()
 				Run(t.Context(), func(p *Pipeline) error {
 					takeThree(p)
+					Source(p, func(ctx context.Context, _ func(int) error) error { <-ctx.Done(); time.Sleep(time.Second); return nil })
 					leave()
 					return nil
 				})
@@ -105,6 +107,11 @@ func blockIn(ctx context.Context, depth int) {
 // which sees the whole bubble, reports that no goroutine will ever receive.
 func TestUncanceledStagesBlockForever(t *testing.T) {
 	const role = "PIPELINE_ROLE"
+	for _, want := range []error{nil, errBroken} {
+		if err := RunUncanceled(func(*Pipeline) error { return want }); err != want {
+			t.Errorf("body returned %v, and RunUncanceled %v", want, err)
+		}
+	}
 	if os.Getenv(role) == "uncanceled" {
 		synctest.Test(t, func(t *testing.T) {
 			RunUncanceled(takeThree)

@@ -84,8 +84,19 @@ func TestWatchedWorkReturnsTheSame(t *testing.T) {
 	work := func(ctx context.Context, n int) (int, error) { return n + 1, context.Cause(ctx) }
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errBroken)
-	if n, err := Watch(new(Lane), work)(ctx, 6); n != 7 || err != errBroken {
+	lane := new(Lane)
+	if n, err := Watch(lane, work)(ctx, 6); n != 7 || err != errBroken {
 		t.Errorf("work returns 7 and %v; watched it returns %d and %v", errBroken, n, err)
+	}
+	func() {
+		defer func() { recover() }()
+		Watch(lane, func(context.Context, int) (int, error) { panic("a bug") })(ctx, 6)
+	}()
+	if n := len(lane.busy); n != 2 {
+		t.Errorf("work has failed and has panicked, and %d calls are recorded, want 2", n)
+	}
+	if err := WatchSource(lane, func(ctx context.Context, _ func(int) error) error { return context.Cause(ctx) })(ctx, nil); err != errBroken {
+		t.Errorf("a source that is watched has a context with the cause %v, want %v", err, errBroken)
 	}
 	if n, err := watched(newChart("", "", ""), 2, work)(ctx, 6); n != 7 || err != errBroken {
 		t.Errorf("work returns 7 and %v; in a chart it returns %d and %v", errBroken, n, err)

@@ -131,14 +131,15 @@ func TestDuplicatesAreGroupsOfSeveralFiles(t *testing.T) {
 	}
 }
 
-// TestGroupThatWastesMostIsFirst has three files of 60 bytes, and two of 100 (claim 6.6).
+// TestGroupThatWastesMostIsFirst has three files of 60 bytes, two of 100, and two of 200
+// (claim 6.6).
 func TestGroupThatWastesMostIsFirst(t *testing.T) {
 	r := NewReport()
-	for path, size := range map[string]int64{"b/1": 60, "b/2": 60, "b/3": 60, "a/1": 100, "a/2": 100} {
+	for path, size := range map[string]int64{"b/1": 60, "b/2": 60, "b/3": 60, "a/1": 100, "a/2": 100, "c/1": 200, "c/2": 200} {
 		r.Add(File{Path: path, Size: size, Sum: [sha256.Size]byte{byte(size)}})
 	}
-	if groups, _ := r.Duplicates(); paths(groups) != "b/1 b/2 b/3 | a/1 a/2 | " {
-		t.Errorf("got %s: three files of 60 bytes waste 120, two of 100 waste 100", paths(groups))
+	if groups, _ := r.Duplicates(); paths(groups) != "c/1 c/2 | b/1 b/2 b/3 | a/1 a/2 | " {
+		t.Errorf("got %s: two files of 200 bytes waste 200, three of 60 waste 120, two of 100 waste 100", paths(groups))
 	}
 }
 
@@ -160,10 +161,10 @@ func TestGroupsThatWasteTheSameAreInTheOrderOfTheirPaths(t *testing.T) {
 	r := NewReport()
 	var want strings.Builder
 	for i := range 10 {
-		for _, name := range []string{"original", "copy"} { // not in the order of the names
+		for _, name := range []string{"z", "copy"} { // not in the order of the names
 			r.Add(File{Path: fmt.Sprintf("%d/%s", i, name), Size: 3, Sum: [sha256.Size]byte{byte(i)}})
 		}
-		fmt.Fprintf(&want, "%[1]d/copy %[1]d/original | ", i)
+		fmt.Fprintf(&want, "%[1]d/copy %[1]d/z | ", i)
 	}
 	if groups, _ := r.Duplicates(); paths(groups) != want.String() {
 		t.Errorf("got %s, want %s", paths(groups), want.String())
@@ -263,7 +264,7 @@ func TestDifferNamesEachPathThatDiffers(t *testing.T) {
 	for _, f := range []File{{Path: "same"}, {Path: "sum"}, {Path: "only one"}, {Path: "reason", Err: ErrLink}, {Path: "same reason", Err: ErrLink}} {
 		one.Add(f)
 	}
-	for _, f := range []File{{Path: "same"}, {Path: "sum", Sum: [32]byte{1}}, {Path: "only two"}, {Path: "reason", Err: ErrChanged}, {Path: "same reason", Err: ErrLink}} {
+	for _, f := range []File{{Path: "same"}, {Path: "sum", Sum: [32]byte{31: 1}}, {Path: "only two"}, {Path: "reason", Err: ErrChanged}, {Path: "same reason", Err: ErrLink}} {
 		two.Add(f)
 	}
 	if got, want := strings.Join(Differ(one, two), ", "), "only one, only two, reason, sum"; got != want {
@@ -292,6 +293,9 @@ func TestFileThatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
 		"a/shrinks":   {Data: []byte("shrinks")},
 		"a/replaced":  {Data: []byte("by a named pipe")},
 		"a/broken":    {Data: []byte("broken")},
+		"a/.hidden":   {Data: []byte("hidden")},
+		".git/config": {Data: []byte("in a hidden directory")},
+		"a/empty":     {},
 		"closed/file": {Data: []byte("not seen")},
 		"proc/file":   {Data: []byte("not seen")},
 	}}
@@ -304,12 +308,30 @@ func TestFileThatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
 			t.Fatalf("a file that cannot be read stopped the others: %v", err)
 		}
 		got := fmt.Sprint(report.Files, report.Bytes, report.Reasons())
-		want := fmt.Sprint(2, 10, map[error]int{ErrLink: 1, ErrSpecial: 2, ErrChanged: 4, ErrPseudo: 1, ErrUnreadable: 3})
+		want := fmt.Sprint(5, 37, map[error]int{ErrLink: 1, ErrSpecial: 2, ErrChanged: 4, ErrPseudo: 1, ErrUnreadable: 3})
 		if got != want {
 			t.Errorf("got %s, want %s\n%s", got, want, skipped(report))
 		}
 		if groups, _ := report.Duplicates(); paths(groups) != "a/good b/good | " {
 			t.Errorf("equal files: %s, want the two good ones", paths(groups))
+		}
+		var reasons []string
+		for _, f := range report.Skipped {
+			reasons = append(reasons, fmt.Sprintf("%s: %v", f.Path, reason(f.Err)))
+		}
+		slices.Sort(reasons)
+		if got, want := strings.Join(reasons, "\n"), `a/broken: I/O error
+a/grows: changed while it was read
+a/link: a symbolic link, not followed
+a/no info: file does not exist
+a/pipe: not a regular file
+a/replaced: not a regular file
+a/secret: permission denied
+a/shrinks: changed while it was read
+a/vanishes: file does not exist
+closed: permission denied
+proc: a pseudo file system, not entered`; got != want {
+			t.Errorf("not read:\n%s\nwant\n%s", got, want)
 		}
 	}
 }
@@ -371,6 +393,32 @@ func TestErrorOfStatIsTheReasonOfAFile(t *testing.T) {
 		if f, err := Hash(tree)(t.Context(), File{Path: "zeros", Size: 1}); err != nil || f.Err != errBroken || tree.closed != 1 {
 			t.Errorf("call %d of Stat fails: the reason is %v (%v), want %v; the file is closed %d times", fails+1, f.Err, err, errBroken, tree.closed)
 		}
+	}
+}
+
+// TestInfoIsOfTheFileThatWasRead has a file replaced by another one of the same size after the
+// walk (claim 6.6).
+func TestInfoIsOfTheFileThatWasRead(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"file", "new"} {
+		write(t, filepath.Join(dir, name), []byte(name)[:3])
+	}
+	tree := open(t, dir)
+	if err := Walk(tree)(t.Context(), func(f File) error {
+		if f.Path != "file" {
+			return nil
+		}
+		if err := os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "file")); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Hash(tree)(t.Context(), f)
+		now, _ := os.Stat(filepath.Join(dir, "file"))
+		if err != nil || f.Err != nil || f.Info == nil || !os.SameFile(f.Info, now) {
+			t.Errorf("the file that was read has the information %v (%v, %v), want that of the new file", f.Info, f.Err, err)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 }
 

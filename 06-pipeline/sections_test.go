@@ -35,6 +35,25 @@ func newSearch() *search {
 	}}}
 }
 
+// slowly returns section 6.1 with a directory that takes a while to read.
+func slowly(d time.Duration) func(*search, context.Context) string {
+	return func(s *search, ctx context.Context) string {
+		s.tree = slowDirectory{s.tree.(slowTree), d}
+		return s.overlap(ctx)
+	}
+}
+
+// slowDirectory is a slowTree whose only directory takes a while to read, too.
+type slowDirectory struct {
+	slowTree
+	takes time.Duration
+}
+
+func (s slowDirectory) ReadDir(path string) ([]fs.DirEntry, error) {
+	time.Sleep(s.takes)
+	return s.slowTree.ReadDir(path)
+}
+
 // sections are what the sections print, in fake time: ### is what differs from run
 // to run. The answer is the one that the measurement supports.
 var sections = []struct {
@@ -66,21 +85,38 @@ var sections = []struct {
      group   ··············································         0 s
      → █ busy, ###
        Hash does most of the work on the files: overlap gains little. See 6.3.
-`, "b"},
+`, "b: a little more than 100 ms"},
+	{"6.1 of a directory that takes 8 s", slowly(8 * time.Second), `
+###
+     the files                                       took 18.0 s   busy
+     walk    ████████████████████▒·························      8.00 s
+     hash    ····················▒█████████████████████████      10.0 s
+     group   ··············································         0 s
+     → █ busy, ###
+       Hash does most of the work on the files: overlap gains little. See 6.3.
+`, "b: a little more than 100 ms"},
+	{"6.1 of a directory that takes 12 s", slowly(12 * time.Second), `
+###
+     the files                                       took 22.0 s   busy
+###
+     → █ busy, ▓ most of the time, ▒ half of it, ░ less, · idle. Stages that
+       block overlap on any machine; stages that compute need a free CPU each.
+`, "b: a little more than 100 ms"},
 	{"6.2", func(_ *search, ctx context.Context) string { return inFlight(ctx) }, `
      items of 4 KB    passed on one by one         collected on the way (wrong)
                200       100 held ###        200 held ###
              2,000       100 held ###      2,000 held ###
             20,000       100 held ###     20,000 held ###B
-     → The consumer keeps its first item until all buffers are full. ###
-`, "a"},
+     → The consumer keeps its first item until all buffers are full. Then the
+       source, two stages and the consumer hold 1 each, and 3 channels 32 each.
+`, "a: about 100"},
 	{"6.3", (*search).fanOut, `
      the hash stage                   took      speed       busy       in place
      1 worker                       10.0 s       1.0×      100 %          100 %
      all workers                    4.00 s       2.5×       62 %           20 %
      all workers, Ordered           4.00 s       2.5×       62 %          100 %
      → In place: ###
-`, "b"},
+`, "b: in the order in which they are done"},
 	{"6.5", func(_ *search, ctx context.Context) string { return failing(ctx) }, `
      what happens                       Run returns                        left
      a stage fails at item 100          item 100: disk full                0
@@ -89,7 +125,7 @@ var sections = []struct {
      the caller cancels, with a cause   the client left                    0
      a nested pipeline is cut short     the consumer has returned: con...  0
      → The first error is returned; ###
-`, "a"},
+`, "a: the first one"},
 	{"6.6", (*search).compare, `
                              read             equal                       wasted
      pipeline             4 files      16 B   2 files in 1 group             5 B
@@ -97,7 +133,16 @@ var sections = []struct {
      different            0 files, compared one by one: path and SHA-256
      not read              1 link, 0 special, 0 changed, 0 unreadable
      → The same files with the same checksums. ###
-`, "c"},
+`, "c: nothing"},
+	{"6.6 after one change", func(s *search, ctx context.Context) string {
+		s.report.Add(File{Path: "A"})
+		return s.compare(ctx)
+	}, `
+###     different             1 file, compared one by one: path and SHA-256
+###
+     different: "A" (changed between the two walks, or a bug)
+     → The directory has changed between the two walks: ###
+`, ""},
 	{"6.6 after a change", func(s *search, ctx context.Context) string {
 		for name := range strings.SplitSeq("ABCDEFG", "") {
 			s.report.Add(File{Path: name})
@@ -133,6 +178,9 @@ func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
 			answer := ""
 			text := printed(t, func() { answer = section.run(s, t.Context()) })
 			requirePrinted(t, "section "+section.id, text, section.prints)
+			if id, _, _ := strings.Cut(section.id, " "); answer != "" {
+				answer += ": " + quizzes[id].answers[answer[0]-'a']
+			}
 			if answer != section.answer {
 				t.Errorf("section %s supports the answer %q, want %q", section.id, answer, section.answer)
 			}
@@ -140,12 +188,17 @@ func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
 	}
 }
 
-// TestComparisonIsWithASequentialWalk has files that take 10 s, one at a time.
+// TestComparisonIsWithASequentialWalk has files that take 10 s, one at a time. The
+// search with four workers takes 4 s: it reads the tree once.
 func TestComparisonIsWithASequentialWalk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSearch()
-		s.report = reportOf(t, s.tree)
 		began := time.Now()
+		printed(t, func() { s.find(t.Context()) })
+		if took := time.Since(began); took != 4*time.Second {
+			t.Errorf("the search took %v, want 4s", took)
+		}
+		began = time.Now()
 		printed(t, func() { s.compare(t.Context()) })
 		if took := time.Since(began); took != 10*time.Second {
 			t.Errorf("the walk that the pipeline is compared with took %v, want 10s, without concurrency", took)
@@ -206,6 +259,47 @@ func TestDirectoryThatIsGivenIsListed(t *testing.T) {
 	}
 }
 
+// TestEverySectionIsCoreAndHasAQuestion compares the list of the sections with the
+// questions. Each section measures which answer is right.
+func TestEverySectionIsCoreAndHasAQuestion(t *testing.T) {
+	list := child(t, t.TempDir(), "-list", 0)
+	var ids []string
+	for line := range strings.Lines(list) {
+		ids = append(ids, strings.Fields(line)[0])
+	}
+	if got, want := strings.Join(ids, " "), "6.1 6.2 6.3 6.4 6.5 6.6"; got != want || strings.Contains(list, "(further)") {
+		t.Errorf("want the sections %s, none of them further, in\n%s", want, list)
+	}
+	for _, id := range ids {
+		if q, ok := quizzes[id]; !ok || q.right != "" {
+			t.Errorf("section %s has the question %q with the fixed answer %q, want a question without one", id, q.question, q.right)
+		}
+	}
+	if len(quizzes) != len(ids) {
+		t.Errorf("there are %d questions for %d sections", len(quizzes), len(ids))
+	}
+}
+
+// TestWorkersOfTheFlagHash has a large first file and many small ones: one worker keeps
+// their order. It is given by -workers, or by GOMAXPROCS if there is no flag. With more
+// workers the small ones pass the large one, or at least can.
+func TestWorkersOfTheFlagHash(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 100 {
+		write(t, filepath.Join(dir, fmt.Sprintf("%02d", i)), nil)
+	}
+	if err := os.Truncate(filepath.Join(dir, "00"), 4<<20); err != nil {
+		t.Fatal(err)
+	}
+	inPlace := regexp.MustCompile(`\n     all workers  .* 100 %\n`)
+	for _, test := range []struct{ flag, gomaxprocs string }{{"-workers 1", "4"}, {"", "1"}} {
+		t.Setenv("GOMAXPROCS", test.gomaxprocs)
+		if out := child(t, dir, "6.3 -dir . "+test.flag, 0); !inPlace.MatchString(out) {
+			t.Errorf("GOMAXPROCS=%s %s: want one worker, which keeps all files in place\n%s", test.gomaxprocs, test.flag, out)
+		}
+	}
+}
+
 // TestDefaultDirectoryIsNotListed has no Go command, so the program reads the current
 // directory.
 func TestDefaultDirectoryIsNotListed(t *testing.T) {
@@ -213,6 +307,9 @@ func TestDefaultDirectoryIsNotListed(t *testing.T) {
 	write(t, filepath.Join(dir, "a"), []byte("equal"))
 	write(t, filepath.Join(dir, "b"), []byte("equal"))
 	t.Setenv("PATH", t.TempDir())
+	if path, _ := DefaultTree(); path != "." {
+		t.Fatalf("the default directory is %q, want the current one", path) // it may be a large one
+	}
 	requirePrinted(t, "the program", child(t, dir, "6.4", 0), `###
      walk ───> hash ───> group       the files of the current directory
      2 files, 10 B, in ###
@@ -223,15 +320,24 @@ func TestDefaultDirectoryIsNotListed(t *testing.T) {
 }
 
 // TestComparisonsReadASampleOfALargeTree has five files of 256 MB, which are not
-// hashed, since they cannot be opened.
+// hashed, since they cannot be opened. A sample of 512 MB is two of them. The search
+// itself and the walk that its result is compared with read all five.
 func TestComparisonsReadASampleOfALargeTree(t *testing.T) {
-	for name, compare := range map[string]func(*search, context.Context) string{"6.1": (*search).overlap, "6.3": (*search).fanOut} {
+	for _, test := range []struct {
+		name   string
+		reads  func(*search, context.Context)
+		opened int64
+	}{
+		{"the search", (*search).find, 5},
+		{"6.1", func(s *search, ctx context.Context) { s.overlap(ctx) }, 2},
+		{"6.3", func(s *search, ctx context.Context) { s.fanOut(ctx) }, 2 * 3},
+		{"6.6", func(s *search, ctx context.Context) { s.compare(ctx) }, 5},
+	} {
 		tree := largeTree{new(atomic.Int64)}
 		s := &search{tree: tree, workers: 1, report: NewReport()}
-		searches := map[string]int64{"6.1": 1, "6.3": 3}[name]
-		printed(t, func() { compare(s, t.Context()) })
-		if n := tree.opened.Load(); n != 2*searches {
-			t.Errorf("section %s has opened %d files of 256 MB in each search, want 2: a sample of 512 MB", name, n/searches)
+		printed(t, func() { test.reads(s, t.Context()) })
+		if n := tree.opened.Load(); n != test.opened {
+			t.Errorf("%s has opened %d files of 256 MB, want %d (6.3 searches three times)", test.name, n, test.opened)
 		}
 	}
 }
@@ -266,8 +372,8 @@ func TestInterruptStopsTheProgram(t *testing.T) {
 		t.Skipf("this file system has no files of 64 GB: %v", err)
 	}
 	out := child(t, dir, "6.4 -dir .", 1)
-	if want := "06-pipeline: interrupt signal received\n"; !strings.HasSuffix(out, want) {
-		t.Errorf("the program has printed\n%s\nwant %s", out, want)
+	if want := "06-pipeline: interrupt signal received\n"; !strings.HasSuffix(out, want) || strings.Contains(out, "again") {
+		t.Errorf("the program has printed\n%s\nwant %s, and no advice without -ask", out, want)
 	}
 }
 
@@ -289,9 +395,11 @@ func TestCanceledSectionExitsWithStatus1(t *testing.T) {
 	for _, id := range []string{"find", "6.1", "6.2", "6.3", "6.4", "6.5", "6.6"} {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
 		child.Env = append(os.Environ(), role+"="+id, "GORACE=atexit_sleep_ms=0")
-		out, _ := child.CombinedOutput()
-		if status := child.ProcessState.ExitCode(); status != 1 || !strings.HasSuffix(string(out), "06-pipeline: broken\n") {
-			t.Errorf("the context is canceled, and %s ends with exit status %d, want 1 and the cause\n%s", id, status, out)
+		var stderr strings.Builder
+		child.Stderr = &stderr
+		out, _ := child.Output()
+		if status := child.ProcessState.ExitCode(); status != 1 || !strings.HasSuffix(stderr.String(), "06-pipeline: broken\n") {
+			t.Errorf("the context is canceled, and %s ends with exit status %d, want 1 and the cause on standard error\n%s%s", id, status, out, stderr.String())
 		}
 	}
 }
@@ -335,6 +443,7 @@ func TestSecondInterruptEndsABlockedProgram(t *testing.T) {
 		}
 		child.Process.Signal(os.Interrupt)
 	}
+	defer time.AfterFunc(time.Minute, cancel).Stop() // for a program that the signal does not end
 	io.Copy(io.Discard, pipe)
 	if child.Wait(); child.ProcessState.String() != "signal: interrupt" {
 		t.Errorf("the second Ctrl-C has ended the program with %q, want \"signal: interrupt\"", child.ProcessState)

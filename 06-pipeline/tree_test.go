@@ -68,22 +68,26 @@ func TestNameThatIsNotUTF8IsRead(t *testing.T) {
 }
 
 // TestNoPathLeadsOutOfTheTree opens a file outside, by its path and through a
-// symbolic link that was made after the walk (claim 6.6).
+// symbolic link that was made after the walk, and reads the directory in which it is
+// (claim 6.6).
 func TestNoPathLeadsOutOfTheTree(t *testing.T) {
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "outside"), []byte("secret"))
+	write(t, filepath.Join(dir, "out", "side"), []byte("secret"))
 	write(t, filepath.Join(dir, "tree", "inside"), []byte("known"))
 	tree := open(t, filepath.Join(dir, "tree"))
-	paths := []string{"../outside"}
-	if err := os.Symlink(filepath.Join("..", "outside"), filepath.Join(dir, "tree", "link")); err != nil {
+	paths := []string{"../out"}
+	if err := os.Symlink(filepath.Join("..", "out"), filepath.Join(dir, "tree", "link")); err != nil {
 		t.Logf("without a symbolic link: %v", err)
 	} else {
 		paths = append(paths, "link")
 	}
 	for _, path := range paths {
-		if f, err := tree.Open(path); err == nil {
+		if f, err := tree.Open(path + "/side"); err == nil {
 			f.Close()
-			t.Errorf("Open(%q) opened a file outside of the tree", path)
+			t.Errorf("Open(%q) opened a file outside of the tree", path+"/side")
+		}
+		if entries, err := tree.ReadDir(path); err == nil {
+			t.Errorf("ReadDir(%q) returned the entries %v of a directory outside of the tree", path, entries)
 		}
 	}
 	if f, err := tree.Open("inside"); err != nil {
@@ -98,31 +102,33 @@ func TestNoPathLeadsOutOfTheTree(t *testing.T) {
 	}
 }
 
-// TestSpecialFileIsNotOpened walks over a named pipe and a device (claim 6.6): to
-// open one can block, or have an effect.
+// TestSpecialFileIsNotOpened walks over a named pipe, devices and other files that are
+// not regular (claim 6.6): to open one can block, or have an effect.
 func TestSpecialFileIsNotOpened(t *testing.T) {
-	tree := fstest.MapFS{"pipe": {Mode: fs.ModeNamedPipe}, "device": {Mode: fs.ModeDevice}}
+	tree := fstest.MapFS{"pipe": {Mode: fs.ModeNamedPipe}, "device": {Mode: fs.ModeDevice},
+		"terminal": {Mode: fs.ModeDevice | fs.ModeCharDevice}, "socket": {Mode: fs.ModeSocket}, "other": {Mode: fs.ModeIrregular}}
 	n := 0
 	if err := Walk(tree)(t.Context(), func(f File) error {
 		if n++; f.Err != ErrSpecial {
 			t.Errorf("the walk emits %s with the error %v, want %q", f.Path, f.Err, ErrSpecial)
 		}
 		return nil
-	}); err != nil || n != 2 {
-		t.Errorf("the walk returned %v after %d files, want 2", err, n)
+	}); err != nil || n != len(tree) {
+		t.Errorf("the walk returned %v after %d files, want %d", err, n, len(tree))
 	}
 }
 
 // TestOpenDoesNotBlockOnANamedPipe opens one that has replaced a file since the
-// walk. If Open blocks until shortly before go test's own time limit, the test fails.
+// walk. If Open blocks for a minute, or until shortly before go test's own time limit, the
+// test fails.
 func TestOpenDoesNotBlockOnANamedPipe(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("mkfifo", filepath.Join(dir, "pipe")).CombinedOutput(); err != nil {
 		t.Skipf("mkfifo: %v %s", err, out)
 	}
-	limit := time.Hour
+	limit := time.Minute
 	if deadline, ok := t.Deadline(); ok {
-		limit = time.Until(deadline) * 3 / 4
+		limit = min(limit, time.Until(deadline)*3/4)
 	}
 	blocked := time.AfterFunc(limit, func() {
 		t.Errorf("Open of a named pipe blocks, for %s by now", limit.Round(time.Second))
@@ -139,14 +145,16 @@ func TestOpenDoesNotBlockOnANamedPipe(t *testing.T) {
 }
 
 // TestFileThatChangesWhileItIsReadHasNoChecksum writes to a file during a read, so
-// that its size stays the same (claim 6.6).
+// that its size stays the same (claim 6.6). A clock that is set back counts, too.
 func TestFileThatChangesWhileItIsReadHasNoChecksum(t *testing.T) {
-	info := fileInfo{size: 10}
-	tree := &oneFile{size: 10, info: func() fs.FileInfo { return info }}
-	tree.onRead = func() error { info.modified = info.modified.Add(time.Second); return nil }
-	f, err := Hash(tree)(t.Context(), File{Path: "zeros", Size: 10})
-	if err != nil || f.Err != ErrChanged || f.Sum != [32]byte{} {
-		t.Errorf("got %v, %v; want %q and no checksum", f.Err, err, ErrChanged)
+	for _, later := range []time.Duration{time.Second, -time.Second} {
+		info := fileInfo{size: 10}
+		tree := &oneFile{size: 10, info: func() fs.FileInfo { return info }}
+		tree.onRead = func() error { info.modified = info.modified.Add(later); return nil }
+		f, err := Hash(tree)(t.Context(), File{Path: "zeros", Size: 10})
+		if err != nil || f.Err != ErrChanged || f.Sum != [32]byte{} {
+			t.Errorf("modified %v later: got %v, %v; want %q and no checksum", later, f.Err, err, ErrChanged)
+		}
 	}
 }
 
@@ -161,8 +169,8 @@ func TestSizeOfZeroWithContentIsNoChange(t *testing.T) {
 		return nil
 	}
 	f, err := Hash(tree)(t.Context(), File{Path: "stat"})
-	if err != nil || f.Err != ErrSize {
-		t.Errorf("got %v, %v after %d reads; want %q", f.Err, err, reads, ErrSize)
+	if err != nil || f.Err != ErrSize || f.Sum != [32]byte{} {
+		t.Errorf("got %v, %v after %d reads; want %q and no checksum", f.Err, err, reads, ErrSize)
 	}
 }
 
@@ -367,11 +375,14 @@ func TestUpToEndsBeforeTheLimit(t *testing.T) {
 }
 
 // TestEntriesAreSortedAndTheirDirectoriesClosed has a hundred directories of one
-// file, whose names are made in no order (claim 6.6).
+// file, whose names are made in no order, and one of many files (claim 6.6).
 func TestEntriesAreSortedAndTheirDirectoriesClosed(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 100 {
 		write(t, filepath.Join(dir, fmt.Sprintf("%02d", i*37%100), "file"), nil)
+	}
+	for i := range 300 {
+		write(t, filepath.Join(dir, "many", fmt.Sprint(i)), nil)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector would close files that are out of reach
 	tree := open(t, dir)
@@ -380,11 +391,11 @@ func TestEntriesAreSortedAndTheirDirectoriesClosed(t *testing.T) {
 	if err := Walk(tree)(t.Context(), func(f File) error { walked = append(walked, f.Path); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if len(walked) != 100 || !slices.IsSorted(walked) {
-		t.Errorf("%d files in the order %q, want 100, sorted", len(walked), walked)
+	if len(walked) != 400 || !slices.IsSorted(walked) {
+		t.Errorf("%d files in the order %q, want 400, sorted", len(walked), walked)
 	}
 	if n := openFiles() - before; n > 50 {
-		t.Errorf("100 directories have been read, and %d more files are open than before", n)
+		t.Errorf("101 directories have been read, and %d more files are open than before", n)
 	}
 }
 
@@ -427,6 +438,23 @@ func TestDefaultTreeIsGosSourceOrTheCurrentDirectory(t *testing.T) {
 	if path, name := DefaultTree(); path != "." || name != "the current directory" {
 		t.Errorf("without a Go command: %q (%s), want the current directory", path, name)
 	}
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a shell script")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"complete/src/file", "file/src", "none/file"} {
+		write(t, filepath.Join(dir, filepath.FromSlash(name)), nil)
+	}
+	t.Setenv("PATH", dir)
+	for goroot, want := range map[string]string{"complete": filepath.Join(dir, "complete", "src"), "file": ".", "none": "."} {
+		script := fmt.Sprintf("#!/bin/sh\necho '%s'\n", filepath.Join(dir, goroot))
+		if err := os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if path, name := DefaultTree(); path != want || (name == "the current directory") != (want == ".") {
+			t.Errorf("GOROOT is %s: got %q (%s), want %q", goroot, path, name, want)
+		}
+	}
 }
 
 // TestPartSaysWhatIsRead has a whole tree, its huge first file, and an empty tree.
@@ -448,11 +476,22 @@ func TestPartSaysWhatIsRead(t *testing.T) {
 	}
 }
 
+// TestListingOfTenHasNoMore has ten groups of ten equal files, the limit of both.
+func TestListingOfTenHasNoMore(t *testing.T) {
+	r := NewReport()
+	for i := range 100 {
+		r.Add(File{Path: fmt.Sprintf("%02d", i), Size: 1, Sum: [32]byte{byte(i % 10)}})
+	}
+	if out := printed(t, func() { listDuplicates(r) }); strings.Contains(out, "more") || strings.Count(out, "       \"") != 100 {
+		t.Errorf("want 100 files, and no more, in\n%s", out)
+	}
+}
+
 // TestListingNamesWhatWasNotRead has one and several of each, and a control
 // character in a name.
 func TestListingNamesWhatWasNotRead(t *testing.T) {
 	r := NewReport()
-	r.Add(File{Path: "a\x1b[31m", Err: &fs.PathError{Op: "open", Path: "a\x1b[31m", Err: fs.ErrPermission}})
+	r.Add(File{Path: "a\x1b[31m", Err: fmt.Errorf("wrapped: %w", &fs.PathError{Op: "open", Path: "a\x1b[31m", Err: fs.ErrPermission})})
 	r.Add(File{Path: "link", Err: ErrLink})
 	r.Add(File{Path: "pipe", Err: ErrSpecial})
 	r.Add(File{Path: "size", Err: ErrSize})
@@ -465,7 +504,13 @@ func TestListingNamesWhatWasNotRead(t *testing.T) {
 	if strings.Contains(text, "\x1b") || strings.Contains(text, "hard links") || strings.Contains(text, "pseudo") {
 		t.Errorf("control characters, or a line about what there is none of:\n%s", text)
 	}
-	for range 5 {
+	for range 3 {
+		r.Add(File{Path: "changed", Err: ErrChanged})
+	}
+	if text := skipped(r); strings.Count(text, "not read: ") != 5 {
+		t.Errorf("want exactly 5 files by name, and none more, in\n%s", text)
+	}
+	for range 2 {
 		r.Add(File{Path: "changed", Err: ErrChanged})
 	}
 	r.Add(File{Path: "gone", Err: errors.Join(fs.ErrNotExist)})
