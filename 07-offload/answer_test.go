@@ -40,6 +40,9 @@ func TestInlineHandlerMakesTheClientWait(t *testing.T) {
 		if took := time.Since(began); w.Code != http.StatusOK || took != time.Second {
 			t.Errorf("answered with %d after %v: want the client to wait for the mail server's second", w.Code, took)
 		}
+		if w := send(Inline(Maildir(t.TempDir()).Welcome), "POST", "/signups", Signup{"Ada", "ada@gone.test"}); w.Code < 500 {
+			t.Errorf("no such mailbox: answered with %d, want the error of the handler", w.Code)
+		}
 	})
 }
 
@@ -131,26 +134,27 @@ func TestBadRequestsAreRefusedAndQueueNothing(t *testing.T) {
 		method, path string
 		body         any
 		status       int
+		reason       string // a part of it
 	}{
-		{"POST", "/signups", "no JSON", 400},
-		{"POST", "/signups", `{"name":"Ada","email":"ada@example.com","admin":true}`, 400},
-		{"POST", "/signups", `{"name":1,"email":"ada@example.com"}`, 400},
-		{"POST", "/signups", `{"name":"Ada","email":"ada@example.com"} {}`, 400},
-		{"POST", "/signups", Signup{long, "ada@example.com"}, 413},
-		{"POST", "/signups", Signup{"Ada", "ada"}, 422},
-		{"POST", "/signups", Signup{"Ada\r\nBcc: all@example.com", "ada@example.com"}, 422},
-		{"POST", "/signups", Signup{" ", "ada@example.com"}, 422},
-		{"POST", "/signups", Signup{strings.Repeat("n", 201), "ada@example.com"}, 422},
-		{"POST", "/signups", Signup{"Ada", "Ada <ada@example.com>"}, 422},
-		{"POST", "/signups", Signup{"Ada", strings.Repeat("a", 190) + "@example.com"}, 422},
-		{"POST", "/signups?in=soon", Signup{"Ada", "ada@example.com"}, 400},
-		{"GET", "/jobs/missing", "", 404},
-		{"DELETE", "/jobs/missing", "", 404},
-		{"POST", "/jobs/missing/requeue", "", 404},
-		{"PUT", "/signups", "", 405},
+		{"POST", "/signups", "no JSON", 400, ""},
+		{"POST", "/signups", `{"name":"Ada","email":"ada@example.com","admin":true}`, 400, ""},
+		{"POST", "/signups", `{"name":1,"email":"ada@example.com"}`, 400, ""},
+		{"POST", "/signups", `{"name":"Ada","email":"ada@example.com"} {}`, 400, ""},
+		{"POST", "/signups", Signup{long, "ada@example.com"}, 413, ""},
+		{"POST", "/signups", Signup{"Ada", "ada"}, 422, "email must be"},
+		{"POST", "/signups", Signup{"Ada\r\nBcc: all@example.com", "ada@example.com"}, 422, "name must be"},
+		{"POST", "/signups", Signup{" ", "ada@example.com"}, 422, "name must be"},
+		{"POST", "/signups", Signup{strings.Repeat("n", 201), "ada@example.com"}, 422, "name must be"},
+		{"POST", "/signups", Signup{"Ada", "Ada <ada@example.com>"}, 422, "email must be"},
+		{"POST", "/signups", Signup{"Ada", strings.Repeat("a", 190) + "@example.com"}, 422, "email must be"},
+		{"POST", "/signups?in=soon", Signup{"Ada", "ada@example.com"}, 400, "in must be"},
+		{"GET", "/jobs/missing", "", 404, ""},
+		{"DELETE", "/jobs/missing", "", 404, ""},
+		{"POST", "/jobs/missing/requeue", "", 404, ""},
+		{"PUT", "/signups", "", 405, ""},
 	} {
-		if w := send(web, test.method, test.path, test.body); w.Code != test.status || w.Body.Len() == 0 {
-			t.Errorf("%s %s %.60q: answered with %d %q, want %d and a reason", test.method, test.path, test.body, w.Code, w.Body, test.status)
+		if w := send(web, test.method, test.path, test.body); w.Code != test.status || w.Body.Len() == 0 || !strings.Contains(w.Body.String(), test.reason) {
+			t.Errorf("%s %s %.60q: answered with %d %q, want %d and a reason, with %q in it", test.method, test.path, test.body, w.Code, w.Body, test.status, test.reason)
 		}
 	}
 	if w := send(web, "GET", "/jobs", ""); strings.TrimSpace(w.Body.String()) != "[]" {
@@ -184,6 +188,15 @@ func TestOpenAddressNeedsAToken(t *testing.T) {
 			t.Errorf("it listens on %s, where other machines can reach it, without a token", addr)
 		}
 	}
+	loop, err := Listen("127.0.0.1:0", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Listen(loop.Addr().String(), ""); err == nil {
+		again.Close()
+		t.Errorf("it listens at %s, want %s, which is taken, so an error", again.Addr(), loop.Addr())
+	}
+	loop.Close()
 	l, err := Listen("0.0.0.0:0", "secret")
 	if err != nil {
 		t.Errorf("with a token it does not listen there: %v", err)
@@ -191,7 +204,7 @@ func TestOpenAddressNeedsAToken(t *testing.T) {
 		l.Close()
 	}
 	srv := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}), "secret")
-	for authorization, status := range map[string]int{"": 401, "Bearer wrong": 401, "Bearer secret": 200, "Basic OnNlY3JldA==": 200, "Basic YWRhOnNlY3JldA==": 200} {
+	for authorization, status := range map[string]int{"": 401, "Bearer wrong": 401, "Bearer secre": 401, "Bearer secrets": 401, "Bearer secret": 200, "Basic OnNlY3JldA==": 200, "Basic YWRhOnNlY3JldA==": 200} {
 		if w := send(srv.Handler, "GET", "/", "", "Authorization", authorization); w.Code != status || (status == 401) != strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Basic ") {
 			t.Errorf("Authorization %q was answered with %d %v, want %d, and browsers asked for it", authorization, w.Code, w.Header(), status)
 		}
@@ -258,16 +271,18 @@ func TestEmailIsWrittenInTmp(t *testing.T) {
 	}
 }
 
-// TestDeliveredEmailHasItsNameOnDisk: the directory new is synced, and an error of that is returned.
+// TestDeliveredEmailHasItsNameOnDisk: the directory new is synced after the email is in it, and an
+// error of that is returned.
 func TestDeliveredEmailHasItsNameOnDisk(t *testing.T) {
 	must := mustIn(t)
 	original := syncDir
 	defer func() { syncDir = original }()
 	box, synced := Maildir(t.TempDir()), ""
 	must(box.Deliver("first", "text"))
-	syncDir = func(dir string) error { synced = dir; return errFailed }
-	if err := box.Deliver("name", "text"); err != errFailed || synced != filepath.Join(string(box), "new") {
-		t.Errorf("delivered with %v after a sync of %q, want the error of the sync of new", err, synced)
+	emails := 0
+	syncDir = func(dir string) error { synced, emails = dir, len(box.Delivered()); return errFailed }
+	if err := box.Deliver("name", "text"); err != errFailed || synced != filepath.Join(string(box), "new") || emails != 2 {
+		t.Errorf("delivered with %v after a sync of %q, which had %d emails, want the error of the sync of new with 2 emails", err, synced, emails)
 	}
 }
 
@@ -275,8 +290,8 @@ func TestDeliveredEmailHasItsNameOnDisk(t *testing.T) {
 func TestFlakyAddressFailsTwice(t *testing.T) {
 	box := Maildir(t.TempDir())
 	for attempt := 1; attempt <= 3; attempt++ {
-		if err := box.Welcome(t.Context(), &Task{ID: "1", Attempt: attempt, Payload: payload("ada@flaky.test")}); (err == nil) != (attempt == 3) {
-			t.Errorf("attempt %d: %v", attempt, err)
+		if err := box.Welcome(t.Context(), &Task{ID: "1", Attempt: attempt, Payload: payload("ada@flaky.test")}); (err == nil) != (attempt == 3) || errors.Is(err, ErrPermanent) {
+			t.Errorf("attempt %d: %v; want two errors that a retry can fix, and then none", attempt, err)
 		}
 	}
 }
@@ -285,8 +300,8 @@ func TestFlakyAddressFailsTwice(t *testing.T) {
 func TestAddressesMisbehave(t *testing.T) {
 	box := Maildir(t.TempDir())
 	for attempt := range 100 {
-		if err := box.Welcome(t.Context(), &Task{ID: "1", Attempt: attempt + 1, Payload: payload("ada@fails.test")}); err == nil {
-			t.Fatalf("fails.test has not failed in attempt %d", attempt+1)
+		if err := box.Welcome(t.Context(), &Task{ID: "1", Attempt: attempt + 1, Payload: payload("ada@fails.test")}); err == nil || errors.Is(err, ErrPermanent) {
+			t.Fatalf("fails.test, attempt %d: got %v, want an error that is retried", attempt+1, err)
 		}
 	}
 	func() {
@@ -297,16 +312,38 @@ func TestAddressesMisbehave(t *testing.T) {
 		}()
 		box.Welcome(t.Context(), &Task{ID: "1", Attempt: 1, Payload: payload("ada@panics.test")})
 	}()
-	for domain, want := range map[string]time.Duration{"slow.test": 0, "hangs.test": time.Hour} {
+	for _, test := range []struct {
+		domain    string
+		canceled  bool
+		want      time.Duration
+		delivered int
+	}{{"slow.test", true, 0, 0}, {"slow.test", false, time.Second, 1}, {"hangs.test", true, time.Hour, 1}} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
-			cancel()
-			began := time.Now()
-			box.Welcome(ctx, &Task{ID: "1", Attempt: 1, Payload: payload("ada@" + domain)})
-			if took := time.Since(began); took != want {
-				t.Errorf("%s, canceled: the handler returned after %v, want %v", domain, took, want)
+			defer cancel()
+			if test.canceled {
+				cancel()
+			}
+			box, began := Maildir(t.TempDir()), time.Now()
+			err := box.Welcome(ctx, &Task{ID: "1", Attempt: 1, Payload: payload("ada@" + test.domain)})
+			if took, emails := time.Since(began), len(box.Delivered()); took != test.want || emails != test.delivered || (err == nil) != (emails == 1) {
+				t.Errorf("%s, canceled: %v: the handler returned %v after %v with %d emails, want %v and %d", test.domain, test.canceled, err, took, emails, test.want, test.delivered)
 			}
 		})
+	}
+}
+
+// TestWelcomeEmailIsNamedByTheJobsID in every attempt, and is for the user who has signed up.
+func TestWelcomeEmailIsNamedByTheJobsID(t *testing.T) {
+	box := Maildir(t.TempDir())
+	for attempt := 1; attempt <= 2; attempt++ {
+		if err := box.Welcome(t.Context(), &Task{ID: "7-A", Attempt: attempt, Payload: payload("ada@example.com")}); err != nil {
+			t.Errorf("attempt %d: %v", attempt, err)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(string(box), "new", "7-A"))
+	if want := "To: ada@example.com\r\nSubject: Welcome\r\n\r\nWelcome, Ada!\r\n"; string(text) != want || len(box.Delivered()) != 1 {
+		t.Errorf("the emails are %q, and 7-A has %q, %v; want it alone, with %q", box.Delivered(), text, err, want)
 	}
 }
 

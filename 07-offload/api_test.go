@@ -54,6 +54,48 @@ func TestOnlyTheWorkerSeesTheToken(t *testing.T) {
 	}
 }
 
+// TestAPIHasTheNamesOfItsTable in its requests and answers. Client would not notice
+// another name: both ends would have it.
+func TestAPIHasTheNamesOfItsTable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		b.queue.Random = func() string { return "A" }
+		api, due := API(b), time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+		for _, test := range []struct {
+			request, body string
+			status        int
+			want          []string // in the answer
+		}{
+			{"POST /jobs", `[{"kind":"newsletter","payload":[1],"key":"k","due":"` + due + `","policy":{"attempts":7}},{"kind":"unknown"}]`, 200,
+				[]string{`[{"job":{"id":"1-A","kind":"newsletter","key":"k","state":"scheduled","attempts":0,`, `"due":"` + due + `"`, `}},{"error":"the request is invalid: no such kind of job","status":422}]`}},
+			{"GET /jobs/1-A", "", 200, []string{`"payload":[1]`, `"policy":{"attempts":7,"deadline":600000000000,"backoff":1000000000,"cap":60000000000}`}},
+			{"POST /jobs", `[{"kind":"welcome-mail","payload":{"a":1}},{"kind":"newsletter","payload":{"b":2}}]`, 200, []string{`"state":"queued"`}},
+			{"POST /lease", `{"worker":"w","kinds":["newsletter"]}`, 200,
+				[]string{`"id":"3-A"`, `"payload":{"b":2}`, `"policy":{`, `"state":"running","attempts":1,`, `"worker":"w"`, `"token":"A"`, `"expires_in":10000000000`}},
+			{"POST /jobs/3-A/update", `{"token":"A","event":"heartbeat","progress":{"done":1,"total":2}}`, 204, nil},
+			{"GET /jobs?state=running&n=9", "", 200, []string{`[{"id":"3-A"`, `"progress":{"done":1,"total":2}`, `}]`}},
+			{"POST /jobs/3-A/update", `{"token":"A","event":"failed","error":"550","permanent":true}`, 204, nil},
+			{"GET /jobs/3-A", "", 200, []string{`"state":"dead","attempts":1,"error":"550"`}},
+			{"GET /overview", "", 200, []string{`{"waiting":1,"oldest":0,"scheduled":1,"running":0,"dead":1,"done":0}`}},
+			{"POST /jobs/3-A/requeue", "", 200, []string{`{"id":"3-A"`, `"state":"queued"`}},
+			{"DELETE /jobs/3-A", "", 200, []string{`{"id":"3-A"`, `"state":"canceled"`}},
+			{"POST /lease", `{"worker":"w","kinds":["newsletter"]}`, 204, nil},
+		} {
+			method, path, _ := strings.Cut(test.request, " ")
+			w := send(api, method, path, test.body)
+			if w.Code != test.status || (w.Body.Len() == 0) != (test.status == 204) {
+				t.Errorf("%s %s: answered with %d %s, want %d", test.request, test.body, w.Code, w.Body, test.status)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(w.Body.String(), want) {
+					t.Errorf("%s %s: answered with %s, want %s in it", test.request, test.body, w.Body, want)
+				}
+			}
+		}
+	})
+}
+
 // TestAPIRefusesWhatIsWrong with a status and a sentence.
 func TestAPIRefusesWhatIsWrong(t *testing.T) {
 	must := mustIn(t)
@@ -79,6 +121,8 @@ func TestAPIRefusesWhatIsWrong(t *testing.T) {
 		{"POST", "/lease", leaseRequest{strings.Repeat("é", nameMax/2+1), allKinds}, 422},
 		{"POST", "/lease", leaseRequest{"w", make([]string, nameMax+1)}, 422},
 		{"POST", "/lease", `{"worker":"` + strings.Repeat("x", 70<<10) + `"}`, 413},
+		{"POST", "/lease", `{"worker":"w"}}`, 400},
+		{"POST", "/lease", `{"worker":"w"} {"worker":"w"}`, 400},
 		{"POST", "/jobs/" + running.ID + "/update", Update{Event: Finished}, 409},
 		{"POST", "/jobs/" + running.ID + "/update", Update{Event: Heartbeat, Token: "wrong"}, 409},
 		{"POST", "/jobs/" + running.ID + "/update", Update{Event: Heartbeat, Token: j.Token, Progress: Progress{2, 1}}, 422},
@@ -230,8 +274,13 @@ func TestConnectionsHaveDeadlines(t *testing.T) {
 			if test.reads {
 				go io.Copy(io.Discard, client)
 			}
-			if took := (<-ended).Sub(began); took > test.limit || took < test.limit/2 {
-				t.Errorf("%s: the handler ended after %v, want %v", test.name, took, test.limit)
+			select {
+			case at := <-ended:
+				if took := at.Sub(began); took > test.limit || took < test.limit/2 {
+					t.Errorf("%s: the handler ended after %v, want %v", test.name, took, test.limit)
+				}
+			case <-time.After(time.Hour):
+				t.Errorf("%s: the handler still runs after an hour, want its end after %v", test.name, test.limit)
 			}
 			client.Close()
 			time.Sleep(time.Second) // fake time, in which the server closes the connection
@@ -303,7 +352,34 @@ func TestStreamLivesLongerThanOtherResponses(t *testing.T) {
 		if took := time.Since(began).Round(time.Second); took != 5*time.Minute || !strings.Contains(string(text), `"state":"canceled"`) {
 			t.Errorf("the stream ended after %v with %v: %s", took, err, text)
 		}
+		if n := strings.Count(string(text), "data: "); n != 2 { // queued, and canceled
+			t.Errorf("a job has changed once, and its stream has %d events, want 2: %s", n, text)
+		}
 	})
+}
+
+// A store is a Store with one job, which does not change.
+type store Job
+
+func (s store) Enqueue(context.Context, NewJob) (Job, error) { return Job(s), nil }
+func (s store) Get(context.Context, string) (Job, error)     { return Job(s), nil }
+
+// TestStreamEndsWithItsJob, whatever its end is, and not before; the client leaves after a minute.
+func TestStreamEndsWithItsJob(t *testing.T) {
+	for _, state := range []State{Scheduled, Queued, Running, Done, Dead, Canceled} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			w, began, want := httptest.NewRecorder(), time.Now(), time.Minute
+			if state.Ended() {
+				want = 0
+			}
+			Web(store{ID: "1", State: state}, http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/jobs/1/events", nil))
+			if took, n := time.Since(began), strings.Count(w.Body.String(), "data: "); took != want || n != 1 {
+				t.Errorf("a job that is %s: its stream ended after %v with %d events, want %v and 1", state, took, n, want)
+			}
+		})
+	}
 }
 
 // TestStreamSendsAtMostFiveEventsASecond while a job changes a hundred times, and none
@@ -473,6 +549,42 @@ func TestJobsEnqueuedDuringARequestShareTheNextOne(t *testing.T) {
 	})
 }
 
+// TestRequestForManyJobsOutlivesItsCaller: the one that sends it leaves, and another shares it.
+func TestRequestForManyJobsOutlivesItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		c := clientOn(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if sleep(r.Context(), time.Second) { // if its context is done, it is not answered
+				API(b).ServeHTTP(w, r)
+			}
+		}))
+		errs := make([]error, 3) // the first has a request alone, and the others share the next one
+		var callers sync.WaitGroup
+		for i := range errs {
+			callers.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), []time.Duration{time.Second / 2, time.Second * 3 / 2, time.Hour}[i])
+				defer cancel()
+				_, errs[i] = c.Enqueue(ctx, NewJob{Kind: "newsletter", Payload: []byte("{}")})
+			})
+			synctest.Wait()
+		}
+		callers.Wait()
+		if errs[2] != nil || len(b.queue.jobs) != len(errs) {
+			t.Errorf("two of three callers left during a request: the third got %v, and %d jobs are known, want 3", errs[2], len(b.queue.jobs))
+		}
+	})
+}
+
+// TestLongAnswerIsReadToItsEnd and passed on unmodified.
+func TestLongAnswerIsReadToItsEnd(t *testing.T) {
+	answer := `{"x":"` + strings.Repeat("x", 3<<20) + `"}`
+	c := clientOn(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, answer) }))
+	if w := send(c, "GET", "/jobs?n=10000", ""); strings.TrimSpace(w.Body.String()) != answer {
+		t.Errorf("an answer of %d bytes was passed on with %d: %.100s", len(answer), w.Body.Len(), w.Body)
+	}
+}
+
 // TestClientSendsItsTokenAndEscapesIDs over a real connection.
 func TestClientSendsItsTokenAndEscapesIDs(t *testing.T) {
 	b := brokerOn(&disk{})
@@ -533,6 +645,9 @@ func TestClientKeepsAConnectionForEachConcurrentRequest(t *testing.T) {
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		arrived <- true
 		<-leave
+		io.WriteString(w, "{}")
+		http.NewResponseController(w).Flush()
+		io.WriteString(w, strings.Repeat(" ", 4<<10)) // after the answer, and a connection with unread bytes cannot be used again
 	}))
 	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {

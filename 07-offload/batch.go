@@ -45,7 +45,9 @@ func (b *Batch[In, Out]) Add(in In) (wait func(ctx context.Context) (Out, error)
 			case <-it.done:
 				return it.out, nil
 			case b.turn <- struct{}{}:
-				b.call()
+				if ctx.Err() == nil { // a select takes either case if both are ready
+					b.call()
+				}
 				<-b.turn
 			case <-ctx.Done():
 				b.mu.Lock()

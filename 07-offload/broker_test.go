@@ -67,13 +67,16 @@ func TestWaitingJobsAreTheSameAfterAStart(t *testing.T) {
 	for _, j := range jobs {
 		listed = append(listed, j.ID)
 	}
+	if !slices.Equal(listed, want) {
+		t.Fatalf("after the start %v are queued, want %v", listed, want)
+	}
 	for range want {
 		j, err := b.Lease(t.Context(), "w", allKinds)
 		must(err)
 		leased = append(leased, j.ID)
 	}
-	if !slices.Equal(listed, want) || !slices.Equal(leased, want) {
-		t.Errorf("want %v\nlisted %v\nleased %v", want, listed, leased)
+	if !slices.Equal(leased, want) {
+		t.Errorf("leased %v, want %v", leased, want)
 	}
 	if j := get(t, b, ids[1]); j.State != Canceled {
 		t.Errorf("the canceled job is %s after the start", j.State)
@@ -191,10 +194,56 @@ func TestLeaseLooksAgainOnlyAfterAChange(t *testing.T) {
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		if j, err := b.Lease(ctx, "w", allKinds); err == nil {
-			t.Errorf("nothing had changed, but Lease returned job %s", j.ID)
+		began := time.Now()
+		if j, err := b.Lease(ctx, "w", allKinds); err != context.DeadlineExceeded || time.Since(began) != time.Hour {
+			t.Errorf("nothing had changed, but after %v Lease returned job %q and %v, want %v after an hour", time.Since(began), j.ID, err, context.DeadlineExceeded)
 		}
 	})
+}
+
+// TestLeaseBlocksUntilTheNextJobIsDue, whether that one was enqueued first or last.
+func TestLeaseBlocksUntilTheNextJobIsDue(t *testing.T) {
+	for _, due := range [][]time.Duration{{time.Minute, time.Hour}, {time.Hour, time.Minute}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := brokerOn(&disk{})
+			defer b.Close()
+			began := time.Now()
+			for _, d := range due {
+				enqueue(t, b, NewJob{Kind: "newsletter", Payload: []byte("{}"), Due: began.Add(d)})
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), day)
+			defer cancel()
+			if _, err := b.Lease(ctx, "w", allKinds); err != nil || time.Since(began) != time.Minute {
+				t.Errorf("jobs are due after %v: a lease of the first came after %v, %v; want a minute", due, time.Since(began), err)
+			}
+		})
+	}
+}
+
+// TestEachChangeWakesWhatWaits: also a heartbeat, which is not stored.
+func TestEachChangeWakesWhatWaits(t *testing.T) {
+	b := brokerOn(&disk{})
+	defer b.Close()
+	var j Job
+	var err error
+	update := func(u Update) func() {
+		return func() { u.Token = j.Token; err = b.Update(t.Context(), j.ID, u) }
+	}
+	lease := func() { j, err = b.Lease(t.Context(), "w", allKinds) }
+	for i, change := range []func(){
+		func() { enqueue(t, b, NewJob{}) }, lease, update(Update{Event: Heartbeat}), update(Update{Event: Released}), lease,
+		update(Update{Event: Failed, Permanent: true}), func() { _, err = b.Requeue(t.Context(), j.ID) }, func() { _, err = b.Cancel(t.Context(), j.ID) },
+	} {
+		_, changed := look(b)
+		if change(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-changed:
+		default:
+			t.Errorf("change %d of a job has not woken what waits for one", i)
+		}
+	}
 }
 
 // TestLeaseIsAWholeOneAfterASlowSave has a disk that takes 8 s to store a lease of
@@ -369,27 +418,35 @@ func TestRewriteKeepsChangesThatAreMadeMeanwhile(t *testing.T) {
 // TestJobsThatComeDuringARewriteAreCopied (claim 7.2): the last job of 1,000 is done,
 // and followed by the next one of its series, when half of the jobs are copied.
 func TestJobsThatComeDuringARewriteAreCopied(t *testing.T) {
-	must := mustIn(t)
-	b := brokerOn(&disk{})
-	defer b.Close()
-	for range 999 {
-		enqueue(t, b, NewJob{})
-	}
-	enqueue(t, b, NewJob{Kind: "newsletter", Payload: []byte("{}"), Policy: Policy{Every: time.Hour}})
-	j, err := b.Lease(t.Context(), "w", []string{"newsletter"})
-	must(err)
-	copied := make(map[uint64]State)
-	b.copies(func(jobs change) {
-		if len(copied) == 0 {
-			must(b.Update(t.Context(), j.ID, Update{Token: j.Token, Event: Finished}))
+	synctest.Test(t, func(t *testing.T) {
+		must := mustIn(t)
+		b := brokerOn(&disk{})
+		defer b.Close()
+		for range 999 {
+			enqueue(t, b, NewJob{})
 		}
-		for _, j := range jobs {
-			copied[j.number] = j.State
+		enqueue(t, b, NewJob{Kind: "newsletter", Payload: []byte("{}"), Policy: Policy{Every: time.Hour}})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		j, err := b.Lease(ctx, "w", []string{"newsletter"})
+		must(err)
+		copied := make(map[uint64]State)
+		b.copies(func(jobs change) {
+			if !b.mu.TryLock() {
+				t.Fatal("the broker's lock is held while copied jobs are used")
+			}
+			b.mu.Unlock()
+			if len(copied) == 0 {
+				must(b.Update(t.Context(), j.ID, Update{Token: j.Token, Event: Finished}))
+			}
+			for _, j := range jobs {
+				copied[j.number] = j.State
+			}
+		})
+		if len(copied) != 1001 || copied[1001] != Queued {
+			t.Errorf("%d jobs were copied, want all 1000 and the next one of the series, which is %q", len(copied), copied[1001])
 		}
 	})
-	if len(copied) != 1001 || copied[1001] != Queued {
-		t.Errorf("%d jobs were copied, want all 1000 and the next one of the series, which is %q", len(copied), copied[1001])
-	}
 }
 
 // TestPanicThatWouldBlockOthersEndsTheProcess: net/http would recover it, and leave
@@ -398,7 +455,8 @@ func TestPanicThatWouldBlockOthersEndsTheProcess(t *testing.T) {
 	panics := map[string]func(){
 		"while the broker's lock is held: a bug": func() { brokerOn(&disk{}).locked(func(time.Time) { panic("a bug") }) },
 		"in a call for many callers: a bug": func() {
-			newBatch(10, func([]int) []int { panic("a bug") }).Add(1)(context.Background())
+			ctx, cancel := context.WithCancel(context.Background())
+			newBatch(10, func([]int) []int { cancel(); panic("a bug") }).Add(1)(ctx) // without the end of the process it returns
 		},
 	}
 	if which := os.Getenv("OFFLOAD_PANIC"); which != "" {
@@ -488,7 +546,7 @@ func TestOldLeaseExpiresWhileOthersAreRenewed(t *testing.T) {
 }
 
 // TestLogHasTheStateOfAJobAndWarnsOfTheDisk: a scheduled job is not logged as queued, and
-// a rewrite of the journal that failed is not logged as one that succeeded.
+// a rewrite of the journal that failed is not logged as one that succeeded. It has no token.
 func TestLogHasTheStateOfAJobAndWarnsOfTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -498,6 +556,10 @@ func TestLogHasTheStateOfAJobAndWarnsOfTheDisk(t *testing.T) {
 		b.start(newJournal(d, d, 0))
 		enqueue(t, b, NewJob{})
 		enqueue(t, b, NewJob{Kind: "newsletter", Payload: []byte("{}"), Due: time.Now().Add(time.Hour)})
+		leased, err := b.Lease(t.Context(), "w", allKinds)
+		if err != nil {
+			t.Fatal(err)
+		}
 		d.full.Store(true)
 		b.Enqueue(t.Context(), email("ada@example.com", 1))
 		time.Sleep(1500 * time.Millisecond) // the first rewrite
@@ -509,6 +571,9 @@ func TestLogHasTheStateOfAJobAndWarnsOfTheDisk(t *testing.T) {
 			if n := len(regexp.MustCompile(want).FindAllString(log.String(), -1)); n != 1 {
 				t.Errorf("the log has %d lines with %s, want 1:\n%s", n, want, log.String())
 			}
+		}
+		if strings.Contains(log.String(), leased.Token) {
+			t.Errorf("the log has the token of a lease, %s, which only its worker receives:\n%s", leased.Token, log.String())
 		}
 	})
 }
@@ -633,11 +698,12 @@ func TestDirectoryIsUnlockedWhenTheJournalIsClosed(t *testing.T) {
 	}
 }
 
-// TestAllExpiredLeasesEndTogether: five workers are silent from the same moment on.
+// TestAllExpiredLeasesEndTogether: five workers are silent from the same moment on, whenever that is.
 func TestAllExpiredLeasesEndTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := brokerOn(&disk{})
 		defer b.Close()
+		time.Sleep(5500 * time.Millisecond)
 		for range 5 {
 			enqueue(t, b, email("ada@example.com", 1))
 			if _, err := b.Lease(t.Context(), "silent", allKinds); err != nil {
@@ -709,7 +775,7 @@ func TestRecordsAreInTheOrderOfTheChanges(t *testing.T) {
 		_, err := b.Enqueue(context.Background(), email("ada@example.com", 1))
 		enqueued <- err
 	}()
-	for stacks := make([]byte, 1<<20); !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(".(*Journal).Append(")); {
+	for stacks := make([]byte, 1<<20); !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(".(*Journal).Append")); { // or in a function of it
 		runtime.Gosched()
 	}
 	if b.mu.TryLock() {

@@ -29,7 +29,8 @@ func byHand(t *testing.T, env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// TestWrongFlagsExitWithStatus2 and with an error that says what is right.
+// TestWrongFlagsExitWithStatus2 and with an error that says what is right. Most have a second
+// mistake: without the error of the first, the role would run until the time limit of go test.
 func TestWrongFlagsExitWithStatus2(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"broker -lease 1ms", "-lease must be from 100ms to 1h, got 1ms"},
@@ -37,13 +38,16 @@ func TestWrongFlagsExitWithStatus2(t *testing.T) {
 		{"worker -concurrency 0", "-concurrency must be from 1 to 10000, got 0"},
 		{"worker -drain -1s", "-drain must not be negative, got -1s"},
 		{"all -concurrency 10001", "-concurrency must be from 1 to 10000, got 10001"},
-		{"web -broker localhost:8081", "-broker must be a URL such as http://localhost:8081"},
-		{"worker -broker x://localhost", "-broker must be a URL such as http://localhost:8081"},
-		{"broker -token S", "flag provided but not defined: -token"},
-		{"worker -token S", "flag provided but not defined: -token"},
+		{"web -addr nowhere:x -broker localhost:8081", "-broker must be a URL such as http://localhost:8081"},
+		{"worker -concurrency 0 -broker http:localhost:8081", "-broker must be a URL such as http://localhost:8081"},
+		{"worker -concurrency 0 -broker x://localhost", "-broker must be a URL such as http://localhost:8081"},
+		{"broker -lease 1ms -token S", "flag provided but not defined: -token"},
+		{"worker -concurrency 0 -token S", "flag provided but not defined: -token"},
+		{"web -addr nowhere:x -token S", "flag provided but not defined: -token"},
+		{"all -lease 1ms -token S", "flag provided but not defined: -token"},
 		{"web -addr nowhere:x -broker", "flag needs an argument: -broker"},
-		{"web now", `web takes no arguments, got ["now"]`},
-		{"web -lease 1s", "flag provided but not defined: -lease"},
+		{"web -addr nowhere:x now", `web takes no arguments, got ["now"]`},
+		{"web -addr nowhere:x -lease 1s", "flag provided but not defined: -lease"},
 	} {
 		cmd := byHand(t, nil, strings.Fields(test.args)...)
 		out, _ := cmd.CombinedOutput()
@@ -56,6 +60,36 @@ func TestWrongFlagsExitWithStatus2(t *testing.T) {
 		cmd := byHand(t, nil, append(strings.Fields(args), data)...)
 		if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "07-offload all: ") {
 			t.Errorf("%s: %v; want flags at their limits accepted, and then status 1 without a directory:\n%s", args, cmd.ProcessState, out)
+		}
+	}
+}
+
+// TestRoleExplainsItselfAndItsFlags with -h, and with status 0.
+func TestRoleExplainsItselfAndItsFlags(t *testing.T) {
+	for role, flags := range map[string]string{"all": "-addr -concurrency -data -drain -lease -mail", "broker": "-addr -data -lease",
+		"web": "-addr -broker", "worker": "-broker -concurrency -drain -mail"} {
+		out, err := byHand(t, nil, role, "-h").CombinedOutput()
+		var explained []string
+		for line := range strings.SplitSeq(string(out), "\n") {
+			if words := strings.Fields(line); len(words) > 0 && strings.HasPrefix(line, "  -") {
+				explained = append(explained, words[0])
+			}
+		}
+		if got := strings.Join(explained, " "); err != nil || got != flags || !strings.Contains(string(out), roles[role]) {
+			t.Errorf("%s -h ended with %v and explains the flags %q, want %q and %q:\n%s", role, err, got, flags, roles[role], out)
+		}
+	}
+}
+
+// TestRoleNeedsNoFlags: the jobs are in .offload then, which is a file here, so that the role ends.
+func TestRoleNeedsNoFlags(t *testing.T) {
+	dir := t.TempDir()
+	mustIn(t)(os.WriteFile(filepath.Join(dir, ".offload"), nil, 0o600))
+	for _, role := range []string{"all", "broker"} {
+		cmd := byHand(t, nil, role)
+		cmd.Dir = dir
+		if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "07-offload "+role+": ") || !strings.Contains(string(out), ".offload") {
+			t.Errorf("%s: %v; want status 1 and an error about .offload:\n%s", role, cmd.ProcessState, out)
 		}
 	}
 }
@@ -80,6 +114,9 @@ func TestTokenIsNotAmongTheArguments(t *testing.T) {
 	broker := start("broker", "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "jobs"))
 	web := start("web", "-addr", "127.0.0.1:0", "-broker", broker.URL)
 	worker := start("worker", "-broker", broker.URL, "-mail", filepath.Join(dir, "mail"))
+	if worker.URL != "" {
+		t.Errorf("the worker does not listen, and its URL is %q, want none", worker.URL)
+	}
 	get := func(path, token string) (int, string) {
 		request, err := http.NewRequest("GET", path, nil)
 		if err != nil {
@@ -136,6 +173,26 @@ func TestRunningWaitsForAWorker(t *testing.T) {
 	}
 }
 
+// TestUntilRetriesWhileTheBrokerIsDown: only a job that the broker does not know is lost.
+func TestUntilRetriesWhileTheBrokerIsDown(t *testing.T) {
+	for _, test := range []struct {
+		answers []error // and then the job is done
+		want    State
+	}{{[]error{ErrUnavailable, nil, ErrUnavailable}, Done}, {[]error{ErrUnavailable, ErrNotFound}, "lost"}} {
+		client := NewClient("http://broker")
+		client.HTTP.Transport = direct{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			j, err := Job{ID: "1", State: Done}, error(nil)
+			if len(test.answers) > 0 {
+				j.State, err, test.answers = Running, test.answers[0], test.answers[1:]
+			}
+			answer(w, r, http.StatusOK, j, err)
+		})}
+		if j := (&System{jobs: client}).until(t.Context(), "1", hasEnded); j.ID != "1" || j.State != test.want {
+			t.Errorf("got job %q, which is %q, want job 1, which is %q", j.ID, j.State, test.want)
+		}
+	}
+}
+
 // TestDemoNeedsNoToken: its processes are for this machine alone.
 func TestDemoNeedsNoToken(t *testing.T) {
 	cmd := byHand(t, []string{"OFFLOAD_TOKEN=a-token", "TMPDIR=" + t.TempDir()}, "7.4")
@@ -175,6 +232,22 @@ func TestAllEndsWhenItsAddressIsTaken(t *testing.T) {
 	defer time.AfterFunc(longest(t), func() { cmd.Process.Kill() }).Stop()
 	if cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("%v; want exit status 1:\n%s", cmd.ProcessState, cmd.Stderr)
+	}
+}
+
+// TestFirstSignalEndsARoleWithStatus0: it drains, and the signal does not kill it.
+func TestFirstSignalEndsARoleWithStatus0(t *testing.T) {
+	needsInterrupt(t)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		web, err := Start("web", "-addr", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(web.Kill)
+		web.cmd.Process.Signal(s)
+		if status := web.Wait(t); status != 0 {
+			t.Errorf("after %v the web server ended with %v, want exit status 0", s, web.cmd.ProcessState)
+		}
 	}
 }
 
@@ -231,11 +304,13 @@ func TestInterruptWhileProcessesStartPrintsOneLine(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
+		end := time.AfterFunc(longest(t), func() { cmd.Process.Kill() })
 		stdout.Read(make([]byte, 1))           // its title: now it starts the processes
 		<-time.After(delay * time.Millisecond) // any moment of the start
 		interruptGroup(cmd)
 		io.Copy(io.Discard, stdout)
 		cmd.Wait()
+		end.Stop()
 		if got := stderr.String(); cmd.ProcessState.ExitCode() == 0 || strings.Contains(got, "os.checkPidfd()") || strings.Contains(got, "morestack on gsignal") {
 			continue // it had ended; or the signal hit Go's own short-lived child, which shares memory with its parent and crashes it (1.26)
 		}

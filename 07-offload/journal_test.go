@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -310,6 +311,9 @@ func TestMarkIsWrittenAfterTheSync(t *testing.T) {
 			t.Errorf("at sync %d the file has %d marks, want %d: that of this sync comes after it", n, got, n-1)
 		}
 	}
+	if err := j.Rewrite(needed("all")); err != nil || !bytes.Equal(d.fresh.content, append(records("all"), mark...)) {
+		t.Errorf("after a rewrite, %v, the file has %q, want its record and a mark", err, d.fresh.content)
+	}
 	j.Close()
 	if got := bytes.Count(d.content, mark); got != 2 {
 		t.Errorf("after two syncs the file has %d marks", got)
@@ -429,8 +433,11 @@ func TestFailedAppendIsTakenBack(t *testing.T) {
 		before := len(d.content)
 		d.full.Store(way == "write")
 		d.broken.Store(way == "sync")
-		if err := j.Append([]byte("failed"))(); err == nil {
-			t.Errorf("%s failed, but the record was confirmed", way)
+		first, second := j.Append([]byte("failed")), j.Append([]byte("failed"))
+		for i, err := range []error{first(), second()} { // of one write and one sync
+			if err == nil {
+				t.Errorf("%s failed, but record %d of two was confirmed", way, i+1)
+			}
 		}
 		d.full.Store(false)
 		d.broken.Store(false)
@@ -524,18 +531,24 @@ func TestRewriteThatFailsChangesNothing(t *testing.T) {
 	}
 }
 
-// TestRewriteUsesTheFileThatItHasOpen: to open it again would need a descriptor, of which
+// TestRewriteUsesTheFileThatItHasOpen, which was empty before: to open it again would need a descriptor, of which
 // there may be none left.
 func TestRewriteUsesTheFileThatItHasOpen(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows cannot rename an open file")
 	}
 	must := mustIn(t)
-	j, _, err := OpenJournal(filepath.Join(t.TempDir(), "journal"), func([]byte) error { return nil })
+	dir := t.TempDir()
+	j, _, err := OpenJournal(filepath.Join(dir, "journal"), func([]byte) error { return nil })
 	must(err)
 	defer j.Close()
+	path := filepath.Join(dir, "journal.new")
+	must(os.WriteFile(path, []byte("of a rewrite that has failed"), 0o600))
 	fresh, err := j.files.create()
 	must(err)
+	if content, err := os.ReadFile(path); err != nil || len(content) > 0 {
+		t.Errorf("before the rewrite the new file has %q, %v; want it empty", content, err)
+	}
 	used, err := j.files.replace(j.file, fresh)
 	must(err)
 	if j.file = used; used != fresh {
@@ -574,6 +587,19 @@ func TestNamesOfNewFilesAreSynced(t *testing.T) {
 	must(j.Rewrite(needed()))
 	must(j.Append([]byte("after"))())
 	j.Close()
+}
+
+// TestSyncDirSyncs what it opens: the kernel refuses to sync this file.
+func TestSyncDirSyncs(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs a file that opens and cannot be synced, which only Linux is known to have")
+	}
+	if err := syncDir(os.DevNull); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("got %v, want %v", err, syscall.EINVAL)
+	}
+	if err := syncDir(filepath.Join(t.TempDir(), "missing")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("of a directory that does not exist: got %v, want %v", err, os.ErrNotExist)
+	}
 }
 
 // TestNamesOfNewDirectoriesAreSynced (claim 7.2): after a sync that failed, too.
@@ -628,6 +654,61 @@ func TestAnswerComesAfterTheSync(t *testing.T) {
 		if err := b.Update(t.Context(), j.ID, Update{Token: leased.Token, Event: Finished}); err != nil || d.survives(t).get(j.ID).State != Done {
 			t.Fatalf("job %d is done, but not on disk: %v", i+1, err)
 		}
+	}
+	j := enqueue(t, b, NewJob{})
+	report := func(u Update) error {
+		leased, err := b.Lease(t.Context(), "w", allKinds)
+		u.Token = leased.Token
+		return cmp.Or(err, b.Update(t.Context(), j.ID, u))
+	}
+	for i := range 20 {
+		for _, change := range []struct {
+			what string
+			make func() error
+			want State
+		}{
+			{"released", func() error { return report(Update{Event: Released}) }, Queued},
+			{"failed", func() error { return report(Update{Event: Failed, Permanent: true}) }, Dead},
+			{"requeued", func() error { _, err := b.Requeue(t.Context(), j.ID); return err }, Queued},
+		} {
+			if err := change.make(); err != nil || d.survives(t).get(j.ID).State != change.want {
+				t.Fatalf("round %d: the job was %s, but on disk it is %s, %v", i+1, change.what, d.survives(t).get(j.ID).State, err)
+			}
+		}
+	}
+	if _, err := b.Cancel(t.Context(), j.ID); err != nil || d.survives(t).get(j.ID).State != Canceled {
+		t.Errorf("the job was canceled, but on disk it is %s, %v", d.survives(t).get(j.ID).State, err)
+	}
+}
+
+// TestListOfJobsIsAnsweredAfterTheSync, when all of them are on disk.
+func TestListOfJobsIsAnsweredAfterTheSync(t *testing.T) {
+	d := &disk{}
+	b := brokerOn(d)
+	defer b.Close()
+	for i := range 20 {
+		w := send(API(b), "POST", "/jobs", []NewJob{email("ada@example.com", 1), email("eve@example.com", 1)})
+		if n := len(d.survives(t).jobs); w.Code != 200 || n != 2*(i+1) {
+			t.Fatalf("request %d of two jobs each was answered with %d, and %d jobs are on disk: %s", i+1, w.Code, n, w.Body)
+		}
+	}
+}
+
+// TestHeartbeatIsNotStored: the journal has a record of each job and of the lease, and no other.
+func TestHeartbeatIsNotStored(t *testing.T) {
+	must := mustIn(t)
+	d := &disk{}
+	b := brokerOn(d)
+	enqueue(t, b, NewJob{})
+	j, err := b.Lease(t.Context(), "w", allKinds)
+	must(err)
+	must(b.Update(t.Context(), j.ID, Update{Token: j.Token, Event: Heartbeat, Progress: Progress{1, 2}}))
+	enqueue(t, b, NewJob{}) // what was appended before it is on disk, too
+	b.Close()
+	records := 0
+	_, err = readRecords(d.content, func([]byte) error { records++; return nil })
+	if must(err); records != 3 {
+		t.Errorf("two jobs, a lease and a heartbeat are %d records, want 3", records)
 	}
 }
 

@@ -416,6 +416,20 @@ func TestProcessEndsWithItsStarter(t *testing.T) {
 	}
 }
 
+// TestStartReturnsTheErrorOfARoleThatEnds before it is ready, and does not retry: its directory is a file.
+func TestStartReturnsTheErrorOfARoleThatEnds(t *testing.T) {
+	p, err := Start("broker", "-addr", "127.0.0.1:0", "-data", write(t, nil))
+	if err == nil {
+		p.Kill()
+	}
+	if err == nil || !strings.Contains(err.Error(), "broker ended before it was ready: ") || !strings.Contains(err.Error(), "07-offload broker: ") {
+		t.Errorf("a broker without a directory: got %v, want an error with the reason", err)
+	}
+	if n := strings.Count(p.Log(), "07-offload broker: "); n != 1 {
+		t.Errorf("a broker without a directory has ended %d times, want 1", n)
+	}
+}
+
 // TestRestartRetriesWhileItsPortIsTaken by another program, which the system may give it in between.
 func TestRestartRetriesWhileItsPortIsTaken(t *testing.T) {
 	broker, _, _ := startSystem(t, 0, "5s")

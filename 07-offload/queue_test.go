@@ -138,15 +138,16 @@ func TestTiesInTimeAreDecidedByTheNumber(t *testing.T) {
 		var got []string
 		switch state {
 		case Queued:
-			for range want {
-				got = append(got, q.Next("w", allKinds, now).ID)
+			for j := q.Next("w", allKinds, now); j != nil; j = q.Next("w", allKinds, now) {
+				got = append(got, j.ID)
 			}
 		case Running:
 			if q.Update("1-A", Update{Token: "A", Event: Failed}, now); true {
 				got = append(got, "1-A")
 			}
-			for now = now.Add(10 * time.Second); q.count(Running) > 0; {
-				got = append(got, q.Expire(now)[0].ID)
+			now = now.Add(10 * time.Second) // a whole lease
+			for ended := q.Expire(now); len(ended) > 0; ended = q.Expire(now) {
+				got = append(got, ended[0].ID)
 			}
 			for _, j := range everyJob(q) {
 				if j.Due, j.Ended = now.Add(time.Minute), now; j.State != Dead {
@@ -186,6 +187,10 @@ func TestLeaseGivesOnlyTheKindsThatTheWorkerNames(t *testing.T) {
 	if j := q.Next("w", allKinds, now); j != second {
 		t.Errorf("a worker for both got %v, want the email, which is due for longer, although it names the other kind first", j)
 	}
+	first := added(q, "welcome-mail", now.Add(-time.Second), now)
+	if j := q.Next("w", allKinds, now); j != first {
+		t.Errorf("a worker for both got %v, want the email, which came last and is due for longest", j)
+	}
 }
 
 // TestReportUnderAnotherTokenOrAfterTheEndChangesNothing (claim 7.5).
@@ -197,10 +202,10 @@ func TestReportUnderAnotherTokenOrAfterTheEndChangesNothing(t *testing.T) {
 		want  error
 	}{
 		{"running", "B", ErrFenced}, {"running", "", ErrFenced}, {"queued", "", ErrFenced},
-		{"done", "A", ErrFenced}, {"canceled", "", ErrFenced}, {"dead", "A", ErrFenced}, {"unknown", "A", ErrNotFound},
+		{"done", "A", ErrFenced}, {"done", "B", ErrFenced}, {"canceled", "", ErrFenced}, {"dead", "A", ErrFenced}, {"unknown", "A", ErrNotFound},
 	} {
 		for _, report := range []string{"done", "fail", "release", "heartbeat"} {
-			if test.state == "done" && report == "done" {
+			if test.state == "done" && test.token == "A" && report == "done" {
 				continue // a repeated report, see below
 			}
 			q := newQueue()
@@ -237,15 +242,123 @@ func TestReportUnderAnotherTokenOrAfterTheEndChangesNothing(t *testing.T) {
 	}
 }
 
+// TestReportChangesItsJob as the comment of its event says. The job has failed once before.
+func TestReportChangesItsJob(t *testing.T) {
+	began := time.Now()
+	again, at := began.Add(2*time.Second), began.Add(5*time.Second) // of the second attempt, and of its report
+	for _, test := range []struct {
+		u    Update
+		want Job
+		err  error
+	}{
+		{Update{Event: Heartbeat, Progress: Progress{1, 2}}, Job{State: Running, Attempts: 2, Error: "451", Progress: Progress{1, 2}, Due: again, Expires: at.Add(10 * time.Second)}, nil},
+		{Update{Event: Finished, Progress: Progress{2, 2}}, Job{State: Done, Attempts: 2, Progress: Progress{2, 2}, Due: again, Ended: at}, nil},
+		{Update{Event: Failed, Error: "452"}, Job{State: Queued, Attempts: 2, Error: "452", Due: at.Add(2 * time.Second)}, nil},
+		{Update{Event: Failed, Error: "550", Permanent: true}, Job{State: Dead, Attempts: 2, Error: "550", Due: again, Ended: at}, nil},
+		{Update{Event: Released}, Job{State: Queued, Attempts: 1, Error: "451", Due: at}, nil},
+		{Update{Event: ""}, Job{State: Running, Attempts: 2, Error: "451", Due: again, Expires: again.Add(10 * time.Second)}, ErrBadJob},
+		{Update{Event: Finished, Progress: Progress{2, 1}}, Job{State: Running, Attempts: 2, Error: "451", Due: again, Expires: again.Add(10 * time.Second)}, ErrBadJob},
+	} {
+		q := newQueue()
+		q.Retry = func(Policy, int) time.Duration { return 2 * time.Second }
+		j := must1(q.Add(NewJob{Kind: "newsletter", Due: began, Policy: Policy{Attempts: 3}}, began))
+		q.Next("w", allKinds, began)
+		must1(q.Update(j.ID, Update{Token: "A", Event: Failed, Error: "451"}, began))
+		q.Next("w", allKinds, again)
+		test.u.Token = "A"
+		changed, err := q.Update(j.ID, test.u, at)
+		got := Job{State: j.State, Attempts: j.Attempts, Error: j.Error, Progress: j.Progress, Due: j.Due, Ended: j.Ended, Expires: j.Expires}
+		if !errors.Is(err, test.err) || (len(changed) == 1) != (test.err == nil) || fmt.Sprint(got) != fmt.Sprint(test.want) {
+			t.Errorf("%+v: got %v, %d jobs changed, and\n%+v; want %v and\n%+v", test.u, err, len(changed), got, test.err, test.want)
+		}
+	}
+}
+
+// TestCancelEndsAJobAndItsLease, but not one that is done or canceled.
+func TestCancelEndsAJobAndItsLease(t *testing.T) {
+	for _, state := range []State{Scheduled, Queued, Running, Done, Canceled} {
+		q, now := newQueue(), time.Now()
+		due, want := now, error(nil)
+		if state == Scheduled {
+			due = now.Add(time.Hour)
+		}
+		j := added(q, "newsletter", due, now)
+		if state == Running || state == Done {
+			q.Next("w", allKinds, now)
+		}
+		switch state {
+		case Done:
+			must1(q.Update(j.ID, Update{Token: "A", Event: Finished}, now))
+			want = ErrState
+		case Canceled:
+			must1(q.Cancel(j.ID, now))
+			want = ErrState
+		}
+		before, later := *j, now.Add(time.Second)
+		_, err := q.Cancel(j.ID, later)
+		if err != want || err != nil && fmt.Sprint(*j) != fmt.Sprint(before) || err == nil && (j.State != Canceled || !j.Ended.Equal(later) || !j.Expires.IsZero()) {
+			t.Errorf("a job that was %s: got %v, and it is %s, ended %v with a lease until %v; want %v", state, err, j.State, j.Ended, j.Expires, want)
+		}
+		if _, err := q.Update(j.ID, Update{Token: "A", Event: Heartbeat}, later); err != ErrFenced {
+			t.Errorf("a heartbeat after Cancel, of a job that was %s: got %v, want %v", state, err, ErrFenced)
+		}
+	}
+}
+
+// TestListHasUpToNJobsInTheirOrder, of one state or of all.
+func TestListHasUpToNJobsInTheirOrder(t *testing.T) {
+	q, now := newQueue(), time.Now()
+	want := make(map[State][]string)
+	for range 3 {
+		for _, state := range []State{Canceled, Queued, Running, Scheduled, Dead, Queued, Done} {
+			now = now.Add(-time.Second) // so the latest job has the earliest time
+			due := now
+			if state == Scheduled {
+				due = now.Add(time.Hour)
+			}
+			j := added(q, fmt.Sprint(len(want[""])), due, now) // a kind of its own
+			switch {
+			case state == Canceled:
+				must1(q.Cancel(j.ID, now))
+			case state == Running || state.Ended():
+				q.Next("w", []string{j.Kind}, due)
+			}
+			switch state {
+			case Dead:
+				must1(q.Update(j.ID, Update{Token: "A", Event: Failed, Permanent: true}, now))
+			case Done:
+				must1(q.Update(j.ID, Update{Token: "A", Event: Finished}, now))
+			}
+			want[state], want[""] = append(want[state], j.ID), append(want[""], j.ID)
+		}
+	}
+	for state, all := range want {
+		for _, n := range []int{0, 1, 2, len(all), 100} {
+			var got []string
+			for _, j := range q.List(state, n) {
+				got = append(got, j.ID)
+			}
+			listed := slices.DeleteFunc(slices.Clone(all), func(id string) bool { return !slices.Contains(got, id) })
+			if len(got) != min(n, len(all)) || !slices.Equal(got, listed) {
+				t.Errorf("up to %d jobs in state %q: got %v, want %d of %v in this order", n, state, got, min(n, len(all)), all)
+			}
+		}
+	}
+}
+
 // TestRequeueNeedsADeadLetter and it gives all attempts again.
 func TestRequeueNeedsADeadLetter(t *testing.T) {
 	q, now := newQueue(), time.Now()
 	j := added(q, "welcome-mail", now, now)
-	for _, state := range []State{Queued, Running, Done} {
-		if state == Running {
+	for _, state := range []State{Queued, Running, Done, Canceled} {
+		switch state {
+		case Running:
 			q.Next("w", allKinds, now)
-		} else if state == Done {
+		case Done:
 			q.Update(j.ID, Update{Token: "A", Event: Finished}, now)
+		case Canceled:
+			j = added(q, "welcome-mail", now, now)
+			must1(q.Cancel(j.ID, now))
 		}
 		if _, err := q.Requeue(j.ID, now); err != ErrState || j.State != state {
 			t.Errorf("requeued while %s: got %v, and it is %s", state, err, j.State)
@@ -257,8 +370,8 @@ func TestRequeueNeedsADeadLetter(t *testing.T) {
 	if dead.State != Dead || dead.Attempts != 1 {
 		t.Errorf("after a permanent failure it is %s after %d attempts", dead.State, dead.Attempts)
 	}
-	if _, err := q.Requeue(dead.ID, now); err != nil || dead.State != Queued || dead.Attempts != 0 || !dead.Ended.IsZero() {
-		t.Errorf("requeued: %v, it is %s after %d attempts and ended %v", err, dead.State, dead.Attempts, dead.Ended)
+	if _, err := q.Requeue(dead.ID, now); err != nil || dead.State != Queued || dead.Attempts != 0 || !dead.Ended.IsZero() || dead.Error != "550" || !dead.Due.Equal(now) {
+		t.Errorf("requeued: %v, it is %s after %d attempts with the error %q, due %v and ended %v", err, dead.State, dead.Attempts, dead.Error, dead.Due, dead.Ended)
 	}
 }
 
@@ -285,7 +398,7 @@ func TestJobThatWaitsHasNoLease(t *testing.T) {
 // TestCanceledJobDoesNotRecur (claim 7.4), but one that is a dead letter does.
 func TestCanceledJobDoesNotRecur(t *testing.T) {
 	q, now := newQueue(), time.Now()
-	n := NewJob{Kind: "newsletter", Due: now, Policy: Policy{Attempts: 1, Every: time.Minute}}
+	n := NewJob{Kind: "newsletter", Payload: []byte(`["ada@example.com"]`), Due: now, Policy: Policy{Attempts: 1, Every: time.Minute}}
 	canceled, dead := must1(q.Add(n, now)), must1(q.Add(n, now))
 	if changed := must1(q.Cancel(canceled.ID, now)); len(changed) != 1 || len(q.jobs) != 2 {
 		t.Errorf("a series was canceled, and has %d jobs more", len(q.jobs)-2)
@@ -293,6 +406,22 @@ func TestCanceledJobDoesNotRecur(t *testing.T) {
 	q.Next("w", allKinds, now)
 	if changed := must1(q.Update(dead.ID, Update{Token: "A", Event: Failed}, now)); len(changed) != 2 || !changed[1].Due.Equal(now.Add(time.Minute)) {
 		t.Errorf("a job of a series is a dead letter: %d jobs changed, want also the next one, in a minute", len(changed))
+	} else if next := changed[1]; next.Kind != n.Kind || string(next.Payload) != string(n.Payload) || next.Policy != n.Policy || next.Attempts != 0 {
+		t.Errorf("the next job of a series is %s %s with %+v after %d attempts, want %s %s with %+v", next.Kind, next.Payload, next.Policy, next.Attempts, n.Kind, n.Payload, n.Policy)
+	}
+}
+
+// TestNextJobOfASeriesIsDueLater than now: all times that have passed are skipped, and this very instant.
+func TestNextJobOfASeriesIsDueLater(t *testing.T) {
+	for ended, want := range map[time.Duration]time.Duration{-time.Second: time.Minute, 0: time.Minute, time.Minute - 1: time.Minute,
+		time.Minute: 2 * time.Minute, time.Minute + 1: 2 * time.Minute, 10 * time.Minute: 11 * time.Minute} {
+		q, due := newQueue(), time.Now()
+		j := must1(q.Add(NewJob{Kind: "newsletter", Due: due, Policy: Policy{Attempts: 1, Every: time.Minute}}, due))
+		q.Next("w", allKinds, due)
+		changed := must1(q.Update(j.ID, Update{Token: "A", Event: Finished}, due.Add(ended)))
+		if len(changed) != 2 || changed[1].Due.Sub(due) != want {
+			t.Errorf("a job that recurs every minute ended %v after it was due: %d jobs changed, and the last is due %v later, want %v", ended, len(changed), changed[len(changed)-1].Due.Sub(due), want)
+		}
 	}
 }
 
@@ -496,6 +625,17 @@ func TestRetryDoublesItsLimitAndNeverOverflows(t *testing.T) {
 	}
 }
 
+// TestFirstRetryOfEachKindCanBeWatched: it comes within a second.
+func TestFirstRetryOfEachKindCanBeWatched(t *testing.T) {
+	for kind, p := range Kinds {
+		for range 100 {
+			if wait := p.Retry(1); wait > time.Second {
+				t.Fatalf("the first retry of a %s comes after %v, want at most 1s", kind, wait)
+			}
+		}
+	}
+}
+
 // TestLimitsOfANewJob tries each just within and just beyond.
 func TestLimitsOfANewJob(t *testing.T) {
 	now := time.Now()
@@ -537,18 +677,48 @@ func TestLimitsOfANewJob(t *testing.T) {
 	} {
 		n, err := test.n.check(now)
 		if (err == nil) != (test.want == "") || err != nil && (!errors.Is(err, ErrBadJob) || !strings.Contains(err.Error(), test.want)) {
-			t.Errorf("%.80v: got %v, want an error about %q", test.n, err, test.want)
+			t.Errorf("%s %.40q, key %.40q, due %v, %+v: got %v, want an error about %q", test.n.Kind, test.n.Payload, test.n.Key, test.n.Due, test.n.Policy, err, test.want)
 		}
 		if err == nil && (n.Policy.Attempts == 0 || n.Policy.Deadline == 0 || n.Due.IsZero()) {
-			t.Errorf("%.80v: the policy was not completed: %+v", test.n, n)
+			t.Errorf("%s with %+v: the policy was not completed: %+v", n.Kind, test.n.Policy, n.Policy)
+		}
+	}
+}
+
+// TestZeroFieldsOfAPolicyAreThoseOfTheKind, field by field; the others are the client's.
+func TestZeroFieldsOfAPolicyAreThoseOfTheKind(t *testing.T) {
+	own := Policy{Attempts: 7, Deadline: 3 * time.Second, Backoff: 30 * time.Millisecond, Cap: 2 * time.Second, Every: time.Hour}
+	for kind, of := range Kinds {
+		for _, test := range []struct{ sent, want Policy }{
+			{Policy{}, of},
+			{Policy{Attempts: own.Attempts}, Policy{own.Attempts, of.Deadline, of.Backoff, of.Cap, of.Every}},
+			{Policy{Deadline: own.Deadline}, Policy{of.Attempts, own.Deadline, of.Backoff, of.Cap, of.Every}},
+			{Policy{Backoff: own.Backoff}, Policy{of.Attempts, of.Deadline, own.Backoff, of.Cap, of.Every}},
+			{Policy{Cap: own.Cap}, Policy{of.Attempts, of.Deadline, of.Backoff, own.Cap, of.Every}},
+			{Policy{Every: own.Every}, Policy{of.Attempts, of.Deadline, of.Backoff, of.Cap, own.Every}},
+			{own, own},
+		} {
+			n, err := NewJob{Kind: kind, Payload: []byte(` { "a" : 1 } `), Policy: test.sent}.check(time.Now())
+			if err != nil || n.Policy != test.want {
+				t.Errorf("%s with the policy %+v: got %+v, %v; want %+v", kind, test.sent, n.Policy, err, test.want)
+			}
+			if string(n.Payload) != `{"a":1}` {
+				t.Errorf("%s: the payload is %q, want it compacted", kind, n.Payload)
+			}
 		}
 	}
 }
 
 // TestLongErrorIsCutAndItsHeadKept between two characters.
 func TestLongErrorIsCutAndItsHeadKept(t *testing.T) {
-	if got := cut(strings.Repeat("a", errorMax-1)+"é…", errorMax); got != strings.Repeat("a", errorMax-1) {
-		t.Errorf("cut to %d bytes that end in %q", len(got), got[len(got)-3:])
+	for _, test := range []struct {
+		text string
+		n    int
+		want string
+	}{{"", 3, ""}, {"abc", 3, "abc"}, {"abc", 2, "ab"}, {"aé…", 3, "aé"}, {"aé…", 2, "a"}, {"aé…", 5, "aé"}, {"a\xffb", 9, "ab"}} {
+		if got := cut(test.text, test.n); got != test.want {
+			t.Errorf("%q cut to %d bytes: got %q, want %q", test.text, test.n, got, test.want)
+		}
 	}
 	q, now := newQueue(), time.Now()
 	j := added(q, "newsletter", now, now)

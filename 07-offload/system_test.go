@@ -2,6 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -57,6 +61,7 @@ func (d program) readUntil(t *testing.T, text string) {
 // leavesNothing waits for the end of the program and looks for its processes and files.
 func (d program) leavesNothing(t *testing.T) {
 	t.Helper()
+	defer time.AfterFunc(longest(t), func() { d.Process.Kill() }).Stop()
 	d.Wait()
 	if left, err := os.ReadDir(d.dir); err != nil || len(left) > 0 {
 		t.Errorf("the demo has left behind %v, %v", left, err)
@@ -131,6 +136,50 @@ func TestClosedSystemStartsNothing(t *testing.T) {
 	if s.life.TryLock() {
 		t.Error("a closed system still starts processes")
 	}
+	for method, call := range map[string]func(){
+		".(*System).do(":    func() { s.do(func() error { t.Error("do has called its function"); return nil }) },
+		".(*System).Close(": s.Close,
+	} {
+		returned := make(chan struct{})
+		go func() { // forever
+			defer close(returned)
+			call()
+		}()
+		for blocked := false; !blocked; runtime.Gosched() {
+			stacks := make([]byte, 1<<20)
+			for stack := range bytes.SplitSeq(stacks[:runtime.Stack(stacks, true)], []byte("\n\n")) {
+				blocked = blocked || bytes.Contains(stack, []byte(method)) && bytes.Contains(stack, []byte("[sync.Mutex.Lock"))
+			}
+			select {
+			case <-returned:
+				t.Errorf("the system is closed, but %s...) has returned", method)
+				blocked = true
+			default:
+			}
+		}
+	}
+}
+
+// TestCloseKillsTheProcessesAndRemovesTheFolder: when it returns, both have happened.
+func TestCloseKillsTheProcessesAndRemovesTheFolder(t *testing.T) {
+	s := &System{dir: t.TempDir(), broker: &Process{URL: "http://127.0.0.1:1"}} // at which there is none
+	workers := []*Process{s.startWorker(), s.startWorker()}
+	mustIn(t)(os.WriteFile(s.path("file"), nil, 0o600))
+	s.Close()
+	for i, p := range workers {
+		select {
+		case <-p.ended:
+			if p.cmd.ProcessState.Success() {
+				t.Errorf("process %d ended with %v, want it killed", i+1, p.cmd.ProcessState)
+			}
+		default:
+			t.Errorf("the system is closed, but its process %d has not ended", i+1)
+			p.Kill()
+		}
+	}
+	if _, err := os.Stat(s.dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the system is closed, but its folder remains: %v", err)
+	}
 }
 
 // stuck is a demo that cannot be closed.
@@ -165,7 +214,7 @@ func TestSecondInterruptEndsTheDemoImmediately(t *testing.T) {
 // TestSectionsRunInAnyOrderAndTwice runs some without the sections before them.
 func TestSectionsRunInAnyOrderAndTwice(t *testing.T) {
 	t.Parallel() // it mostly waits
-	d := startDemo(t, "1", nil, "7.10", "7.8", "7.6", "7.4", "7.2", "7.10", "7.4", "7.2", "7.6")
+	d := startDemo(t, "1", nil, "-ask", "7.10", "7.8", "7.6", "7.4", "7.2", "7.10", "7.4", "7.2", "7.6", "7.8")
 	out, _ := io.ReadAll(d.stdout)
 	d.leavesNothing(t)
 	if !d.ProcessState.Success() {
@@ -175,6 +224,13 @@ func TestSectionsRunInAnyOrderAndTwice(t *testing.T) {
 		if n := len(regexp.MustCompile(line+"\n").FindAll(out, -1)); n != 2 {
 			t.Errorf("each section ran twice, but %d lines end with %q:\n%s", n, line, out)
 		}
+	}
+	var answers strings.Builder // that the sections support, and - for none, as on a machine that is busy in 7.4 or very fast in 7.8
+	for _, line := range regexp.MustCompile(`\n     (?:Answer ([a-d]): |This run does not)`).FindAllSubmatch(out, -1) {
+		answers.WriteString(cmp.Or(string(line[1]), "-"))
+	}
+	if want := "^b[c-]c[a-]cb[a-]cc[c-]$"; !regexp.MustCompile(want).MatchString(answers.String()) {
+		t.Errorf("the sections support the answers %q, want %q:\n%s", answers.String(), want, out)
 	}
 }
 
@@ -186,6 +242,67 @@ func TestUnknownArgumentIsAnErrorWithTheSections(t *testing.T) {
 		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "\n7.10  The patterns") {
 			t.Errorf("%s: %v; want exit status 2 and the list of sections:\n%s", args, cmd.ProcessState, out)
 		}
+	}
+}
+
+// TestSectionRepeatsWhatCameTooLate: the first job is done just before its worker is killed
+// (7.5), and the first cancellation comes just after the end of its job (7.7).
+func TestSectionRepeatsWhatCameTooLate(t *testing.T) {
+	signUps, canceled := 0, 0
+	looks := make(map[string]int) // how often each job was read
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /signups", func(w http.ResponseWriter, r *http.Request) {
+		signUps++
+		answer(w, r, http.StatusAccepted, Job{ID: fmt.Sprint(signUps)}, nil)
+	})
+	mux.HandleFunc("POST /jobs", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r, http.StatusOK, []enqueued{{Job: &Job{ID: "late"}}}, nil)
+	})
+	mux.HandleFunc("GET /jobs/{id}", func(w http.ResponseWriter, r *http.Request) {
+		id := r.PathValue("id")
+		looks[id]++
+		j := Job{ID: id, State: Running, Attempts: 1}
+		switch {
+		case id == "late":
+			j.State, j.Error = Dead, context.DeadlineExceeded.Error()
+		case id == "1" && looks[id] > 1, id == "2" && looks[id] > 2:
+			j.State = Done
+		}
+		if id == "2" && looks[id] > 1 {
+			j.Attempts = 2
+		}
+		answer(w, r, http.StatusOK, j, nil)
+	})
+	mux.HandleFunc("DELETE /jobs/{id}", func(w http.ResponseWriter, r *http.Request) {
+		if canceled++; canceled == 1 {
+			answer(w, r, 0, nil, ErrState)
+			return
+		}
+		answer(w, r, http.StatusOK, Job{ID: r.PathValue("id"), State: Canceled}, nil)
+	})
+	client := NewClient("http://web")
+	client.HTTP.Transport = direct{mux}
+	s := &System{dir: t.TempDir(), broker: &Process{URL: "http://127.0.0.1:1"}, jobs: client, site: client}
+	defer s.Close()
+	s.worker = s.startWorker()
+	if s.workerDies(t.Context()); signUps != 2 {
+		t.Errorf("7.5: the first job was done before the kill, and the section has signed up %d times, want 2", signUps)
+	}
+	if letter := s.deadlines(t.Context()); canceled != 2 || letter != "a" {
+		t.Errorf("7.7: the first job was done before it was canceled; the section has canceled %d jobs and supports answer %q, want 2 and a", canceled, letter)
+	}
+}
+
+// TestQuickAnswerComparesTheClients of 7.1: the second one need not wait for the email.
+func TestQuickAnswerComparesTheClients(t *testing.T) {
+	t.Parallel() // it mostly waits
+	client := NewClient("http://web")
+	client.HTTP.Transport = direct{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r, http.StatusOK, Job{ID: "1", State: Done}, nil)
+	})}
+	s := &System{dir: t.TempDir(), jobs: client, site: client}
+	if letter := s.quickAnswer(t.Context()); letter != "b" {
+		t.Errorf("one client waits for a second and the other one does not; the section supports answer %q, want b", letter)
 	}
 }
 

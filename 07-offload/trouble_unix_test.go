@@ -3,9 +3,11 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -23,6 +25,30 @@ func TestChildHasItsOwnProcessGroup(t *testing.T) {
 	t.Cleanup(p.Kill)
 	if group, err := syscall.Getpgid(p.cmd.Process.Pid); err != nil || group != p.cmd.Process.Pid {
 		t.Errorf("the child is in the process group %d, %v; want its own, %d", group, err, p.cmd.Process.Pid)
+	}
+}
+
+// TestIncompleteEmailIsNotMoved to new: a file may have 1 MB here, and the email is longer.
+func TestIncompleteEmailIsNotMoved(t *testing.T) {
+	box := Maildir(t.TempDir())
+	mustIn(t)(box.Deliver("first", "text"))
+	var all syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &all); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ) // so that a write beyond the limit is an error
+	defer signal.Reset(syscall.SIGXFSZ)
+	limited := all
+	limited.Cur = min(limited.Cur, 1<<20)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limited); err != nil {
+		t.Fatal(err)
+	}
+	err := box.Deliver("long", strings.Repeat("x", 1<<20+1))
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &all); err != nil {
+		t.Fatal(err)
+	}
+	if len(box.Delivered()) != 1 || !errors.Is(err, syscall.EFBIG) {
+		t.Errorf("half of an email was written: got %v, and new has %q; want %v and the first email", err, box.Delivered(), syscall.EFBIG)
 	}
 }
 

@@ -219,8 +219,9 @@ func TestLimitsOfASignUp(t *testing.T) {
 		status     int
 	}{
 		{"", strings.Repeat("k", keyMax), 202}, {"", strings.Repeat("k", keyMax+1), 422},
-		{"?in=48h", "", 202}, {"?in=8784h", "", 202}, {"?in=8785h", "", 422}, {"?in=-1s", "", 400}, {"?in=1", "", 400},
+		{"?in=48h", "", 202}, {"?in=90s", "", 202}, {"?in=8784h", "", 202}, {"?in=8785h", "", 422}, {"?in=-1s", "", 400}, {"?in=1", "", 400},
 	} {
+		began := time.Now()
 		w := send(web, "POST", "/signups"+test.query, Signup{"Ada", "ada@example.com"}, "Idempotency-Key", test.key)
 		if w.Code != test.status {
 			t.Errorf("%q with a key of %d bytes: answered with %d %s, want %d", test.query, len(test.key), w.Code, w.Body, test.status)
@@ -228,6 +229,10 @@ func TestLimitsOfASignUp(t *testing.T) {
 		var j Job
 		if json.Unmarshal(w.Body.Bytes(), &j); w.Code == 202 && (j.State == Scheduled) != (test.query != "") {
 			t.Errorf("%q: the job is %s", test.query, j.State)
+		}
+		wait, _ := time.ParseDuration(strings.TrimPrefix(test.query, "?in="))
+		if due := j.Due.Sub(began); w.Code == 202 && (due < wait || j.Due.After(time.Now().Add(wait))) {
+			t.Errorf("%q: the job is due %v after the request, want %v", test.query, due, wait)
 		}
 	}
 }

@@ -89,10 +89,11 @@ type network struct {
 }
 
 func (n *network) broken(ctx context.Context) error {
-	if n.cut.Load() && n.hang.Load() {
+	cut := n.cut.Load()
+	if cut && n.hang.Load() {
 		<-ctx.Done()
 	}
-	if n.cut.Load() {
+	if cut {
 		return fmt.Errorf("%w: no route to host", ErrUnavailable)
 	}
 	return nil
@@ -187,14 +188,16 @@ func TestWorkerThatCannotRenewItsLeaseCancelsTheJob(t *testing.T) {
 
 // TestHeartbeatThatIsNotAnsweredIsRepeated: one lost heartbeat does not end a lease (claim 7.5).
 func TestHeartbeatThatIsNotAnsweredIsRepeated(t *testing.T) {
-	starts, _ := run(t, func(n *network) {
-		n.hang.Store(true)
-		n.cut.Store(true)
-		time.Sleep(5 * time.Second)
-		n.cut.Store(false)
-	})
-	if starts != 1 {
-		t.Errorf("a heartbeat got no answer, the later ones did, and the job was started %d times, want once", starts)
+	for _, hang := range []bool{false, true} {
+		starts, _ := run(t, func(n *network) {
+			n.hang.Store(hang)
+			n.cut.Store(true)
+			time.Sleep(5 * time.Second)
+			n.cut.Store(false)
+		})
+		if starts != 1 {
+			t.Errorf("a heartbeat got no answer, the later ones did (calls hang: %v), and the job was started %d times, want once", hang, starts)
+		}
 	}
 }
 
@@ -378,6 +381,7 @@ func TestLostJobIsCanceledBeforeItsLeaseExpires(t *testing.T) {
 		began := time.Now()
 		var canceled time.Duration
 		defer work(t, n, 1, func(ctx context.Context, task *Task) error {
+			sleep(ctx, time.Second) // the heartbeats have begun
 			task.Progress(1, 2)
 			sleep(ctx, time.Hour)
 			canceled = time.Since(began)
@@ -489,6 +493,21 @@ func explode() error { panic("no such template") }
 // TestErrorWhoseMethodPanicsIsAFailedAttempt (claim 7.5): the handler returns it, and the
 // worker goes on.
 func TestErrorWhoseMethodPanicsIsAFailedAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // in the goroutine of the test first, where a panic fails it
+		b := open(t, t.TempDir())
+		defer b.Close()
+		enqueue(t, b, NewJob{})
+		j, err := b.Lease(t.Context(), "w", allKinds)
+		mustIn(t)(err)
+		defer func() {
+			if v := recover(); v != nil {
+				t.Fatalf("the worker has panicked: %v", v)
+			}
+		}()
+		h := func(context.Context, *Task) error { return panicking{} }
+		w := &Worker{Jobs: b, Handlers: map[string]Handler{j.Kind: h}, Concurrency: 1, Log: b.log}
+		w.do(t.Context(), j, nil)
+	})
 	retried(t, func() error { return panicking{} }, func(err string) bool {
 		return strings.HasPrefix(err, "panic: a bug in a method\n") && strings.Contains(err, "panicking.Error")
 	})
@@ -504,8 +523,9 @@ func retried(t *testing.T, fail func() error, right func(err string) bool) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, t.TempDir())
 		defer b.Close()
-		defer work(t, b, 1, func(_ context.Context, task *Task) error {
-			if task.Attempt == 1 {
+		var calls atomic.Int64
+		defer work(t, b, 1, func(context.Context, *Task) error {
+			if calls.Add(1) == 1 {
 				return fail()
 			}
 			return nil
@@ -670,23 +690,47 @@ func TestResultIsReportedAfterALongOutage(t *testing.T) {
 	})
 }
 
+// unreported is a broker that accepts no result.
+type unreported struct {
+	Jobs
+	asked func()
+}
+
+func (b unreported) Update(ctx context.Context, id string, u Update) error {
+	if u.Event != Finished {
+		return b.Jobs.Update(ctx, id, u)
+	}
+	b.asked()
+	return ErrUnavailable
+}
+
 // TestPauseBetweenRequestsIsRandomUpToALimit (claim 7.5) keeps the broker down for an hour.
 func TestPauseBetweenRequestsIsRandomUpToALimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var at []time.Time
-		n := &network{asked: func([]string) { at = append(at, time.Now()) }}
-		n.cut.Store(true)
-		defer work(t, n, 1, nil)()
-		time.Sleep(time.Hour)
-		synctest.Wait()
-		longest := time.Duration(0)
-		for i := 1; i < len(at); i++ {
-			longest = max(longest, at[i].Sub(at[i-1]))
-		}
-		if mean := time.Hour / time.Duration(len(at)); longest > retryPause || mean < retryPause/3 || mean > retryPause*2/3 || longest < retryPause*9/10 {
-			t.Errorf("requests came up to %v apart, on average %v; want a random pause of up to %v", longest, mean, retryPause)
-		}
-	})
+	for _, what := range []string{"requests for a job", "reports of a job"} {
+		synctest.Test(t, func(t *testing.T) {
+			b := brokerOn(&disk{})
+			defer b.Close()
+			enqueue(t, b, NewJob{})
+			var at []time.Time
+			asked := func() { at = append(at, time.Now()) }
+			down := &network{asked: func([]string) { asked() }}
+			down.cut.Store(true)
+			jobs := Jobs(down)
+			if what == "reports of a job" {
+				jobs = unreported{b, asked}
+			}
+			stop := work(t, jobs, 1, func(context.Context, *Task) error { return nil })
+			time.Sleep(time.Hour)
+			stop()
+			longest := time.Duration(0)
+			for i := 1; i < len(at); i++ {
+				longest = max(longest, at[i].Sub(at[i-1]))
+			}
+			if mean := time.Hour / time.Duration(len(at)+1); longest > retryPause || mean < retryPause/3 || mean > retryPause*2/3 || longest < retryPause*9/10 {
+				t.Errorf("%s came up to %v apart, on average %v; want a random pause of up to %v", what, longest, mean, retryPause)
+			}
+		})
+	}
 }
 
 // TestSleepInADoneContextReturnsFalse although the time has passed, too: both cases of
@@ -1027,6 +1071,22 @@ func TestNewsletterReachesEachAddressOnceAndReportsItsProgress(t *testing.T) {
 	}
 }
 
+// TestNewsletterGoesToEachOfItsAddresses: email n, under its own key, is that to address n.
+func TestNewsletterGoesToEachOfItsAddresses(t *testing.T) {
+	must := mustIn(t)
+	box, to := Maildir(t.TempDir()), make([]string, 20)
+	for i := range to {
+		to[i] = fmt.Sprintf("ada%d@example.com", i/2) // each twice: an address is not a key
+	}
+	must(box.Newsletter(t.Context(), &Task{ID: "n", Attempt: 1, Payload: must1(json.Marshal(to))}))
+	for i, address := range to {
+		text, err := os.ReadFile(filepath.Join(string(box), "new", fmt.Sprint("n-", i)))
+		if err != nil || !strings.HasPrefix(string(text), "To: "+address+"\r\n") {
+			t.Errorf("email %d: got %q, %v; want it to %s", i, text, err, address)
+		}
+	}
+}
+
 // TestCanceledNewsletterStopsAllItsSenders (claim 7.10): none of their goroutines remains.
 func TestCanceledNewsletterStopsAllItsSenders(t *testing.T) {
 	before := runtime.NumGoroutine()
@@ -1076,17 +1136,22 @@ func TestFirstErrorStopsTheOtherSenders(t *testing.T) {
 	original := syncDir
 	defer func() { syncDir = original }()
 	synctest.Test(t, func(t *testing.T) {
-		var begun atomic.Int64
+		var begun, delivering atomic.Int64
 		leave, returned := make(chan struct{}), make(chan error, 1)
 		syncDir = func(string) error { // the last step of a delivery
 			if begun.Add(1) == 1 {
 				return errFailed
 			}
+			delivering.Add(1)
+			defer delivering.Add(-1)
 			<-leave
 			return nil
 		}
 		go func() { returned <- box.Newsletter(t.Context(), &Task{ID: "n", Payload: addresses(20)}) }()
 		synctest.Wait()
+		if n := delivering.Load(); n > 0 && len(returned) > 0 {
+			t.Errorf("the newsletter has returned, but %d of its senders still deliver emails", n)
+		}
 		close(leave)
 		if err := <-returned; err != errFailed || begun.Load() > 8 {
 			t.Errorf("an email failed: the newsletter returned %v after %d deliveries, want that error, and 8 at most", err, begun.Load())
