@@ -123,7 +123,7 @@ func (w *watched) AfterFunc(f func()) (stop func() bool) {
 
 func (w *watched) Value(any) any { return nil } // or package context would find the context inside
 
-// TestDerivedContextStaysUntilStop counts how often ctx refers to a context of Prices (claim 2.9).
+// TestDerivedContextStaysUntilStop counts how often ctx refers to a context of Prices.
 func TestDerivedContextStaysUntilStop(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

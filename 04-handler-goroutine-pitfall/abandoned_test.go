@@ -50,7 +50,7 @@ func TestAskLeavesNoGoroutine(t *testing.T) {
 	}
 }
 
-// TestAskUnbufferedLeavesAGoroutine that is blocked in its send (negative control of 4.9).
+// TestAskUnbufferedLeavesAGoroutine that is blocked in its send.
 func TestAskUnbufferedLeavesAGoroutine(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()

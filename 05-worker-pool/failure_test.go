@@ -397,7 +397,7 @@ func TestErrorThatFollowsFromTheCancellationIsNotRepeated(t *testing.T) {
 }
 
 // TestTimeoutOfATasksOwnIsAnError has a task return its own timeout after the cancellation
-// of its context (claim 5.4): this error does not follow from the cancellation.
+// of its context: this error does not follow from the cancellation.
 func TestTimeoutOfATasksOwnIsAnError(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	_, err := Map(ctx, 1, []int{0}, func(context.Context, int) (int, error) {

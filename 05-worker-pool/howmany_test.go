@@ -139,7 +139,7 @@ func TestSlowServerAnswersAfterItsTime(t *testing.T) {
 }
 
 // TestSlowServerAnswersAllCallsAfterItsTime has 32 calls at the same time, in fake time: no
-// call waits for another one (claim 5.5).
+// call waits for another one.
 func TestSlowServerAnswersAllCallsAfterItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, began := newSlowServer(20*time.Millisecond), time.Now()

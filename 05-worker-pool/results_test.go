@@ -200,8 +200,7 @@ func TestAsDoneYieldsEachResultWhenItIsThere(t *testing.T) {
 	})
 }
 
-// TestAsDoneBeginsWithTheLoop gets an iterator, and uses it an hour later and once more
-// (claim 5.2): each loop runs the tasks.
+// TestAsDoneBeginsWithTheLoop gets an iterator, and uses it an hour later and once more: each loop runs the tasks.
 func TestAsDoneBeginsWithTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var begun atomic.Int64

@@ -633,7 +633,7 @@ func TestFailureAfterTheConsumerReturned(t *testing.T) {
 }
 
 // TestFirstErrorIsThatOfBodyOrOfAStage has a stage fail before body does, and panic after
-// it (claim 6.5).
+// it.
 func TestFirstErrorIsThatOfBodyOrOfAStage(t *testing.T) {
 	err := Run(t.Context(), func(p *Pipeline) error {
 		<-Source(p, func(context.Context, func(int) error) error { return errBroken })

@@ -145,7 +145,7 @@ func TestDataThatComesWithTheEndIsHashed(t *testing.T) {
 }
 
 // TestReadMayReturnLessThanTheBufferHolds has a file that returns at most 1,000 bytes a
-// read, as a network file system may (claim 6.2): that is not its end.
+// read, as a network file system may: that is not its end.
 func TestReadMayReturnLessThanTheBufferHolds(t *testing.T) {
 	const size = 10_000
 	f, err := Hash(&oneFile{size: size, atMost: 1000})(t.Context(), File{Path: "zeros", Size: size})
@@ -174,7 +174,7 @@ func TestBuffersAreUsedAgain(t *testing.T) {
 }
 
 // TestMostInFlightKeepsTheFirstItemUntilAllBuffersAreFull has a link that takes a second
-// for each item (claim 6.2). A consumer that does not keep the first item would leave the
+// for each item. A consumer that does not keep the first item would leave the
 // buffers behind the link empty. Once it goes on, these are empty until the end, so fewer
 // items are in flight: the largest number is that of before.
 func TestMostInFlightKeepsTheFirstItemUntilAllBuffersAreFull(t *testing.T) {

@@ -397,7 +397,7 @@ func TestErrorOfStatIsTheReasonOfAFile(t *testing.T) {
 }
 
 // TestInfoIsOfTheFileThatWasRead has a file replaced by another one of the same size after the
-// walk (claim 6.6).
+// walk.
 func TestInfoIsOfTheFileThatWasRead(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"file", "new"} {
