@@ -44,6 +44,46 @@ func again(t *testing.T, q *Queue, now time.Time) *Queue {
 	return fresh
 }
 
+// TestQueueHasNoClock passes times of 1990 to its methods. All times of its jobs are then
+// of that year, and none is due or expired before its time.
+func TestQueueHasNoClock(t *testing.T) {
+	q, now := newQueue(), time.Date(1990, time.May, 1, 0, 0, 0, 0, time.UTC)
+	q.Retry = func(Policy, int) time.Duration { return time.Minute }
+	must1(q.Add(NewJob{Kind: "newsletter", Due: now, Policy: Policy{Attempts: 2, Every: time.Hour}}, now))
+	must := mustIn(t)
+	var j *Job
+	next := func() {
+		if j = q.Next("w", allKinds, now); j == nil {
+			t.Fatal("no job is due")
+		}
+	}
+	report := func(e Event) {
+		_, err := q.Update(j.ID, Update{Token: j.Token, Event: e}, now)
+		must(err)
+	}
+	for i, step := range []func(){
+		next, func() { report(Heartbeat) }, func() { report(Failed) },
+		func() { now = now.Add(time.Minute) },
+		next, func() { report(Released) },
+		next, func() { report(Failed) }, // a dead letter, and the next job of the series
+		func() { must1(q.Requeue(j.ID, now)) },
+		next, func() { report(Finished) },
+		func() { must1(q.Cancel(q.List(Scheduled, 1)[0].ID, now)) },
+	} {
+		step()
+		if early := q.Expire(now); early != nil {
+			t.Errorf("after step %d a lease has expired before its time: %v", i+1, early)
+		}
+		for _, j := range everyJob(q) {
+			for what, at := range map[string]time.Time{"was created": j.Created, "is due": j.Due, "ended": j.Ended, "is leased until": j.Expires} {
+				if !at.IsZero() && at.Year() != now.Year() {
+					t.Errorf("after step %d job %s %s %v, want a time in %d", i+1, j.ID, what, at, now.Year())
+				}
+			}
+		}
+	}
+}
+
 // TestQueuePlacesEachJobByItsState takes two thousand random steps, with restarts in
 // between, and compares the places of the queue with the state of each job (claim 7.8).
 func TestQueuePlacesEachJobByItsState(t *testing.T) {
