@@ -204,6 +204,15 @@ func printed(t *testing.T, f func()) string {
 	return string(text)
 }
 
+// TestNoAnswerIsFixed: each section measures which answer is right.
+func TestNoAnswerIsFixed(t *testing.T) {
+	for id, q := range quizzes {
+		if q.right != "" {
+			t.Errorf("the right answer of %s is fixed, %s, want one that is measured", id, q.right)
+		}
+	}
+}
+
 // TestLessonSaysWhatComesNext runs a core lesson, with a function before it and one
 // after it, and then all of its sections by their numbers.
 func TestLessonSaysWhatComesNext(t *testing.T) {

@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 	roles["prints its environment"] = func(string) {
 		fmt.Printf("%q %q %q", os.Getenv("GOTRACEBACK"), os.Getenv("GODEBUG"), os.Getenv("LESSON_TEST"))
 	}
+	roles["main"] = func(role string) {
+		os.Setenv(roleVariable, role)
+		main()
+	}
 	role := os.Getenv(roleVariable)
 	if playRole() && role != "" { // without a role the tests run
 		return
@@ -53,6 +57,13 @@ func TestRunRoleReturnsOutputStatusAndErrors(t *testing.T) {
 	roleLimit = 50 * time.Millisecond
 	if _, _, err := runRole("ends late", ""); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the child takes 30 s and the limit is %v; got the error %v, want the deadline's", roleLimit, err)
+	}
+}
+
+// TestMainPlaysItsRoleAndNoMore: there is no lesson in the output.
+func TestMainPlaysItsRoleAndNoMore(t *testing.T) {
+	if out, status, err := runRole("main", "prints its environment"); out != `"" "" ""` || status != 0 || err != nil {
+		t.Errorf("got status %d, %v, and %q; want what the role prints", status, err, out)
 	}
 }
 

@@ -326,8 +326,8 @@ func TestEchoClosesItsConnection(t *testing.T) {
 		client, server := net.Pipe()
 		go Echo(hijackable{httptest.NewRecorder(), server}, httptest.NewRequest("GET", "/", nil))
 		got, err := io.ReadAll(client)
-		if !strings.HasSuffix(string(got), "\r\n\r\none\ntwo\n") || err != nil {
-			t.Errorf("got %q, %v; want both lines, not the half one, and then the end", got, err)
+		if !strings.HasSuffix(string(got), "\r\n\r\n"+longLine+"two\n") || err != nil {
+			t.Errorf("got %d bytes, %.200q, %v; want both lines, not the half one, and then the end", len(got), got, err)
 		}
 	})
 }
@@ -357,6 +357,9 @@ func TestDialEchoChecksTheEcho(t *testing.T) {
 	})
 }
 
+// longLine does not fit into the buffer of a bufio.Reader.
+var longLine = strings.Repeat(" one ", 20_000) + "\r\n"
+
 // hijackable is a response whose client has sent two lines and a half, and then closed its side.
 type hijackable struct {
 	*httptest.ResponseRecorder
@@ -364,5 +367,5 @@ type hijackable struct {
 }
 
 func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return h.conn, bufio.NewReadWriter(bufio.NewReader(strings.NewReader("one\ntwo\nthr")), nil), nil
+	return h.conn, bufio.NewReadWriter(bufio.NewReader(strings.NewReader(longLine+"two\nthr")), nil), nil
 }

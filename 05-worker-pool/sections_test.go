@@ -99,6 +99,15 @@ func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
 	}
 }
 
+// TestNoAnswerIsFixed: each section measures which answer is right.
+func TestNoAnswerIsFixed(t *testing.T) {
+	for id, q := range quizzes {
+		if q.right != "" {
+			t.Errorf("the right answer of %s is fixed, %s, want one that is measured", id, q.right)
+		}
+	}
+}
+
 // TestFlagsSetTheNumbersOfTheSections has five workers, and no more images than
 // workers: then 5.1 supports no answer.
 func TestFlagsSetTheNumbersOfTheSections(t *testing.T) {

@@ -36,16 +36,20 @@ func TestChartIsDrawnToScale(t *testing.T) {
 	}
 }
 
-// TestWorkOfAChartIsARegionOfTheTrace writes an execution trace and looks for the name.
+// TestWorkOfAChartIsARegionOfTheTrace starts a second trace during the work: the region
+// begins in the first one and ends in the second one. Both traces have its name.
 func TestWorkOfAChartIsARegionOfTheTrace(t *testing.T) {
-	var text strings.Builder
-	if err := trace.Start(&text); err != nil {
+	var before, after strings.Builder
+	if err := trace.Start(&before); err != nil {
 		t.Skipf("there is a trace already: %v", err)
 	}
-	watched(newChart("", "region-of-a-stage", ""), 1, same)(t.Context(), 0)
+	watched(newChart("", "region-of-a-stage", ""), 1, func(context.Context, int) (int, error) {
+		trace.Stop()
+		return 0, trace.Start(&after)
+	})(t.Context(), 0)
 	trace.Stop()
-	if !strings.Contains(text.String(), "region-of-a-stage") {
-		t.Error("the work of a stage is no region of the execution trace")
+	if !strings.Contains(before.String(), "region-of-a-stage") || !strings.Contains(after.String(), "region-of-a-stage") {
+		t.Error("no region of the execution trace begins before the work of a stage and ends after it")
 	}
 }
 

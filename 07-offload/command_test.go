@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,6 +28,20 @@ func byHand(t *testing.T, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), self, args...)
 	cmd.Env = append(append(os.Environ(), asRole+"=by hand", "GORACE=atexit_sleep_ms=0"), env...)
 	return cmd
+}
+
+// TestTwoAnswersAreFixed: those of 7.3 and 7.10. Every other section measures which
+// answer is right.
+func TestTwoAnswersAreFixed(t *testing.T) {
+	fixed := make(map[string]string)
+	for id, q := range quizzes {
+		if q.right != "" {
+			fixed[id] = q.right
+		}
+	}
+	if want := map[string]string{"7.3": "a", "7.10": "b"}; !maps.Equal(fixed, want) {
+		t.Errorf("the fixed answers are %v, want %v", fixed, want)
+	}
 }
 
 // TestWrongFlagsExitWithStatus2 and with an error that says what is right. Most have a second
