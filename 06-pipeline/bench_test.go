@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// BenchmarkFind compares the pipeline with a plain walk, over equal files in the
+// BenchmarkFind compares the pipeline with a plain walk, over identical files in the
 // system's cache, so that hashing takes most of the time.
 func BenchmarkFind(b *testing.B) {
 	tree := grow(b, 256, 512<<10)

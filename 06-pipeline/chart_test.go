@@ -103,7 +103,7 @@ func TestFanOutWithinOneTickOfTheClockIsTooQuick(t *testing.T) {
 	}
 }
 
-// TestSummaryUsesTheSingularForOne has one file, and one group of equal files.
+// TestSummaryUsesTheSingularForOne has one file, and one group of identical files.
 func TestSummaryUsesTheSingularForOne(t *testing.T) {
 	r := NewReport()
 	r.Add(File{Path: "a", Size: 1 << 10})
@@ -112,10 +112,10 @@ func TestSummaryUsesTheSingularForOne(t *testing.T) {
 	}
 	r.Add(File{Path: "b", Size: 1 << 10})
 	if got := summary("pipeline", r); !strings.Contains(got, "2 files in 1 group ") || !strings.Contains(got, "1.0 KB") {
-		t.Errorf("two equal files: got %q", got)
+		t.Errorf("two identical files: got %q", got)
 	}
 	r.Add(File{Path: "c", Size: 1 << 10})
 	if got := summary("pipeline", r); !strings.Contains(got, "3 files in 1 group ") || !strings.Contains(got, " 2.0 KB") {
-		t.Errorf("three equal files waste the bytes of two: got %q", got)
+		t.Errorf("three identical files waste the bytes of two: got %q", got)
 	}
 }

@@ -51,7 +51,7 @@ func (r *Report) Add(f File) {
 	r.Equal[f.Sum] = append(r.Equal[f.Sum], f)
 }
 
-// Duplicates returns the groups of equal files, beginning with the one that wastes
+// Duplicates returns the groups of identical files, beginning with the one that wastes
 // most, and how many more names (hard links) these and other files have. A file
 // with two names is not a duplicate: its bytes are stored once. Within a group the
 // files are in the order of their paths.

@@ -20,15 +20,15 @@ func summary(name string, r *Report) string {
 	return fmt.Sprintf(summaryRow, name, plural(r.Files, "file"), size(r.Bytes), plural(files, "file")+" in "+plural(len(groups), "group"), size(wasted))
 }
 
-// listDuplicates prints the groups of equal files that waste most.
+// listDuplicates prints the groups of identical files that waste most.
 func listDuplicates(report *Report) {
 	const most = 10
 	groups, _ := report.Duplicates()
 	if len(groups) == 0 {
-		fmt.Print("\n     no equal files\n")
+		fmt.Print("\n     no identical files\n")
 	}
 	for _, group := range groups[:min(len(groups), most)] {
-		fmt.Printf("\n     equal, %s each:\n", size(group[0].Size))
+		fmt.Printf("\n     identical, %s each:\n", size(group[0].Size))
 		for _, f := range group[:min(len(group), most)] {
 			fmt.Printf("       %q\n", f.Path)
 		}

@@ -1,4 +1,4 @@
-// Command 06-pipeline finds the equal files of a directory with a pipeline: one
+// Command 06-pipeline finds the identical files of a directory with a pipeline: one
 // stage walks, one reads and hashes, one groups. It shows what pipelines guarantee.
 //
 //	go run ./06-pipeline            every section
@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	dir     = flag.String("dir", "", "the `directory` whose equal files to find and list (default Go's own source\ntree, or the current directory if there is none)")
+	dir     = flag.String("dir", "", "the `directory` whose identical files to find and list (default Go's own source\ntree, or the current directory if there is none)")
 	pseudo  = flag.Bool("pseudo", false, "also read pseudo file systems such as /proc and /sys. Reading there can have effects,\nand can block")
 	workers = flag.Int("workers", runtime.GOMAXPROCS(0), "how many `goroutines` read and hash, from 1 to 1000 (default GOMAXPROCS)")
 )
@@ -31,7 +31,7 @@ func main() {
 		folder: "06-pipeline",
 		title:  "06 · Pipelines: stages that are linked by channels",
 		about: "Shows how the stages of a pipeline overlap, in bounded memory, while it finds\n" +
-			"the equal files of a directory. It only reads. Ctrl-C stops it.",
+			"the identical files of a directory. It only reads. Ctrl-C stops it.",
 		next: "go run ./07-offload",
 		ask:  quizzes,
 		sections: []section{
@@ -266,7 +266,7 @@ func failing(ctx context.Context) string {
 func (s *search) compare(ctx context.Context) string {
 	plain := NewReport()
 	timed(func(add func(File)) error { return Sequential(ctx, s.tree, add) }, plain.Add)
-	fmt.Printf(summaryRow, "", "read", "", "equal", "wasted")
+	fmt.Printf(summaryRow, "", "read", "", "identical", "wasted")
 	fmt.Print(summary("pipeline", s.report), summary("sequential walk", plain))
 	differ := Differ(s.report, plain)
 	fmt.Printf("     %-15s %12s, compared one by one: path and SHA-256\n", "different", plural(len(differ), "file"))

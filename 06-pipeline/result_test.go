@@ -112,7 +112,7 @@ func TestPipelineFindsWhatASequentialWalkFinds(t *testing.T) {
 			t.Errorf("with %d workers the result of the pipeline differs from the sequential one in %d files, the first is %s", workers, len(differ), differ[0])
 		}
 		if found, _ := report.Duplicates(); paths(found) != paths(groups) {
-			t.Errorf("with %d workers the pipeline found other groups of equal files", workers)
+			t.Errorf("with %d workers the pipeline found other groups of identical files", workers)
 		}
 	}
 }
@@ -313,7 +313,7 @@ func TestFileThatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
 			t.Errorf("got %s, want %s\n%s", got, want, skipped(report))
 		}
 		if groups, _ := report.Duplicates(); paths(groups) != "a/good b/good | " {
-			t.Errorf("equal files: %s, want the two good ones", paths(groups))
+			t.Errorf("identical files: %s, want the two good ones", paths(groups))
 		}
 		var reasons []string
 		for _, f := range report.Skipped {

@@ -127,7 +127,7 @@ var sections = []struct {
      → The first error is returned; ###
 `, "a: the first one"},
 	{"6.6", (*search).compare, `
-                             read             equal                       wasted
+                             read             identical                   wasted
      pipeline             4 files      16 B   2 files in 1 group             5 B
      sequential walk      4 files      16 B   2 files in 1 group             5 B
      different            0 files, compared one by one: path and SHA-256
@@ -221,7 +221,7 @@ func TestSectionOfUncanceledStagesCountsThem(t *testing.T) {
 	}
 }
 
-// TestDirectoryThatIsGivenIsListed has twelve groups of two equal files, and a group
+// TestDirectoryThatIsGivenIsListed has twelve groups of two identical files, and a group
 // of twelve.
 func TestDirectoryThatIsGivenIsListed(t *testing.T) {
 	dir := t.TempDir()
@@ -241,20 +241,20 @@ func TestDirectoryThatIsGivenIsListed(t *testing.T) {
 
 6.4  ###
 
-     equal, 1.0 KB each:
+     identical, 1.0 KB each:
 `+files.String()+`       and 2 more files
 
-     equal, 111 B each:
+     identical, 111 B each:
        "group-11/copy"
        "group-11/original"
 ###
-     equal, 103 B each:
+     identical, 103 B each:
        "group-03/copy"
        "group-03/original"
 
      and 3 more groups
 `)
-	if out := child(t, t.TempDir(), "6.4 -dir .", 0); !strings.Contains(out, "     0 files, 0 B, in ") || !strings.HasSuffix(out, "\n     no equal files\n") {
+	if out := child(t, t.TempDir(), "6.4 -dir .", 0); !strings.Contains(out, "     0 files, 0 B, in ") || !strings.HasSuffix(out, "\n     no identical files\n") {
 		t.Errorf("an empty directory is listed as\n%s", out)
 	}
 }

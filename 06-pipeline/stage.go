@@ -46,8 +46,8 @@ func start[T any](p *Pipeline, n int, stage func(context.Context, func(T) error)
 					err = newPanicError(recover())
 				}
 				p.ended(err)
-				if running.Add(-1) == 0 { // Only the last one closes: on a closed
-					close(out) //            channel, the sends of the others would panic.
+				if running.Add(-1) == 0 {
+					close(out) // only the last worker: a send on a closed channel panics
 				}
 			}()
 			err, returned = stage(p.ctx, emit), true

@@ -476,7 +476,7 @@ func TestPartSaysWhatIsRead(t *testing.T) {
 	}
 }
 
-// TestListingOfTenHasNoMore has ten groups of ten equal files, the limit of both.
+// TestListingOfTenHasNoMore has ten groups of ten identical files, the limit of both.
 func TestListingOfTenHasNoMore(t *testing.T) {
 	r := NewReport()
 	for i := range 100 {

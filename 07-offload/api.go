@@ -18,11 +18,13 @@ import (
 	"time"
 )
 
+// Enqueue is EnqueueAll for one job.
 func (b *Broker) Enqueue(_ context.Context, n NewJob) (Job, error) {
 	result := b.EnqueueAll([]NewJob{n})[0]
 	return result.Job, result.Err
 }
 
+// Get returns the job with that ID, or ErrNotFound.
 func (b *Broker) Get(_ context.Context, id string) (view Job, err error) {
 	b.locked(func(now time.Time) {
 		var j *Job
@@ -33,6 +35,7 @@ func (b *Broker) Get(_ context.Context, id string) (view Job, err error) {
 	return view, err
 }
 
+// List is Queue.List, with copies of the jobs.
 func (b *Broker) List(_ context.Context, state State, n int) (views []Job, err error) {
 	b.locked(func(now time.Time) {
 		b.queue.promote(now)
@@ -44,6 +47,7 @@ func (b *Broker) List(_ context.Context, state State, n int) (views []Job, err e
 	return views, nil
 }
 
+// An Overview counts the jobs in each state.
 type Overview struct {
 	Waiting   int     `json:"waiting"`   // due, without a worker
 	Oldest    float64 `json:"oldest"`    // seconds since the first of them was due

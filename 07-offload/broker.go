@@ -91,7 +91,7 @@ func (b *Broker) locked(f func(now time.Time)) {
 	f(time.Now())
 }
 
-// wake, called with mu held, wakes the goroutines that wait for a change of any job.
+// wake, called with mu held, wakes the goroutines that wait for a change of a job's state.
 func (b *Broker) wake() {
 	close(b.changed)
 	b.changed = make(chan struct{})
@@ -167,7 +167,7 @@ func (b *Broker) EnqueueAll(list []NewJob) []Result {
 	return results
 }
 
-// Lease gives the caller the job of one of these kinds that has been due for
+// Lease gives the caller the job of one of these kinds that has been due the
 // longest, for the time of a lease. If there is none it blocks until there is, or
 // until ctx is done. If the answer is lost, the lease expires and the job is
 // redelivered.
@@ -176,7 +176,7 @@ func (b *Broker) Lease(ctx context.Context, worker string, kinds []string) (Job,
 		return Job{}, invalid("a worker has a name of up to %d bytes, and up to %d kinds", nameMax, nameMax)
 	}
 	for {
-		var changed <-chan struct{} // closed when any job has changed
+		var changed <-chan struct{} // closed when a job is in another state
 		var due <-chan time.Time    // when the next scheduled job is due
 		j, err := b.change("leased", func(now time.Time) ([]*Job, error) {
 			if j := b.queue.Next(worker, kinds, now); j != nil {
@@ -224,16 +224,17 @@ func (b *Broker) renew(id string, heartbeat Update) (view Job, err error) {
 		var jobs []*Job
 		if jobs, err = b.queue.Update(id, heartbeat, now); err == nil {
 			view = jobs[0].View(now)
-			b.wake()
 		}
 	})
 	return view, err
 }
 
+// Cancel is Queue.Cancel, stored.
 func (b *Broker) Cancel(_ context.Context, id string) (Job, error) {
 	return b.change("canceled", func(now time.Time) ([]*Job, error) { return b.queue.Cancel(id, now) })
 }
 
+// Requeue is Queue.Requeue, stored.
 func (b *Broker) Requeue(_ context.Context, id string) (Job, error) {
 	return b.change("requeued", func(now time.Time) ([]*Job, error) { return b.queue.Requeue(id, now) })
 }

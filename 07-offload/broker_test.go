@@ -220,7 +220,7 @@ func TestLeaseBlocksUntilTheNextJobIsDue(t *testing.T) {
 	}
 }
 
-// TestEachChangeWakesWhatWaits: also a heartbeat, which is not stored.
+// TestEachChangeWakesWhatWaits, but not a heartbeat: no job is in another state after it.
 func TestEachChangeWakesWhatWaits(t *testing.T) {
 	b := brokerOn(&disk{})
 	defer b.Close()
@@ -230,6 +230,7 @@ func TestEachChangeWakesWhatWaits(t *testing.T) {
 		return func() { u.Token = j.Token; err = b.Update(t.Context(), j.ID, u) }
 	}
 	lease := func() { j, err = b.Lease(t.Context(), "w", allKinds) }
+	heartbeat := 2
 	for i, change := range []func(){
 		func() { enqueue(t, b, NewJob{}) }, lease, update(Update{Event: Heartbeat}), update(Update{Event: Released}), lease,
 		update(Update{Event: Failed, Permanent: true}), func() { _, err = b.Requeue(t.Context(), j.ID) }, func() { _, err = b.Cancel(t.Context(), j.ID) },
@@ -238,10 +239,14 @@ func TestEachChangeWakesWhatWaits(t *testing.T) {
 		if change(); err != nil {
 			t.Fatal(err)
 		}
+		woken := false
 		select {
 		case <-changed:
+			woken = true
 		default:
-			t.Errorf("change %d of a job has not woken what waits for one", i)
+		}
+		if woken == (i == heartbeat) {
+			t.Errorf("after change %d of a job, what waits for one was woken: %t", i, woken)
 		}
 	}
 }

@@ -122,7 +122,7 @@ func (c *config) run(ctx context.Context) error {
 
 // untilSignaled returns a context that the first Ctrl-C or SIGTERM cancels. The
 // second one ends the process immediately. A process that system.go started also
-// ends when its standard input does: at the latest when its starter has ended.
+// ends when its standard input does: at the latest when its parent process has ended.
 func untilSignaled() context.Context {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // from now on a signal has its default effect

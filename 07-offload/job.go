@@ -63,6 +63,7 @@ func (j *Job) shown(now time.Time) State {
 	return j.State
 }
 
+// View returns a copy of j with the state that is shown at the time now.
 func (j Job) View(now time.Time) Job {
 	j.State = j.shown(now)
 	return j
@@ -102,7 +103,7 @@ type Policy struct {
 	Every    time.Duration `json:"every,omitempty"` // recurs at this interval; 0 means once
 }
 
-// Kinds are the kinds of jobs. The backoffs are short, so that retries can be
+// Kinds maps each kind of job to its policy. The backoffs are short, so that retries can be
 // watched; for a real mail server use minutes.
 var Kinds = map[string]Policy{
 	"welcome-mail": {Attempts: 5, Deadline: 10 * time.Second, Backoff: 200 * time.Millisecond, Cap: time.Minute},

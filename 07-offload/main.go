@@ -193,9 +193,10 @@ func (s *System) workerDies(ctx context.Context) string {
 	fmt.Printf("     attempt %d, by another worker            %s after the kill\n", second.Attempts, measured(short(after)))
 	fmt.Printf("     in the end                              %s\n", s.await(ctx, first.ID).State)
 	takeaway("A worker renews its leases with a heartbeat every 200 ms. A lease expires",
-		fmt.Sprintf("600 ms after the last one; then the job is retried, within %s. A late", short(second.Policy.Backoff)),
-		"report of the first worker is rejected: its token is no longer valid",
-		"(fencing). A worker that cannot renew its lease cancels the job.")
+		"600 ms after the last one. The broker notices within 60 ms, and retries",
+		fmt.Sprintf("the job within %s more. A late report of the first worker is", short(second.Policy.Backoff)),
+		"rejected: its token is no longer valid (fencing). A worker that cannot",
+		"renew its lease cancels the job.")
 	if after < 300*time.Millisecond {
 		return "c"
 	}
@@ -248,8 +249,8 @@ func (s *System) watched(ctx context.Context) string {
 	o := must1(call[Overview](ctx, s.jobs, "GET", "/overview", nil))
 	fmt.Printf("     a newsletter's events end with   %s, %d of %d emails\n", j.State, j.Progress.Done, j.Progress.Total)
 	fmt.Printf("     an overview                      %d waiting, %d running, %d scheduled, %d dead\n", o.Waiting, o.Running, o.Scheduled, o.Dead)
-	takeaway("GET /jobs/{id}/events streams the state of a job, and GET /overview has",
-		"numbers of all jobs. The page that shows both: go run ./07-offload all")
+	takeaway("GET /jobs/{id}/events streams the state of a job. GET /overview counts",
+		"the jobs in each state. The page that shows both: go run ./07-offload all")
 	return supported("c", len(events) > 1)
 }
 

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "stuck":
 		stuck()
-	case "by hand": // without a starter: its standard input may end
+	case "by hand": // without a parent: its standard input may end
 		os.Unsetenv(asRole)
 		main()
 	default:

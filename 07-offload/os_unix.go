@@ -22,5 +22,5 @@ func lock(path string) (release func(), err error) {
 }
 
 // ownGroup keeps a Ctrl-C, which a terminal sends to its foreground process group,
-// from a child: the child ends when its starter does, not before.
+// from a child: the child ends when its parent does, not before.
 var ownGroup = &syscall.SysProcAttr{Setpgid: true}

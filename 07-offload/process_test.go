@@ -395,9 +395,9 @@ func TestSlowHeaderIsCutOff(t *testing.T) {
 	})
 }
 
-// TestProcessEndsWithItsStarter closes its standard input, as the death of its starter
+// TestProcessEndsWithItsParent closes its standard input, as the death of its parent
 // does (claim 7.5): it drains, and nothing is left behind.
-func TestProcessEndsWithItsStarter(t *testing.T) {
+func TestProcessEndsWithItsParent(t *testing.T) {
 	broker, workers, _ := startSystem(t, 1, "5s")
 	for _, p := range []*Process{workers[0], broker} {
 		if ready := p.args[0] + ": ready"; !strings.Contains(p.Log(), ready) {
@@ -410,7 +410,7 @@ func TestProcessEndsWithItsStarter(t *testing.T) {
 				t.Errorf("the %s ended with status %d, want 0, as after SIGTERM\n%s", p.args[0], status, p.Log())
 			}
 		case <-time.After(longest(t)):
-			t.Errorf("the starter of the %s has ended, but the %s is still running", p.args[0], p.args[0])
+			t.Errorf("the parent of the %s has ended, but the %s is still running", p.args[0], p.args[0])
 			p.Kill()
 		}
 	}

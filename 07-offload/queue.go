@@ -126,6 +126,7 @@ func (q *Queue) count(s State) (n int) {
 	return n
 }
 
+// Get returns the job with that ID, or ErrNotFound.
 func (q *Queue) Get(id string) (*Job, error) {
 	digits, _, _ := strings.Cut(id, "-") // the ID begins with the number
 	number, _ := strconv.ParseUint(digits, 10, 64)
@@ -153,7 +154,7 @@ func (q *Queue) promote(now time.Time) {
 	}
 }
 
-// Next gives a worker the job of one of these kinds that has been due for longest,
+// Next gives a worker the job of one of these kinds that has been due the longest,
 // under a lease with a new token. If no job is due it returns nil.
 func (q *Queue) Next(worker string, kinds []string, now time.Time) (j *Job) {
 	q.promote(now)

@@ -44,7 +44,7 @@ func TestRetriesWaitLongerEachTimeAndEndAsADeadLetter(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if len(begun) != 12 {
-			t.Errorf("requeued, it had %d attempts more, not 6", len(begun)-6)
+			t.Errorf("after the requeue: got %d attempts, want 6", len(begun)-6)
 		}
 	})
 }

@@ -38,7 +38,7 @@ func Start(args ...string) (*Process, error) {
 	return p, p.Restart()
 }
 
-// Restart starts it again, at the same address. If another program has its port
+// Restart starts the process again, at the same address. If another program has its port
 // now, Restart retries.
 func (p *Process) Restart() (err error) {
 	for range 200 {
@@ -90,7 +90,7 @@ func (p *Process) start() error {
 	return nil
 }
 
-// Kill may be called again, and by several goroutines.
+// Kill ends the process as a crash does. It may be called again, and by several goroutines.
 func (p *Process) Kill() {
 	p.cmd.Process.Kill()
 	<-p.ended
@@ -133,8 +133,9 @@ func (s *System) startWorker() *Process {
 
 func (s *System) start(args ...string) (p *Process) {
 	s.do(func() (err error) {
-		p, err = Start(args...)
-		s.processes = append(s.processes, p)
+		if p, err = Start(args...); err == nil {
+			s.processes = append(s.processes, p)
+		}
 		return err
 	})
 	return p
@@ -161,8 +162,8 @@ func (s *System) Close() {
 
 func (s *System) path(name string) string { return filepath.Join(s.dir, name) }
 
-// closeOnSignal ends the program when it receives a signal, or when its reader has left
-// (SIGPIPE): it closes the system and exits, whatever the other goroutines are blocked
+// closeOnSignal ends the program when it receives a signal, or when the reader of its output
+// has exited (SIGPIPE): it closes the system and exits, whatever the other goroutines are blocked
 // on. A second Ctrl-C ends the program immediately.
 func (s *System) closeOnSignal() {
 	signals := make(chan os.Signal, 1)

@@ -16,7 +16,7 @@ import (
 func interruptGroup(cmd *exec.Cmd) { syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 
 // TestChildHasItsOwnProcessGroup: a terminal sends a Ctrl-C to all processes of a group, but
-// a child must not end before its starter.
+// a child must not end before its parent.
 func TestChildHasItsOwnProcessGroup(t *testing.T) {
 	p, err := Start("broker", "-addr", "127.0.0.1:0", "-data", t.TempDir())
 	if err != nil {

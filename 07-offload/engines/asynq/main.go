@@ -26,9 +26,8 @@ func main() {
 	if redis == "" {
 		signup.UsageError("asynq %s: needs -redis host:port", role)
 	}
-	ctx, stop := signup.UntilSignal()
-	defer stop()
-	at := asynq.RedisClientOpt{Addr: redis, ReadTimeout: signup.Timeout} // its client ignores the deadline of a context; by default 3 s, up to 4 times
+	ctx := signup.UntilSignal()
+	at := asynq.RedisClientOpt{Addr: redis, ReadTimeout: signup.Timeout} // a read ignores the deadline of its context; by default it may take 3 s
 	var err error
 	switch role {
 	case "web":

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -36,7 +37,9 @@ func demo(s System, at string) (err error) {
 	}
 	var processes []*Process
 	var server *Server
+	var life sync.Mutex // held while something starts, and forever once the rest has been stopped
 	cleanup := func() {
+		life.Lock()
 		for _, p := range processes {
 			p.Kill()
 		}
@@ -50,6 +53,7 @@ func demo(s System, at string) (err error) {
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE) // SIGPIPE: as in | head
 	go func() {
 		<-interrupted
+		signal.Reset(os.Interrupt, syscall.SIGTERM) // a second one ends the program immediately
 		cleanup()
 		os.Exit(1)
 	}()
@@ -57,13 +61,19 @@ func demo(s System, at string) (err error) {
 	began := time.Now()
 	imitation := "" // in every heading
 	if at == "" {
-		if server, imitation, err = s.forDemo(dir, program); err != nil {
+		life.Lock()
+		server, imitation, err = s.forDemo(dir, program)
+		life.Unlock()
+		if err != nil {
 			return err
 		}
 	}
 	fmt.Printf("Chapter 07's sign-up on %s%s\n\n", s.Name, imitation)
 	if at == "" {
-		if err := server.Start(); err != nil {
+		life.Lock()
+		err := server.Start()
+		life.Unlock()
+		if err != nil {
 			return err
 		}
 		at = server.At
@@ -75,17 +85,21 @@ func demo(s System, at string) (err error) {
 		return errors.New("no such address: " + at)
 	}
 	mail := Mailbox(filepath.Join(dir, "mail"))
-	start := func(p *Process, err error) (*Process, error) {
+	start := func(role func() (*Process, error)) (*Process, error) {
+		life.Lock()
+		defer life.Unlock()
+		p, err := role()
 		if err == nil {
 			processes = append(processes, p)
 		}
 		return p, err
 	}
-	web, err := start(s.StartWeb(program, at))
+	worker := func() (*Process, error) { return s.StartWorker(program, at, mail, 2) }
+	web, err := start(func() (*Process, error) { return s.StartWeb(program, at) })
 	if err != nil {
 		return err
 	}
-	first, err := start(s.StartWorker(program, at, mail, 2))
+	first, err := start(worker)
 	if err != nil {
 		return err
 	}
@@ -107,7 +121,7 @@ func demo(s System, at string) (err error) {
 		return fmt.Errorf("%d emails never arrived\n%s", len(missing), first.Log())
 	}
 	fmt.Printf("     6 sign-ups, each 1 s of work    answered in %s (median)\n", short(took[len(took)/2]))
-	fmt.Printf("     2 workers                       all delivered after %s\n", short(time.Since(began)))
+	fmt.Printf("     1 worker, 2 tasks at a time     all delivered after %s\n", short(time.Since(began)))
 
 	fmt.Printf("\n  2  A task that fails is retried, with a delay.%s\n\n", imitation)
 	if s.Backoff > 10*time.Second {
@@ -143,7 +157,7 @@ func demo(s System, at string) (err error) {
 	}
 	ids = append(ids, id)
 	fmt.Printf("     killed with SIGKILL             no email was delivered\n")
-	second, err := start(s.StartWorker(program, at, mail, 2))
+	second, err := start(worker)
 	if err != nil {
 		return err
 	}
@@ -174,7 +188,7 @@ func demo(s System, at string) (err error) {
 		fmt.Printf("     SIGTERM during a task           ended with status 0 after %s\n", short(drained))
 	}
 	if len(mail.Missing([]string{id})) > 0 { // returned to the queue
-		third, err := start(s.StartWorker(program, at, mail, 2))
+		third, err := start(worker)
 		if err != nil {
 			return err
 		}

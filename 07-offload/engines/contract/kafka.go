@@ -88,8 +88,8 @@ group.share.assignor.offload.enable=false
 `
 
 // kafkaReady returns a function that creates a topic, writes to it, and finds the
-// coordinator of groups. A JVM is slow at first, so this must be quick; how quick, it
-// demands less of a busy machine with each call.
+// coordinator of groups. A JVM is slow at first: the server is ready only when these calls
+// are quick. Each call allows them more time, for a busy machine.
 func kafkaReady(at string) func() error {
 	calls := 0
 	return func() error {
@@ -179,13 +179,13 @@ func Chart(s System, more []string) error {
 			return cmp.Or(err, ctx.Err())
 		}
 		fmt.Printf("\n  %s\n", strings.Join(append([]string{"worker"}, flags...), " "))
-		for i, s := range spans {
-			name := fmt.Sprint("quick ", i)
-			if i == 0 {
+		for j, span := range spans {
+			name := fmt.Sprint("quick ", j)
+			if j == 0 {
 				name = "slow"
 			}
-			after := max(0, s.done.Sub(s.asked)) // two processes: the machine's clock can have been set between
-			fmt.Printf("     %-8s %s  done after %s\n", name, s.bar(spans[0].begun), short(after))
+			after := max(0, span.done.Sub(span.asked)) // two processes: the machine's clock can have been set between
+			fmt.Printf("     %-8s %s  done after %s\n", name, span.bar(spans[0].begun), short(after))
 		}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -189,12 +188,11 @@ func (p *Process) Signup(email, key, in string) (id string, status int, err erro
 		return "", response.StatusCode, err
 	}
 	var answer struct{ ID string }
-	return answer.ID, response.StatusCode, errors.Join(json.Unmarshal(content, &answer), func() error {
-		if answer.ID == "" {
-			return fmt.Errorf("202 without an id: %s", content)
-		}
-		return nil
-	}())
+	err = json.Unmarshal(content, &answer)
+	if err == nil && answer.ID == "" {
+		err = fmt.Errorf("202 without an id: %s", content)
+	}
+	return answer.ID, response.StatusCode, err
 }
 
 var client = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}

@@ -59,7 +59,7 @@ var (
 		Name: "Faktory", Folder: "faktory", Flag: "-faktory", NewServer: NewFaktory,
 		Backoff: 31 * time.Second, Retried: 4 * time.Minute, // attempts⁴ + 15 s and a random part; the server decides
 		Lost: 150 * time.Second, Decides: Setting{"the job's `ReserveFor`, at least 60 s; then it waits as after a failure", "60 s", "30 min"},
-		Long: 90 * time.Second, NoLong: "no: the Go client does not renew a reservation. The worker cancels the task 5 s before `ReserveFor` ends",
+		Long: 90 * time.Second, NoLong: "no: only Faktory Enterprise renews a reservation. The worker cancels the task 5 s before `ReserveFor` ends",
 		Fetching:  "; a job that is being fetched at that moment can be lost: Faktory 1.9 pops it before it reserves it",
 		malformed: malformedFaktory, TwoCommits: twoCommits,
 		Default: "its own Redis keeps snapshots only", Apart: true, Attempts: true, dead: deadOf, requeue: requeueOf,
@@ -84,7 +84,7 @@ var (
 	River = System{
 		Name: "River", Folder: "river", Flag: "-postgres", NewServer: NewPostgres,
 		Backoff: 750 * time.Millisecond, Retried: 20 * time.Second,
-		Lost: 90 * time.Second, Decides: Setting{"`RescueStuckJobsAfter`; the leader among the workers looks every 30 s, and a dead leader is replaced within 15 s", "15 s", "1 h"},
+		Lost: 90 * time.Second, Decides: Setting{"`RescueStuckJobsAfter`; the leader among the workers looks every 30 s, and a dead leader is replaced within 21 s", "15 s", "1 h"},
 		Long: 30 * time.Second, NoLong: "no: a worker renews nothing. River cancels the task at its `JobTimeout`, 10 s here, by default 1 min",
 		malformed: malformedRiver,
 		Apart:     true, Attempts: true, dead: deadOf, requeue: requeueOf,

@@ -24,8 +24,7 @@ func main() {
 	if server == "" {
 		signup.UsageError("faktory %s: needs -faktory host:port", role)
 	}
-	ctx, stop := signup.UntilSignal()
-	defer stop()
+	ctx := signup.UntilSignal()
 	var err error
 	switch role {
 	case "web":

@@ -34,8 +34,6 @@ func fake(args []string) error {
 	}
 	defer cluster.Close()
 	fmt.Fprintf(os.Stderr, "kfake: ready at %s\n", cluster.ListenAddrs()[0])
-	ctx, stop := signup.UntilSignal()
-	defer stop()
-	<-ctx.Done()
+	<-signup.UntilSignal().Done()
 	return nil
 }

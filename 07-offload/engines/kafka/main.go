@@ -40,8 +40,7 @@ func main() {
 	case brokers == "":
 		signup.UsageError("kafka %s: needs -brokers host:port", role)
 	}
-	ctx, stop := signup.UntilSignal()
-	defer stop()
+	ctx := signup.UntilSignal()
 	seeds := strings.Split(brokers, ",")
 	var err error
 	switch role {

@@ -47,8 +47,8 @@ func declare(ctx context.Context, client *kgo.Client) error {
 	for _, d := range delays {
 		tasks = append(tasks, retryTopic(d))
 	}
-	// By default Kafka 4.4 deletes a record after 7 days, done or not. Dead letters
-	// are kept until they are requeued.
+	// By default Kafka 4.4 deletes a segment of the log 7 days after its last record was
+	// written, done or not. Dead letters are kept until they are requeued.
 	kept, err := admin.CreateTopics(ctx, 1, -1, map[string]*string{"retention.ms": new("-1")}, dead)
 	if err != nil {
 		return err

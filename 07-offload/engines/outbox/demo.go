@@ -87,10 +87,10 @@ func startServers(dir string) (s *servers, err error) {
 
 // start starts a process that stop kills.
 func (s *servers) start(program string, args ...string) (*contract.Process, error) {
+	s.mu.Lock() // first: stop must not miss a process that is starting
+	defer s.mu.Unlock()
 	p, err := contract.Start(program, args...)
 	if err == nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
 		s.processes = append(s.processes, p)
 	}
 	return p, err

@@ -43,8 +43,7 @@ func main() {
 	case ways[way] == nil:
 		signup.UsageError("outbox %s: -way must be row-first, task-first or outbox, got %q", role, way)
 	}
-	ctx, stop := signup.UntilSignal()
-	defer stop()
+	ctx := signup.UntilSignal()
 	db, err := open(ctx, url)
 	if err != nil {
 		signup.Exit("outbox", role, err)

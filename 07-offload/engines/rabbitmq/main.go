@@ -26,8 +26,7 @@ func main() {
 	if url == "" {
 		signup.UsageError("rabbitmq %s: needs -amqp URL", role)
 	}
-	ctx, stop := signup.UntilSignal()
-	defer stop()
+	ctx := signup.UntilSignal()
 	var err error
 	switch role {
 	case "web":

@@ -66,8 +66,8 @@ func (p *Publisher) get() (*channel, error) {
 	}
 }
 
-// open opens a channel, on a new connection if the last one is closed: the client does
-// not reconnect.
+// open opens a channel, on a new connection if the last one is closed: by default the
+// client does not reconnect.
 func (p *Publisher) open() (*channel, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

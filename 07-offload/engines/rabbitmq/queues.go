@@ -66,8 +66,8 @@ func declareAll(ch *amqp.Channel, defaults bool) error {
 	return nil
 }
 
-// declare creates a quorum queue: on disk, on most nodes of a cluster. What it rejects
-// and what expires in it goes to the queue then, if there is one.
+// declare creates a quorum queue: on disk, and by default on up to three nodes of a
+// cluster. What it rejects and what expires in it goes to the queue then, if there is one.
 func declare(ch *amqp.Channel, name, then string, more amqp.Table) error {
 	args := amqp.Table{"x-queue-type": "quorum"}
 	if then != "" {

@@ -25,8 +25,8 @@ type worker struct {
 	tasks     context.Context // of the running tasks: outlives the signal
 }
 
-// Work does tasks until ctx is done, and then drains. The client does not reconnect,
-// so this does.
+// Work does tasks until ctx is done, and then drains. By default the client
+// does not reconnect, so Work does.
 func Work(ctx context.Context, url string, defaults bool, f signup.Flags) error {
 	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -24,11 +24,9 @@ func main() {
 	if url == "" {
 		signup.UsageError("river %s: needs -postgres URL", role)
 	}
-	ctx, stop := signup.UntilSignal()
-	defer stop()
+	ctx := signup.UntilSignal()
 	pool, err := open(url)
 	if err == nil {
-		defer pool.Close()
 		switch role {
 		case "web":
 			var tasks *Tasks
@@ -38,6 +36,7 @@ func main() {
 		case "worker":
 			err = Work(ctx, pool, f)
 		}
+		pool.Close()
 	}
 	signup.Exit("river", role, err)
 }

@@ -69,7 +69,8 @@ func (w *worker) NextRetry(job *river.Job[Welcome]) time.Time {
 }
 
 // handler logs failures and cancels a job whose JSON is no Welcome. By default River
-// retries it like any other. Canceled jobs are kept, as discarded ones are.
+// retries it like any other. Canceled jobs are kept for 24 hours,
+// discarded ones for 7 days.
 type handler struct{}
 
 func (handler) HandleError(_ context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {

@@ -82,10 +82,10 @@ func Exit(program, role string, err error) {
 
 // UntilSignal returns a context that is canceled by Ctrl-C or SIGTERM. A second signal ends
 // the program immediately.
-func UntilSignal() (context.Context, context.CancelFunc) {
+func UntilSignal() context.Context {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	return ctx
 }
 
 // Ready prints on standard error that the worker takes tasks.

@@ -14,7 +14,7 @@ import (
 // TestMain plays the program that ignores its context when a test has started this binary for that.
 func TestMain(m *testing.M) {
 	if os.Getenv("SIGNUP_SIGNALS") != "" {
-		ctx, _ := UntilSignal()
+		ctx := UntilSignal()
 		fmt.Println("ready")
 		<-ctx.Done()
 		fmt.Println("canceled")

@@ -127,7 +127,7 @@ func read(w http.ResponseWriter, r *http.Request) (t Task, status int, err error
 		decoder := json.NewDecoder(bytes.NewReader(body))
 		decoder.DisallowUnknownFields()
 		err = decoder.Decode(&in)
-		if err == nil && decoder.More() {
+		if err == nil && decoder.Decode(new(any)) != io.EOF {
 			err = errors.New("more than one value")
 		}
 	}

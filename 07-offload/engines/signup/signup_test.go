@@ -168,6 +168,7 @@ func TestSignUpIsALineAnAddressAndAtMost200Bytes(t *testing.T) {
 		{good + strings.Repeat(" ", 64<<10-len(good)), "", 202},
 		{good + strings.Repeat(" ", 64<<10-len(good)+1), "", 413},
 		{good + good, "", 400},
+		{good + "}", "", 400},
 		{good, "0s", 202},
 		{good, "1000h", 202},
 		{good, "1000h1s", 400},
