@@ -52,7 +52,7 @@ func TestSectionRunsByItsNumber(t *testing.T) {
 		t.Errorf("exit status %d; want sections 1.5 and 1.2, in this order:\n%s", status, out)
 	}
 	if strings.Contains(out, "\nNext: ") {
-		t.Errorf("what comes next is for the whole lesson, not for single sections:\n%s", out)
+		t.Errorf("what comes next is for the whole demo, not for single sections:\n%s", out)
 	}
 	if !strings.Contains(out, "at the same time: 1,000,") {
 		t.Errorf("a flag after a section has no effect:\n%s", out)
@@ -117,7 +117,7 @@ func TestTraceFileIsATrace(t *testing.T) {
 }
 
 // TestAskReadsNothingWithoutATerminal has two answers in a pipe. Nothing reads them, so an
-// empty pipe could not block the lesson either.
+// empty pipe could not block the demo either.
 func TestAskReadsNothingWithoutATerminal(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -145,14 +145,14 @@ func TestAskReadsNothingWithoutATerminal(t *testing.T) {
 // reads.
 func TestAskReadsTheAnswerFromATerminal(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("opens a terminal in the way of Linux")
+		t.Skip("needs /dev/ptmx as on Linux")
 	}
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
 		t.Skip(err)
 	}
 	defer terminal.Close()
-	if _, err := terminal.WriteString(strings.Repeat("c\n", 20)); err != nil { // with one line, a lesson that asks too often would block
+	if _, err := terminal.WriteString(strings.Repeat("c\n", 20)); err != nil { // with one line, a demo that asks too often would block
 		t.Fatal(err)
 	}
 	child := exec.CommandContext(t.Context(), os.Args[0])
@@ -213,9 +213,9 @@ func TestNoAnswerIsFixed(t *testing.T) {
 	}
 }
 
-// TestLessonSaysWhatComesNext runs a core lesson, with a function before it and one
+// TestDemoSaysWhatComesNext runs the core sections, with a function before it and one
 // after it, and then all of its sections by their numbers.
-func TestLessonSaysWhatComesNext(t *testing.T) {
+func TestDemoSaysWhatComesNext(t *testing.T) {
 	says := func(what string) func() { return func() { fmt.Println(what) } }
 	l := &lesson{folder: "99-all", title: "A title", next: "go run ./100", before: says("before"), after: says("after")}
 	l.sections = []section{{"9.1", "Core.", code{}, func(context.Context) string { takeaway("one", "two"); return "" }}}
@@ -225,11 +225,11 @@ func TestLessonSaysWhatComesNext(t *testing.T) {
 		"Again:   go run ./99-all -ask (with questions)\nTests:   go test -race -v ./99-all\n" +
 		"Read:    99-all/README.md, then do the exercises\nNext:    go run ./100\n"
 	if got != want {
-		t.Errorf("the lesson prints\n%s\nwant\n%s", got, want)
+		t.Errorf("the demo prints\n%s\nwant\n%s", got, want)
 	}
 	l.asking = true
 	if got := printed(t, func() { l.teach(context.Background()) }); !strings.HasSuffix(got, want[strings.Index(want, "\nFurther: "):]) {
-		t.Errorf("with questions the lesson prints\n%s\nwant the same end", got)
+		t.Errorf("with questions the demo prints\n%s\nwant the same end", got)
 	}
 	l.asking = false
 	l.chosen = []section{l.sections[0], l.further[0]}
@@ -239,7 +239,7 @@ func TestLessonSaysWhatComesNext(t *testing.T) {
 	}
 	l.chosen, l.further = nil, nil
 	if got := printed(t, func() { l.teach(context.Background()) }); strings.Contains(got, "Further") || !strings.Contains(got, "after\n\nAgain: ") {
-		t.Errorf("a lesson without further sections prints\n%s", got)
+		t.Errorf("a demo without further sections prints\n%s", got)
 	}
 }
 
@@ -292,7 +292,7 @@ func TestInconclusiveMeasurementCountsForNoAnswer(t *testing.T) {
 		}
 	})
 	if !strings.Contains(out, "does not support any single answer") {
-		t.Errorf("got %q", out)
+		t.Errorf("got %q, want no single answer", out)
 	}
 }
 

@@ -95,9 +95,9 @@ func TestSectionsPrintWhatTheyMeasure(t *testing.T) {
 	}
 }
 
-// TestCoreLessonEndsWithTheNextChapter runs all sections of it, with no work for 1.6.
-func TestCoreLessonEndsWithTheNextChapter(t *testing.T) {
-	out, status, err := runRole("core lesson", "-n 100")
+// TestCoreSectionsEndWithTheNextChapter runs all sections of it, with no work for 1.6.
+func TestCoreSectionsEndWithTheNextChapter(t *testing.T) {
+	out, status, err := runRole("core sections", "-n 100")
 	sections := regexp.MustCompile(`(?m)^1\.\d`).FindAllString(out, -1)
 	if got := strings.Join(sections, " "); status != 0 || err != nil || got != "1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8" {
 		t.Errorf("exit status %d, %v; the sections are %s, want 1.1 to 1.8:\n%s", status, err, got, out)
@@ -108,7 +108,7 @@ func TestCoreLessonEndsWithTheNextChapter(t *testing.T) {
 }
 
 func init() {
-	roles["core lesson"] = func(arguments string) {
+	roles["core sections"] = func(arguments string) {
 		hash = func() {}
 		roles["command line"](arguments)
 	}

@@ -233,7 +233,7 @@ func init() {
 	}
 }
 
-// TestEverySectionHasItsNumber lists the sections and runs one of the core lesson and a
+// TestEverySectionHasItsNumber lists the sections and runs one of the core sections and a
 // further one.
 func TestEverySectionHasItsNumber(t *testing.T) {
 	out, status, err := runRole("command line", "-list")

@@ -17,7 +17,7 @@ import (
 const unset = "\x00"
 
 func addressFlag() (addr *string) {
-	addr = flag.String("addr", unset, "instead of the lesson, run a server at this `host:port`, such as localhost:8080;\nit prints what to try, and Ctrl-C shuts it down")
+	addr = flag.String("addr", unset, "instead of the demo, run a server at this `host:port`, such as localhost:8080;\nit prints what to try, and Ctrl-C shuts it down")
 	flag.Lookup("addr").DefValue = "" // for -h
 	return addr
 }
@@ -27,7 +27,7 @@ func playground(l *lesson, addr string) {
 		l.usageError("-addr must be host:port, such as localhost:8080, got %q", addr)
 	}
 	if l.chosen != nil || l.asking || l.traceTo != "" {
-		l.usageError("-addr runs a server instead of the lesson, so it takes no sections, no -ask and no -trace")
+		l.usageError("-addr runs a server instead of the demo, so it takes no sections, no -ask and no -trace")
 	}
 	check(Playground(addr))
 }

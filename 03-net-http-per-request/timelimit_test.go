@@ -115,8 +115,7 @@ func TestWriteTimeoutNotifiesNoHandler(t *testing.T) {
 	})
 }
 
-// TestWriteTimeoutOnHTTP2CancelsTheContext: there it ends the stream when it is over
-// (claim 3.12).
+// TestWriteTimeoutOnHTTP2CancelsTheContext: when it expires, the stream ends (claim 3.12).
 func TestWriteTimeoutOnHTTP2CancelsTheContext(t *testing.T) {
 	ended := make(chan error, 1)
 	srv := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -43,7 +43,7 @@ func TestLeakyHidesFailures(t *testing.T) {
 	}
 }
 
-// TestFailureIsLoggedBeforeItIsCounted: who has waited for the count reads a complete log.
+// TestFailureIsLoggedBeforeItIsCounted: a reader that waits for the count finds the failure in the log.
 func TestFailureIsLoggedBeforeItIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := NewMailServer()

@@ -14,7 +14,8 @@ type Mailer struct {
 	Dial func(context.Context) (net.Conn, error) // a new connection to the mail server
 }
 
-// Send sends the welcome email. When ctx is done it returns the cause.
+// Send sends the welcome email. If ctx is done before the mail server has accepted
+// the email, Send returns the cause.
 //
 // With a context that is never done it can block forever, as long as the mail
 // server sends nothing. So can smtp.SendMail: it takes no context and sets no

@@ -12,13 +12,13 @@ import (
 // A MailServer is the mail server of the demo. It understands as much SMTP as
 // net/smtp needs, and it can hang or refuse emails.
 type MailServer struct {
-	// Hangs: it accepts connections, and sends nothing until Recover. Then it serves
-	// the clients that are still connected.
+	// Hangs makes the server accept connections but send nothing until Recover is
+	// called. Then it serves the clients that are still connected.
 	Hangs bool
 	// Refuses is the command that it refuses: MAIL, RCPT, DATA, or "." after the
 	// email. It refuses nothing if Refuses is "".
 	Refuses string
-	// NoReplyToQuit: it sends nothing after QUIT until Recover.
+	// NoReplyToQuit makes it send nothing after QUIT until Recover is called.
 	NoReplyToQuit bool
 
 	recover   sync.Once
@@ -49,8 +49,8 @@ func (s *MailServer) Delivered() []string {
 	return slices.Clone(s.delivered)
 }
 
-// WaitFor blocks until clients have connected and emails were delivered, in total
-// at least as many as it is given.
+// WaitFor blocks until at least the given numbers of clients have connected and of
+// emails have been delivered, in total.
 func (s *MailServer) WaitFor(clients, delivered int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

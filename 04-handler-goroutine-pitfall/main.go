@@ -82,7 +82,7 @@ func leak(context.Context) string {
 	header()
 	row("responses", leaky.responses(), fixed.responses())
 	row("time limit for an email", painted{text: "none"}, painted{text: short(timeout)})
-	row("still sending after fixed's deadlines", left, none)
+	row("still sending after the time limit", left, none)
 	takeaway("net/smtp blocks until the server sends its greeting, and so do the",
 		"goroutines that called it. Each keeps its memory and its connection.")
 	leaky.end()

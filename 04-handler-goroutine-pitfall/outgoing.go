@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 )
@@ -18,8 +19,9 @@ func VerifyUnclosed(client *http.Client, url string) (known bool, err error) {
 	return resp.StatusCode == http.StatusOK, nil
 }
 
-// Verify asks the same, and returns an error when ctx is done. It reads the body
-// to its end and closes it, so that the next call can use the connection.
+// Verify asks the same, and returns an error when ctx is done, or when the service
+// answers neither 200 nor 404. It reads the body to its end and closes it, so that the
+// next call can use the connection.
 func Verify(ctx context.Context, client *http.Client, url string) (known bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -31,5 +33,8 @@ func Verify(ctx context.Context, client *http.Client, url string) (known bool, e
 	}
 	defer resp.Body.Close()
 	_, err = io.Copy(io.Discard, resp.Body) // to its end
+	if err == nil && resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusNotFound {
+		err = fmt.Errorf("the service answers %d", resp.StatusCode)
+	}
 	return resp.StatusCode == http.StatusOK, err
 }

@@ -208,14 +208,14 @@ func TestCallEndsWithItsRequestOrItsTimeout(t *testing.T) {
 	}
 }
 
-// TestVerifyReportsWhatTheServiceAnswers: that it does not know the address, or an
-// error in the middle of the body.
+// TestVerifyReportsWhatTheServiceAnswers: that it does not know the address, that it fails,
+// or an error in the middle of the body.
 func TestVerifyReportsWhatTheServiceAnswers(t *testing.T) {
 	cut := errors.New("the connection was cut")
 	for _, c := range []struct {
 		status int
 		err    error
-	}{{http.StatusOK, nil}, {http.StatusNotFound, nil}, {http.StatusOK, cut}} {
+	}{{http.StatusOK, nil}, {http.StatusNotFound, nil}, {http.StatusServiceUnavailable, nil}, {http.StatusOK, cut}} {
 		client := &http.Client{Transport: answers(func() *http.Response {
 			body := io.Reader(strings.NewReader("{}"))
 			if c.err != nil {
@@ -224,8 +224,9 @@ func TestVerifyReportsWhatTheServiceAnswers(t *testing.T) {
 			return &http.Response{StatusCode: c.status, Body: io.NopCloser(body)}
 		})}
 		known, err := Verify(t.Context(), client, "http://service/")
-		if want := c.status == http.StatusOK; known != want || !errors.Is(err, c.err) {
-			t.Errorf("the service answers %d, and its body ends with %v: Verify returns %t, %v, want %t", c.status, c.err, known, err, want)
+		want, fails := c.status == http.StatusOK, c.err != nil || c.status == http.StatusServiceUnavailable
+		if known != want || (err != nil) != fails || c.err != nil && !errors.Is(err, c.err) {
+			t.Errorf("the service answers %d, and its body ends with %v: Verify returns %t, %v, want %t, and an error: %t", c.status, c.err, known, err, want, fails)
 		}
 		if known, err := VerifyUnclosed(client, "http://service/"); known != (c.status == http.StatusOK) || err != nil {
 			t.Errorf("the service answers %d: VerifyUnclosed returns %t, %v", c.status, known, err)

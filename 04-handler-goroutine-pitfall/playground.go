@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-const addrUsage = "instead of the lesson, serve both handlers at this `host:port`, such as localhost:8080,\nwith a mail server that hangs; it prints what to try, and Ctrl-C shuts it down"
+const addrUsage = "instead of the demo, serve both handlers at this `host:port`, such as localhost:8080,\nwith a mail server that hangs; it prints what to try, and Ctrl-C shuts it down"
 
 func runPlayground(l *lesson, addr string) {
 	if !isAddress(addr) {
 		l.usageError("-addr must be host:port, such as localhost:8080, got %q", addr)
 	}
 	if l.chosen != nil || l.asking || l.traceTo != "" {
-		l.usageError("-addr runs a server instead of the lesson, so it takes no sections, no -ask and no -trace")
+		l.usageError("-addr runs a server instead of the demo, so it takes no sections, no -ask and no -trace")
 	}
 	check(Playground(addr))
 }

@@ -60,7 +60,7 @@ func TestRunRoleReturnsOutputStatusAndErrors(t *testing.T) {
 	}
 }
 
-// TestMainPlaysItsRoleAndNoMore: there is no lesson in the output.
+// TestMainPlaysItsRoleAndNoMore: the demo does not run.
 func TestMainPlaysItsRoleAndNoMore(t *testing.T) {
 	if out, status, err := runRole("main", "prints its environment"); out != `"" "" ""` || status != 0 || err != nil {
 		t.Errorf("got status %d, %v, and %q; want what the role prints", status, err, out)

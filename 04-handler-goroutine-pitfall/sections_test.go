@@ -15,7 +15,7 @@ var sections = map[string]struct{ prints, answer string }{
                                               leaky (wrong)           fixed
      responses                                     10 × 202        10 × 202
      time limit for an email                           none          100 ms
-     still sending after fixed's deadlines               10               0
+     still sending after the time limit                  10               0
 `, "c"},
 	"4.2": {`
      3 sign-ups; the mail server refuses all emails

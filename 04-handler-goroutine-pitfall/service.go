@@ -120,8 +120,9 @@ func callTenTimes(call func(client *http.Client, url string)) (connections int64
 	return service.Connections.Load(), goroutines
 }
 
-// callSilentService calls a service that never answers: with a timeout, with the
-// context of a request whose client disconnects, and without either.
+// callSilentService calls a service that never answers: with a timeout, with a
+// context that is canceled, as that of a request whose client disconnects, and without
+// either.
 func callSilentService(timeout time.Duration) (byTimeout, byRequest string, blocked int) {
 	service := &Service{Hangs: true}
 	srv := service.Server()

@@ -141,8 +141,8 @@ func (s *site) end() {
 	s.mail.Close()
 }
 
-// stopDuring stops both sites after n sign-ups. With recovers, the mail server of the
-// fixed handler recovers meanwhile. inFlight and delivered count emails of the leaky
+// stopDuring stops both sites after n sign-ups. If recovers is true, the mail server of
+// the fixed handler recovers meanwhile. inFlight and delivered count emails of the leaky
 // handler; undone are emails of the fixed one.
 func stopDuring(n int, recovers bool, atMost time.Duration) (inFlight, delivered int, fixed *site, undone []string) {
 	leaky, fixed := newPair(hanging, time.Minute)

@@ -12,9 +12,9 @@ func Inside(function string) (goroutines int) {
 	return strings.Count(allStacks(), "."+function+"(")
 }
 
-// StartedBy returns how many goroutines that the function has started with a go
-// statement, such as "(*Leaky).ServeHTTP", have not ended. One that has not run yet
-// counts: it is inside no function, but its stack names the function that created it.
+// StartedBy returns how many of the goroutines that a go statement in the function has
+// started have not ended. The function is named as in "(*Leaky).ServeHTTP". A goroutine
+// that has not run yet counts, too: its stack names the function that created it.
 func StartedBy(function string) (goroutines int) {
 	return strings.Count(allStacks(), "."+function+" in goroutine ")
 }

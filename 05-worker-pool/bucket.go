@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Bucket is a rate limit: a token bucket. It holds up to Burst tokens and gets a
+// A Bucket is a rate limiter: a token bucket. It holds up to Burst tokens and gets a
 // new one every Interval. Take removes a token, or waits for one. How long a task
 // then takes does not matter: the Bucket limits how many begin per second, not how
 // many run at the same time.
@@ -19,8 +19,8 @@ type Bucket struct {
 }
 
 // Take waits for a token, and returns nil when it is due. The tokens are given out
-// in the order of the calls. If ctx is done, Take returns context.Cause(ctx): a call
-// that has begun to wait loses its token, a later one takes none.
+// in the order of the calls. If ctx is done, Take takes no token and returns
+// context.Cause(ctx). If ctx is done while Take waits, the token is lost, too.
 func (b *Bucket) Take(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

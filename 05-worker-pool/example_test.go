@@ -29,10 +29,11 @@ func ExamplePool() {
 	// Output: task carol@: no such mailbox
 }
 
-// One pool for a whole server. A task has the context of its request, which the pool's
-// cancels, too, so that cancel limits the time of Close. It has a channel for its result. It
-// recovers and returns nil: the pool would keep each error until Close. Without KeepGoing an
-// error, or runtime.Goexit, would stop the pool for all.
+// One pool for a whole server. Each task has the context of its request and a channel for
+// its result. When the pool's context is canceled, so is the task's: cancel bounds the
+// time that Close takes. A task recovers its panics and returns nil, because the pool keeps
+// every error until Close. Without KeepGoing, an error or runtime.Goexit in one task would
+// stop the pool for all requests.
 func ExamplePool_shared() {
 	type result struct {
 		text string

@@ -208,7 +208,7 @@ func howMany(ctx context.Context) string {
 
 	alone, each, err := drawCurves(ctx, scale, call, wait)
 	check(err)
-	takeaway(fmt.Sprintf("GOMAXPROCS is %d, of %s. For CPU-bound work, take a worker for each;", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU")),
+	takeaway(fmt.Sprintf("GOMAXPROCS is %d, of %s. For CPU-bound work, take as many workers;", runtime.GOMAXPROCS(0), plural(runtime.NumCPU(), "CPU")),
 		"for blocking work, as many as the server can bear.")
 	return gained(alone, each)
 }
@@ -234,7 +234,7 @@ func poolInPool(ctx context.Context) (supported string) {
 	drawQuery(ctx, "query in the transaction", db, Pay)
 	takeaway("A task waits for a worker of its own pool, a query for a connection. When",
 		"all wait, none is left to free a slot. Here a deadline of 100 ms ends the",
-		"deadlock. Without one it lasts forever, and occurs only under load.")
+		"deadlock; without one it lasts forever. Often it occurs only under load.")
 	return supported
 }
 

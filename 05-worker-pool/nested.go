@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// A Page is a page of a site, with links to others.
+// A Page is a page of a site, with links to others. The pages of this site are a tree:
+// no link leads back.
 type Page struct{ Links []*Page }
 
 // CrawlInside is a wrong way to visit a page and all pages below it: each task
@@ -24,6 +25,7 @@ func CrawlInside(ctx context.Context, c Config, start *Page, visit func(*Page)) 
 		return nil
 	})
 	if err := p.Submit(ctx, start); err != nil {
+		p.Close()
 		return err
 	}
 	<-ctx.Done() // no task can tell that it is the last one: when to call Close?

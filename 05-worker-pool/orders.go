@@ -6,8 +6,8 @@ import (
 )
 
 // A sql.DB is a pool, too: of connections. With SetMaxOpenConns(n), a query that
-// needs one more connection blocks until one is free. Nothing reports that, and if
-// its context has no deadline, it can block forever. Rows keep their connection
+// needs one more connection blocks until one is free. No error reports that, only
+// WaitCount in db.Stats; and if its context has no deadline, it can block forever. Rows keep their connection
 // until they are closed, and a transaction until Commit or Rollback.
 
 // NamesInLoop is wrong: the query in the loop needs a second connection, and the

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// OpenShop returns a database with three orders that opens no more than that number
-// of connections. It is in memory; database/sql treats it like one elsewhere.
+// OpenShop returns a database with three orders that opens at most the given
+// number of connections. It is in memory; database/sql treats it like one elsewhere.
 func OpenShop(connections int) *sql.DB {
 	db := sql.OpenDB(shop{})
 	db.SetMaxOpenConns(connections)

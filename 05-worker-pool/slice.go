@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// Map calls do for all tasks of a slice on that number of workers (fewer than 1
+// Map calls do for all tasks of a slice on the given number of workers (fewer than 1
 // count as 1), and returns the results in the order of the tasks. The first error
 // stops the rest, and so does the cancellation of ctx: no other task is begun, the
 // context of those that are running is canceled, and the results are nil. A panic
@@ -62,7 +62,7 @@ type Result[R any] struct {
 	Err   error // as do returned it, a *PanicError, ErrGoexit or the cause of ctx
 }
 
-// AsDone calls do for all tasks of a slice on that number of workers (fewer than 1
+// AsDone calls do for all tasks of a slice on the given number of workers (fewer than 1
 // count as 1), and yields one result for each task, when it is there. An error does
 // not stop the others. If ctx is done, so is the context of the tasks that are
 // running, and no other task is begun: its result has context.Cause(ctx) as Err. When

@@ -83,9 +83,9 @@ func TestFanOutWithinOneTickOfTheClockIsTooQuick(t *testing.T) {
 		want        string
 	}{
 		{0, 0, nil, "all 0 s too quick too quick no files"},
-		{0, time.Second, files, "all 1.00 s too quick 0 % 50 %"},
-		{time.Second, 0, files, "all 0 s too quick too quick 50 %"},
-		{2 * time.Second, time.Second, files, "all 1.00 s 2.0× 0 % 50 %"},
+		{0, time.Second, files, "all 1.00 s too quick 0% 50%"},
+		{time.Second, 0, files, "all 0 s too quick too quick 50%"},
+		{2 * time.Second, time.Second, files, "all 1.00 s 2.0× 0% 50%"},
 	} {
 		row := &fanned{name: "all", workers: 4, took: test.took, walked: test.walked}
 		if test.walked != nil {
@@ -98,8 +98,8 @@ func TestFanOutWithinOneTickOfTheClockIsTooQuick(t *testing.T) {
 	busy := &fanned{workers: 2, took: time.Second}
 	Watch(&busy.lane, func(context.Context, int) (int, error) { return 0, nil })(t.Context(), 0)
 	busy.lane.busy[0].To = busy.lane.busy[0].From.Add(time.Second)
-	if got := busy.row(time.Second); !strings.Contains(got, " 50 % ") {
-		t.Errorf("one of two workers is busy all the time, want 50 %%: %q", got)
+	if got := busy.row(time.Second); !strings.Contains(got, " 50% ") {
+		t.Errorf("one of two workers is busy all the time, want 50%%: %q", got)
 	}
 }
 

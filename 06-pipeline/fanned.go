@@ -44,4 +44,4 @@ func (f *fanned) row(alone time.Duration) string {
 }
 
 // percent writes a as a part of b, which is not 0.
-func percent(a, b float64) string { return fmt.Sprintf("%.0f %%", 100*a/b) }
+func percent(a, b float64) string { return fmt.Sprintf("%.0f%%", 100*a/b) }

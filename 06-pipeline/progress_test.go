@@ -74,7 +74,7 @@ func TestProgressIsOnlyForATerminal(t *testing.T) {
 // second. What is written to the terminal is echoed.
 func TestSearchShowsItsProgressOnATerminal(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("opens a terminal in the way of Linux")
+		t.Skip("needs /dev/ptmx as on Linux")
 	}
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {

@@ -112,9 +112,9 @@ var sections = []struct {
 `, "a: about 100"},
 	{"6.3", (*search).fanOut, `
      the hash stage                   took      speed       busy       in place
-     1 worker                       10.0 s       1.0×      100 %          100 %
-     all workers                    4.00 s       2.5×       62 %           20 %
-     all workers, Ordered           4.00 s       2.5×       62 %          100 %
+     1 worker                       10.0 s       1.0×       100%           100%
+     all workers                    4.00 s       2.5×        62%            20%
+     all workers, Ordered           4.00 s       2.5×        62%           100%
      → In place: ###
 `, "b: in the order in which they are done"},
 	{"6.5", func(_ *search, ctx context.Context) string { return failing(ctx) }, `
@@ -165,7 +165,7 @@ var sections = []struct {
 ###     → There is no file that can be read, so there is nothing to compare.
 `, ""},
 	{"6.3 with one worker", func(s *search, ctx context.Context) string { s.workers = 1; return s.fanOut(ctx) }, `
-###     all workers                    10.0 s       1.0×      100 %          100 %
+###     all workers                    10.0 s       1.0×       100%           100%
 ###`, ""},
 }
 
@@ -291,7 +291,7 @@ func TestWorkersOfTheFlagHash(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, "00"), 4<<20); err != nil {
 		t.Fatal(err)
 	}
-	inPlace := regexp.MustCompile(`\n     all workers  .* 100 %\n`)
+	inPlace := regexp.MustCompile(`\n     all workers  .* 100%\n`)
 	for _, test := range []struct{ flag, gomaxprocs string }{{"-workers 1", "4"}, {"", "1"}} {
 		t.Setenv("GOMAXPROCS", test.gomaxprocs)
 		if out := child(t, dir, "6.3 -dir . "+test.flag, 0); !inPlace.MatchString(out) {
@@ -408,7 +408,7 @@ func TestCanceledSectionExitsWithStatus1(t *testing.T) {
 // and sends Ctrl-C's signal twice: the first one cannot end the read of the answer.
 func TestSecondInterruptEndsABlockedProgram(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("opens a terminal in the way of Linux")
+		t.Skip("needs /dev/ptmx as on Linux")
 	}
 	if signal.Ignored(os.Interrupt) {
 		t.Skip("needs SIGINT, which this process ignores since its start, as a shell's background jobs do")

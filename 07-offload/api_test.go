@@ -158,9 +158,9 @@ func TestAPIRefusesWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestRequestForAJobOfAWorkerThatHasLeftIsReleased: it disconnects while its lease is
+// TestJobOfAWorkerThatDisconnectsBeforeItsLeaseIsReleased: it disconnects while its lease is
 // being stored (claim 7.5).
-func TestRequestForAJobOfAWorkerThatHasLeftIsReleased(t *testing.T) {
+func TestJobOfAWorkerThatDisconnectsBeforeItsLeaseIsReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{}
 		b := brokerOn(d)
@@ -177,9 +177,9 @@ func TestRequestForAJobOfAWorkerThatHasLeftIsReleased(t *testing.T) {
 	})
 }
 
-// TestLeaseNeedsNoEqualClocks: the client's Expires is right on its own clock, also
+// TestLeaseDoesNotNeedSynchronizedClocks: the client's Expires is right on its own clock, also
 // when the job came only after the second request, and not later than the broker's.
-func TestLeaseNeedsNoEqualClocks(t *testing.T) {
+func TestLeaseDoesNotNeedSynchronizedClocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		must := mustIn(t)
 		b := brokerOn(&disk{})

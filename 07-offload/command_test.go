@@ -109,7 +109,7 @@ func TestRoleNeedsNoFlags(t *testing.T) {
 	}
 }
 
-// TestTokenIsNotAmongTheArguments, which everybody on the machine can list, nor in the
+// TestTokenIsNotAmongTheArguments, which every user of the machine can list, nor in the
 // logs. It is in the environment.
 func TestTokenIsNotAmongTheArguments(t *testing.T) {
 	const secret = "a-token-that-is-secret"

@@ -162,7 +162,7 @@ func TestEmptyJournalAndUnwritableDirectory(t *testing.T) {
 	}
 	file := write(t, nil) // where a directory should be
 	if _, err := OpenBroker(file, time.Second, slog.New(slog.DiscardHandler)); err == nil {
-		t.Error("a broker opened a directory that is none")
+		t.Error("a broker opened a file as its directory")
 	}
 }
 

@@ -78,7 +78,7 @@ func work(t testing.TB, jobs Jobs, concurrency int, h Handler) (stop func() erro
 	}
 }
 
-// enqueue has a job written down: a mail to Ada, unless n says otherwise.
+// enqueue stores a job: an email to Ada, unless n says otherwise.
 func enqueue(t testing.TB, b *Broker, n NewJob) Job {
 	t.Helper()
 	if n.Kind == "" {

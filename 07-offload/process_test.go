@@ -510,7 +510,7 @@ func TestShutdownWaits5SecondsForARequest(t *testing.T) {
 		if err := <-served; err != context.DeadlineExceeded || time.Since(began) != 5*time.Second {
 			t.Errorf("the server ended with %v after %v, want %v after 5s", err, time.Since(began), context.DeadlineExceeded)
 		}
-		time.Sleep(time.Hour) // a bubble needs the end of all its goroutines
+		time.Sleep(time.Hour) // a bubble ends only when all its goroutines have ended
 	})
 }
 

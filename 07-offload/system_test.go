@@ -74,9 +74,9 @@ func (d program) leavesNothing(t *testing.T) {
 	}
 }
 
-// TestLessonThatIsCutOffLeavesNothing stops reading what the demo prints, as a pager
-// does that is left (claim 7.5).
-func TestLessonThatIsCutOffLeavesNothing(t *testing.T) {
+// TestDemoThatIsCutOffLeavesNothing stops reading what the demo prints, as a pager
+// does when its user quits (claim 7.5).
+func TestDemoThatIsCutOffLeavesNothing(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs SIGPIPE, which Windows does not have: there the demo continues")
 	}

@@ -124,7 +124,7 @@ func TestNoRequestWaitsLongForABrokerThatDoesNotAnswer(t *testing.T) {
 			if took := time.Since(began); w.Code != 503 || took != 5*time.Second {
 				t.Errorf("%s %s was answered with %d after %v, want 503 after 5 s", request.method, request.path, w.Code, took)
 			}
-			time.Sleep(time.Minute) // a bubble needs the end of all its goroutines
+			time.Sleep(time.Minute) // a bubble ends only when all its goroutines have ended
 		})
 	}
 }
@@ -169,8 +169,8 @@ func (g growing) Get(ctx context.Context, id string) (Job, error) {
 	}
 }
 
-// TestClientThatDoesNotReadCannotKeepTheServer from ending (claim 7.5): it asks for a stream.
-func TestClientThatDoesNotReadCannotKeepTheServer(t *testing.T) {
+// TestClientThatDoesNotReadDoesNotBlockShutdown from ending (claim 7.5): it asks for a stream.
+func TestClientThatDoesNotReadDoesNotBlockShutdown(t *testing.T) {
 	t.Parallel() // it mostly waits
 	listener, err := Listen("127.0.0.1:0", "")
 	if err != nil {

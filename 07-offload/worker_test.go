@@ -201,10 +201,10 @@ func TestHeartbeatThatIsNotAnsweredIsRepeated(t *testing.T) {
 	}
 }
 
-// TestWorkerNeedsNotTheClockOfItsBroker has brokers whose clock is an hour ahead or
+// TestWorkerDoesNotNeedTheClockOfItsBroker has brokers whose clock is an hour ahead or
 // behind (claim 7.5). The worker has waited for its job, keeps it, and cancels it in
 // time when it is cut off.
-func TestWorkerNeedsNotTheClockOfItsBroker(t *testing.T) {
+func TestWorkerDoesNotNeedTheClockOfItsBroker(t *testing.T) {
 	for _, skew := range []time.Duration{time.Hour, -time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			b := open(t, t.TempDir())
@@ -344,7 +344,7 @@ func TestWorkerWhoseSlotsAreAllStuckEnds(t *testing.T) {
 		if j := get(t, b, late.ID); j.State != Dead {
 			t.Errorf("after the end of the worker and of its lease the job is %s, want its only attempt failed", j.State)
 		}
-		time.Sleep(time.Hour) // a bubble needs the end of all its goroutines
+		time.Sleep(time.Hour) // a bubble ends only when all its goroutines have ended
 	})
 }
 

@@ -462,7 +462,7 @@ func outputWith(t *testing.T, env []string, dir string, command ...string) (out 
 
 const open = "[no tests to run]"
 
-// TestUnmodifiedFilesHaveTheirChecksum: by it a check knows that a task is open.
+// TestUnmodifiedFilesHaveTheirChecksum: a check uses it to detect that a task is open.
 func TestUnmodifiedFilesHaveTheirChecksum(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, task := range p.Tasks {

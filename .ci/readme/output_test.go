@@ -209,7 +209,7 @@ var varying = []struct {
 	is   *regexp.Regexp
 	mask string
 }{
-	// A measured figure has its unit behind it. All others must agree.
+	// A measurement has its unit after it. All other numbers must agree.
 	{regexp.MustCompile(`\d[\d,]*(\.\d+)? ?((ns|µs|ms|s|B|KB|MB|GB)\b|×|%|/s\b)`), "#"},
 	// Lanes and curves: where they are is fixed, how long they are is not.
 	{regexp.MustCompile(`[ ·─]*[█▓▒░▌▐▏▎▍▋▊▉·─][ █▓▒░▌▐▏▎▍▋▊▉·─]*`), " ▒ "},
@@ -241,8 +241,8 @@ func mask(output string) string {
 	return b.String()
 }
 
-// TestMaskHidesFiguresAndNothingElse holds the mask to being small.
-func TestMaskHidesFiguresAndNothingElse(t *testing.T) {
+// TestMaskHidesMeasurementsAndNothingElse holds the mask to being small.
+func TestMaskHidesMeasurementsAndNothingElse(t *testing.T) {
 	for _, same := range [][2]string{
 		{"took 2.7 KB  in 12 ms", "took 103.0 KB in 3 s"},
 		{"fast 1  ·····███··│ 3 ms", "fast 1  █········│ 40 µs"},
@@ -253,7 +253,7 @@ func TestMaskHidesFiguresAndNothingElse(t *testing.T) {
 		{"net/http/h2_bundle.go:6347   go sc.runHandler(…)", "net/http/internal/http2/server.go:2255 go sc.runHandler(…)"},
 	} {
 		if mask(same[0]) != mask(same[1]) {
-			t.Errorf("only figures differ, and yet %q is not %q", mask(same[0]), mask(same[1]))
+			t.Errorf("only measurements differ, and yet %q is not %q", mask(same[0]), mask(same[1]))
 		}
 	}
 	for _, differ := range [][2]string{

@@ -109,7 +109,7 @@ func Test4Ports(t *testing.T) {
 	for _, addr := range []string{"localhost:8080", "localhost:8081"} {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
-			t.Logf("but %s is in use: end the program that uses it, or choose another port with -addr where a README has this one", addr)
+			t.Logf("%s is in use: end the program that uses it, or add -addr with a free port to the commands that use it", addr)
 			continue
 		}
 		l.Close()

@@ -32,5 +32,5 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusCreated)
 }
 
-// Close waits for all receipts.
+// Close waits for all receipts. Call it when the server's Shutdown has returned.
 func (s *Shop) Close() { s.receipts.Wait() }

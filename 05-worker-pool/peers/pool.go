@@ -44,9 +44,9 @@ type Config struct {
 	Workers int // how many tasks run at the same time; fewer than 1 count as 1
 	Queue   int // how many more may wait for a worker; fewer than 0 count as 0
 
-	// KeepGoing: an error does not stop the pool; it keeps all errors for Close.
-	// Without it, the first error stops the pool: the context of the tasks that
-	// are running is canceled, and the tasks in the queue are dropped.
+	// KeepGoing keeps the pool running after an error; Close returns all errors. If
+	// it is false, the first error stops the pool: the context of the tasks that are
+	// running is canceled, and the tasks in the queue are dropped.
 	KeepGoing bool
 }
 
@@ -56,7 +56,7 @@ type Config struct {
 // do is an error (a *PanicError), and so is runtime.Goexit (ErrGoexit): neither
 // costs the pool a worker.
 //
-// The caller must call Close. Otherwise the workers wait for tasks forever.
+// The caller must call Close. Otherwise the workers leak: they block forever.
 func NewPool[T any](ctx context.Context, c Config, do func(context.Context, T) error) *Pool[T] {
 	p := &Pool[T]{do: do, parent: ctx, tasks: make(chan T, max(c.Queue, 0))}
 	p.ctx, p.stop = context.WithCancelCause(ctx)
@@ -71,7 +71,8 @@ func NewPool[T any](ctx context.Context, c Config, do func(context.Context, T) e
 
 // work is what a worker does.
 func (p *Pool[T]) work() {
-	task, err := *new(T), error(nil)
+	var task T
+	var err error
 	defer func() {
 		if err != nil { // a panic or Goexit has ended this goroutine: another one takes its place
 			p.ended(task, err)
@@ -101,10 +102,10 @@ func (p *Pool[T]) ended(task T, err error) {
 
 // Submit puts a task into the queue, and blocks while the queue is full
 // (backpressure). If it returns nil, the task is in the queue, and it runs unless
-// the pool stops before. Otherwise the task does not run, and the error is
+// the pool stops first. Otherwise the task does not run, and the error is
 // ErrClosed after Close, ErrStopped if the pool has stopped (Close returns the
 // reason), or context.Cause(ctx) if ctx is done. A Submit that blocks when Close is
-// called goes on as before.
+// called stays blocked until the queue has a free slot, or Submit fails.
 func (p *Pool[T]) Submit(ctx context.Context, task T) error {
 	if !p.enter() {
 		return ErrClosed
@@ -130,7 +131,7 @@ func (p *Pool[T]) Submit(ctx context.Context, task T) error {
 
 // TrySubmit puts a task into the queue if the queue has a free slot or a worker is
 // idle, and otherwise returns ErrFull. It does not block. After Close it returns
-// ErrClosed, and ErrStopped if the pool has stopped.
+// ErrClosed. If the pool has stopped, it returns ErrStopped.
 func (p *Pool[T]) TrySubmit(task T) error {
 	if !p.enter() {
 		return ErrClosed
@@ -182,11 +183,11 @@ func (p *Pool[T]) leave() {
 }
 
 // Close accepts no more tasks, waits until those in the queue are done, and ends
-// the workers. (To bound the wait, cancel the context given to NewPool.) It returns
-// nil if every task was done without an error, otherwise the first error, or with
-// KeepGoing all of them, each a *TaskError. If that context has kept a task from
-// being accepted, begun or completed, its cause is joined to them: errors.Is finds
-// each. Close may be called again, with the same result.
+// the workers. To bound the wait, cancel the context given to NewPool. Close
+// returns nil if every task succeeded, otherwise the first error, or with KeepGoing
+// all errors, each a *TaskError. If that context has kept a task from being accepted,
+// begun or completed, its cause is joined to them: errors.Is finds each. Close may be
+// called again, and returns the same.
 func (p *Pool[T]) Close() error {
 	if p.closed.CompareAndSwap(false, true) {
 		p.leave()

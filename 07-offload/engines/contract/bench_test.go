@@ -42,7 +42,7 @@ func BenchmarkSystems(b *testing.B) {
 				load(b, web, clients, 300*time.Millisecond, nil)
 				l := load(b, web, clients, 1500*time.Millisecond, servers)
 				b.ReportMetric(l.rate(), fmt.Sprint("accepted/s-", clients))
-				b.Logf("%d clients: other processes took %.0f %% of the CPUs; %d sign-ups were refused", clients, 100*l.others, l.refused)
+				b.Logf("%d clients: other processes took %.0f%% of the CPUs; %d sign-ups were refused", clients, 100*l.others, l.refused)
 				r := row{name, setting, clients}
 				if rounds[r] == nil {
 					order = append(order, r)
@@ -205,15 +205,15 @@ func (s sample) per(cpu time.Duration) string {
 func (s sample) limit(clients int, ceiling float64) string {
 	switch {
 	case ceiling > 0 && s.rate() >= 0.8*ceiling:
-		return fmt.Sprintf("the client: %.0f %% of no system", 100*s.rate()/ceiling)
+		return fmt.Sprintf("the client: %.0f%% of no system", 100*s.rate()/ceiling)
 	case clients == 1:
 		return "the wait for each answer"
 	case runtime.GOOS != "linux":
 		return "—"
 	case s.busy < 0.85:
-		return fmt.Sprintf("waiting: the CPUs were %.0f %% busy", 100*s.busy)
+		return fmt.Sprintf("waiting: the CPUs were %.0f%% busy", 100*s.busy)
 	case s.others >= 0.5:
-		return fmt.Sprintf("other processes: %.0f %% of the CPUs", 100*s.others)
+		return fmt.Sprintf("other processes: %.0f%% of the CPUs", 100*s.others)
 	}
 	name, most := "CPU of the client", s.client
 	if s.web > most {
