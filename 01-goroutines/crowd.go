@@ -32,8 +32,8 @@ func NewThreadCrowd() *Crowd {
 	return c
 }
 
-// Grow starts goroutines until n are alive, and none if n already are. It
-// returns when all of them have started, with the time that took.
+// Grow starts goroutines until n are alive, and none if n already are. When
+// all of them have started, it returns the time since it was called.
 func (c *Crowd) Grow(n int) time.Duration {
 	began := time.Now()
 	var started sync.WaitGroup

@@ -148,8 +148,8 @@ func preemption(context.Context) string {
 		}
 		fmt.Printf("       %-34s  %s\n", row.with, measured(ran))
 	}
-	takeaway("The scheduler looks every 10 ms for a goroutine that has had its CPU for",
-		fmt.Sprintf("10 ms, and preempts it. A turn lasted %s on average.", short(all/time.Duration(len(turns)))))
+	takeaway("The runtime looks at least every 10 ms for a goroutine that has had its",
+		fmt.Sprintf("CPU for 10 ms, and preempts it. A turn lasted %s on average.", short(all/time.Duration(len(turns)))))
 	switch {
 	case len(turns) == 2:
 		return "a"

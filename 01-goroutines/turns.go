@@ -13,9 +13,9 @@ type Turn struct {
 	Start, End time.Duration // since TakeTurns began
 }
 
-// TakeTurns starts goroutines that all compute for d. It returns
-// the turns they took, each of another goroutine than the one before and beginning
-// where that one ends, and the number of steps that they made in total.
+// TakeTurns starts goroutines that all compute for d. It returns their turns and the
+// total number of steps. Consecutive turns are of different goroutines, and each begins
+// where the one before it ends.
 func TakeTurns(goroutines int, d time.Duration) (turns []Turn, steps int64) {
 	var (
 		mu    sync.Mutex   // guards turns
@@ -73,9 +73,8 @@ func OthersRun(limit int64) bool {
 	return ran.Load()
 }
 
-// Share has pieces of work done by goroutines that take the next piece when
-// they have finished one, and returns the time it took. Work is called once for
-// each piece.
+// Share distributes pieces of work among goroutines: each takes the next piece when it
+// has finished one. It calls work once for each piece, and returns the time that took.
 func Share(pieces, goroutines int, work func()) time.Duration {
 	began := time.Now()
 	var taken atomic.Int64

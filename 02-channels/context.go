@@ -57,7 +57,7 @@ func Prices(ctx context.Context, running *atomic.Int64) (prices <-chan int, stop
 	return c, func() { cancel(); <-ended }
 }
 
-// FirstPrice receives one price and stops the others.
+// FirstPrice receives one price and stops the goroutine that sends them.
 func FirstPrice(ctx context.Context, running *atomic.Int64) int {
 	prices, stop := Prices(ctx, running)
 	defer stop()

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,12 +37,15 @@ func RunStuckServer() (state, reported string, err error) {
 	server := exec.Command(program)
 	server.Stderr = &stderr
 	stdout, err := server.StdoutPipe()
-	if err := errors.Join(err, server.Start()); err != nil {
+	if err != nil {
+		return "", "", err
+	}
+	if err := server.Start(); err != nil {
 		return "", "", err
 	}
 	address := bufio.NewScanner(stdout)
 	address.Scan()
-	for blocked := 0; err == nil && blocked < 2; { // the second time after it had nothing else to run
+	for blocked := 0; err == nil && blocked < 2; { // twice: between two answers the server was idle
 		var answer []byte
 		answer, err = exec.Command(program, address.Text()).Output()
 		if state = strings.TrimSpace(string(answer)); strings.HasSuffix(state, "[chan receive]") {
@@ -55,8 +57,8 @@ func RunStuckServer() (state, reported string, err error) {
 	return state, stderr.String(), err
 }
 
-// buildStuckServer builds the server without cgo, with which the runtime never
-// reports a deadlock; net may use cgo, so only the server imports it.
+// buildStuckServer builds the server without cgo: in a program that uses cgo, as
+// package net may, the runtime never reports a deadlock.
 func buildStuckServer(program string) error {
 	file := program + ".go"
 	if err := os.WriteFile(file, []byte(stuckServer), 0o644); err != nil {

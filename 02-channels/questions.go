@@ -21,7 +21,7 @@ var quizzes = map[string]quiz{
 	"2.4": {"Four goroutines add to one total, unlocked. What can a test of it see?", []string{
 		"always a wrong total",
 		"always the right total",
-		"often the right total: only the race detector is certain",
+		"often the right total: only the race detector reports the race",
 	}, "c"},
 	"2.5": {"ctx is canceled, and a channel has a value. Which case does select take?", []string{
 		"either, at random",

@@ -31,9 +31,8 @@ func filled(capacity, n int) chan int {
 // Operations are what a program can do with a channel.
 var Operations = []func(chan int) string{Send, Receive, Close}
 
-// Send, Receive and Close try an operation and return its outcome. They never
-// block: if the operation cannot proceed, select takes its default.
-
+// Send tries to send on c and returns the outcome. It never blocks: if the send cannot
+// proceed, select takes its default.
 func Send(c chan int) string {
 	select {
 	case c <- 1:
@@ -43,6 +42,7 @@ func Send(c chan int) string {
 	}
 }
 
+// Receive tries to receive from c and returns the outcome. It never blocks, either.
 func Receive(c chan int) string {
 	select {
 	case v, ok := <-c:
@@ -52,6 +52,7 @@ func Receive(c chan int) string {
 	}
 }
 
+// Close closes c. It leaves a panic to Try.
 func Close(c chan int) string {
 	close(c)
 	return "proceeds"

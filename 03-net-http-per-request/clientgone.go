@@ -10,8 +10,8 @@ import (
 )
 
 // Observing is a handler that does pieces of work and calls done after each. When
-// the client's connection is closed, net/http cancels r.Context(), and the
-// handler returns.
+// the client's connection is closed, net/http cancels r.Context() (over HTTP/1.x only
+// once the request's body has been read), and the handler returns.
 func Observing(pieces int, each time.Duration, done func()) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for range pieces {
@@ -53,7 +53,7 @@ func LeaveAfter(ctx context.Context, n int, newHandler func(done func()) http.Ha
 	}
 	defer srv.Close()
 	if _, err := Get(visitor, Crowd((&net.Dialer{}).DialContext), "http://"+addr); !errors.Is(err, context.Canceled) {
-		return 0, 0, nil, fmt.Errorf("the client left, and got the error %w", err)
+		return 0, 0, nil, fmt.Errorf("the client left: got the error %v, want %v", err, context.Canceled)
 	}
 	cause = <-ended // before reading what the handler counted
 	return before, after, cause, nil

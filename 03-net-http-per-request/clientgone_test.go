@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -34,6 +35,32 @@ func TestClientLeavingCancelsTheContext(t *testing.T) {
 		}
 		conn.Close()
 	}
+}
+
+// TestClientLeavingIsNoticedOnceTheBodyIsRead: the client sends a request with a body, and
+// closes its connection.
+func TestClientLeavingIsNoticedOnceTheBodyIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		srv, pipes := serveInBubble(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(ended)
+			time.Sleep(time.Hour) // fake time
+			before := r.Context().Err()
+			io.Copy(io.Discard, r.Body)
+			time.Sleep(time.Hour)
+			if after := r.Context().Err(); before != nil || after == nil {
+				t.Errorf("the client has left; the context's error is %v before the body is read, and %v after; want it only after", before, after)
+			}
+		}))
+		defer srv.Close()
+		conn, err := pipes.Dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: pipe\r\nContent-Length: 4\r\n\r\nbody")
+		conn.Close()
+		<-ended
+	})
 }
 
 // leaveEarly visits a handler that does 10 pieces of work of 10 ms each, and leaves

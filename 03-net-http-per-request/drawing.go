@@ -154,7 +154,7 @@ func printCreator(ctx context.Context, protocol string, o Origin) {
 	if err != nil { // then only what the stack says
 		line = o.Creator
 	}
-	fmt.Printf("     %-11s %-28s %s\n", protocol, o.Where(), line)
+	fmt.Printf("     %-11s %-38s %s\n", protocol, o.Where(), line)
 	if err != nil {
 		fmt.Printf("     (the line itself cannot be shown:\n      %v)\n", err)
 	}

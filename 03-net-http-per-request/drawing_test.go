@@ -61,7 +61,7 @@ func TestDrawings(t *testing.T) {
 		{"without the Go source only what the stack says", func() {
 			printCreator(t.Context(), "HTTP/1.1", Origin{Creator: "net/http.(*Server).Serve", File: "/nowhere/src/net/nowhere.go", Line: 3})
 		}, `
-     HTTP/1.1    net/nowhere.go:3             net/http.(*Server).Serve
+     HTTP/1.1    net/nowhere.go:3                       net/http.(*Server).Serve
      (the line itself cannot be shown:
       the Go source is not installed here)
 `},

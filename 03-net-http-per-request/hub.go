@@ -73,8 +73,9 @@ func (h *Hub) Close() {
 	h.subscribers = nil
 }
 
-// ServeHTTP streams the events to one client until the client leaves, does not read for 2 s,
-// or the hub closes its channel. A browser's EventSource then connects again.
+// ServeHTTP streams the events to one client until the client leaves, a write blocks for 2 s
+// (the client does not read, and the connection's buffers are full), or the hub closes its
+// channel. A browser's EventSource then connects again.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	events, unsubscribe := h.Subscribe()
 	defer unsubscribe()

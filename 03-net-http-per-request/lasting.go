@@ -19,10 +19,13 @@ type Lasting struct {
 	stop     context.CancelFunc
 	cancel   context.CancelFunc
 	running  sync.WaitGroup // the handlers that last
+
+	mu     sync.Mutex
+	closed bool // guarded by mu: Drain waits, and no handler may begin
 }
 
-// AddLasting prepares srv, before it serves. f of RegisterOnShutdown runs when
-// Shutdown begins. BaseContext is the parent of all requests' contexts: to cancel
+// AddLasting prepares srv, before it serves. A function that is registered with
+// RegisterOnShutdown runs when Shutdown begins. BaseContext is the parent of all requests' contexts: to cancel
 // it when Shutdown begins would also cancel the requests that Shutdown waits for.
 func AddLasting(srv *http.Server) *Lasting {
 	l := new(Lasting)
@@ -34,16 +37,30 @@ func AddLasting(srv *http.Server) *Lasting {
 }
 
 // Handler returns h with a context that is also canceled when Shutdown begins. h
-// must return then.
+// must return then. A request that comes when Drain already waits gets 503.
 func (l *Lasting) Handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l.running.Add(1)
+		if !l.begin() {
+			http.Error(w, "shutting down", http.StatusServiceUnavailable)
+			return
+		}
 		defer l.running.Done()
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		defer context.AfterFunc(l.stopping, cancel)()
 		h.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// begin counts a handler, unless Drain waits: WaitGroup.Add must not be called for the
+// first handler while Wait is.
+func (l *Lasting) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.running.Add(1)
+	}
+	return !l.closed
 }
 
 // Drain is the chapter's Drain, and then waits for the handlers that last, again up
@@ -54,9 +71,12 @@ func (l *Lasting) Drain(srv *http.Server, deadline time.Duration) error {
 	if err != nil {
 		l.cancel()
 	}
+	l.mu.Lock()
+	l.closed = true // after its deadline, Shutdown has not waited for all requests
+	l.mu.Unlock()
 	ended := make(chan struct{})
 	go func() {
-		l.running.Wait() // no new ones: those that Shutdown waited for have called Add
+		l.running.Wait()
 		close(ended)
 	}()
 	select {

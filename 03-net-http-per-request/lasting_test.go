@@ -332,6 +332,31 @@ func TestEchoClosesItsConnection(t *testing.T) {
 	})
 }
 
+// TestHandlerThatBeginsWhenDrainWaitsGets503: its Shutdown has reached the deadline, and a
+// request that lasts is still running.
+func TestHandlerThatBeginsWhenDrainWaitsGets503(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := NewServer(nil)
+		l := AddLasting(srv)
+		ended := make(chan struct{})
+		h := l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-ended }))
+		go h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		synctest.Wait()
+		drained := async(func() error { return l.Drain(srv, time.Hour) })
+		synctest.Wait()
+		w := httptest.NewRecorder()
+		second := async(func() error { h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil)); return nil })
+		synctest.Wait()
+		close(ended)
+		if <-second; w.Code != http.StatusServiceUnavailable {
+			t.Errorf("got status %d, want 503", w.Code)
+		}
+		if err := <-drained; err != nil {
+			t.Errorf("Drain returned %v", err)
+		}
+	})
+}
+
 // TestDialEchoChecksTheEcho: another line, or no response, is an error.
 func TestDialEchoChecksTheEcho(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -223,8 +223,8 @@ func timeLimit(ctx context.Context) string {
 	after := drawLimited(ctx, wrong("ignored (wrong)"), inner, Ignoring)
 	drawLimited(ctx, wrong("WriteTimeout (wrong)"), func(srv *http.Server) { srv.WriteTimeout = limit }, Observing)
 	takeaway("█ work until the client has its answer; ░ useless work after that. On",
-		"HTTP/1.x WriteTimeout does not notify the handler; the client gets EOF",
-		"only when the handler returns. A limit made by hand is a data race:",
+		"HTTP/1.x WriteTimeout notifies no handler until a write fails; the client",
+		"gets EOF when the handler returns. A limit made by hand is a data race:",
 		"go test -race -v -run TimeLimitByHand ./03-net-http-per-request")
 	return map[bool]string{true: "b", false: "a"}[after > 0]
 }

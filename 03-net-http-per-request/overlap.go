@@ -76,7 +76,7 @@ func SlowThenFast(ctx context.Context, slow, fast, pause time.Duration, fasts in
 	return spans, errors.Join(errs...)
 }
 
-// Meeting is a point where n goroutines wait for one another. With it an overlap
+// Meeting is a barrier: a point where n goroutines wait for one another. With it an overlap
 // is certain: when Wait returns nil, all n have called it.
 type Meeting struct {
 	mu      sync.Mutex

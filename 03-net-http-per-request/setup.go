@@ -142,7 +142,7 @@ func sellAfterPanic(ctx context.Context, t *Tickets, sell func(string) (int, err
 	for range n {
 		clients.Go(func() { check(order("concert")); answers.Add(1) })
 	}
-	for answered+blocked < n { // of n at most n-1 wait if one holds the lock
+	for answered+blocked < n { // if a request still holds the lock, at most n-1 of the n are blocked
 		runtime.Gosched()
 		answered, blocked = int(answers.Load()), 0
 		if all := Blocked(".Shop.func1")["sync.Mutex.Lock"]; all == n {
@@ -364,7 +364,7 @@ func dialEcho(ctx context.Context, dial Dial, addr string) (conn net.Conn, lines
 	return conn, lines, err
 }
 
-// check ends the program where this machine does not let it do its work.
+// check ends the program with status 1 if the demo cannot go on.
 func check(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "03-net-http-per-request:", err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -111,6 +112,26 @@ func TestWriteTimeoutNotifiesNoHandler(t *testing.T) {
 		body, err := Get(t.Context(), Crowd(pipes.Dial), "http://pipe")
 		if took := time.Since(start); took != takes || !errors.Is(err, io.EOF) {
 			t.Errorf("the client got %q, %v after %s; want EOF after %s", body, err, took, takes)
+		}
+	})
+}
+
+// TestWriteThatFailsCancelsTheContext: after WriteTimeout a flush fails, and with HTTP/1.x
+// only that notifies the handler.
+func TestWriteThatFailsCancelsTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, pipes := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(10 * time.Second)
+			before, err := r.Context().Err(), http.NewResponseController(w).Flush()
+			if after := r.Context().Err(); before != nil || !errors.Is(err, os.ErrDeadlineExceeded) || after == nil {
+				t.Errorf("after WriteTimeout a flush returns %v; the context's error is %v before it, and %v after it; want %v, and an error only after it", err, before, after, os.ErrDeadlineExceeded)
+			}
+		})), newPipes()
+		srv.WriteTimeout = time.Second
+		go srv.Serve(pipes)
+		defer srv.Close()
+		if body, err := Get(t.Context(), Crowd(pipes.Dial), "http://pipe"); err == nil {
+			t.Errorf("the client got %q, want an error", body)
 		}
 	})
 }

@@ -48,13 +48,17 @@ func (ws *Words) AddUnlocked(word string) {
 	ws.count[word]++
 }
 
-// Count is a handler that passes each word of the request's body to add.
+// Count is a handler that passes each word of the request's body to add. It answers 400
+// if the body cannot be read to its end, or has a word of more than 64 KB.
 func Count(add func(word string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		words := bufio.NewScanner(r.Body)
 		words.Split(bufio.ScanWords)
 		for words.Scan() {
 			add(words.Text())
+		}
+		if err := words.Err(); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 )
 
 // TestCopyOfAMapBelongsToTheCaller: two clients send words at the same time, each
@@ -51,6 +53,25 @@ func TestCountIsReadWithTheLock(t *testing.T) {
 		}
 		ws.mu.Unlock()
 		<-called
+	}
+}
+
+// TestCountRefusesWhatItCannotRead: a word of more than 64 KB, and a body that is cut off.
+func TestCountRefusesWhatItCannotRead(t *testing.T) {
+	long := strings.Repeat("x", 64<<10)
+	for what, test := range map[string]struct {
+		body io.Reader
+		want int
+	}{
+		"two words":          {strings.NewReader("to be"), 200},
+		"a word of 65536 B":  {strings.NewReader("to " + long + " be"), 400},
+		"a body that is cut": {io.MultiReader(strings.NewReader("to be "), iotest.ErrReader(io.ErrUnexpectedEOF)), 400},
+	} {
+		w := httptest.NewRecorder()
+		Count(func(string) {}).ServeHTTP(w, httptest.NewRequest("POST", "/", test.body))
+		if w.Code != test.want {
+			t.Errorf("%s: got status %d, want %d", what, w.Code, test.want)
+		}
 	}
 }
 

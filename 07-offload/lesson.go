@@ -28,14 +28,14 @@ type lesson struct {
 	folder   string // of the chapter, such as "02-channels"
 	title    string
 	about    string          // for -h
-	sections []section       // the core lesson
+	sections []section       // the core sections
 	further  []section       // run by their numbers or with -all
 	ask      map[string]quiz // by the section's number
 	before   func()          // if not nil, called before the sections
 	after    func()          // if not nil, called after them
 	next     string          // the command that comes next
 
-	chosen  []section // by the command line; nil means the core lesson
+	chosen  []section // by the command line; nil means the core sections
 	asking  bool
 	traceTo string
 }
@@ -109,7 +109,7 @@ func (l *lesson) String() string {
 	return b.String()
 }
 
-// teach runs the chosen sections, and after the core lesson says what comes next.
+// teach runs the chosen sections, and after the core sections says what comes next.
 func (l *lesson) teach(ctx context.Context) {
 	if l.traceTo != "" {
 		file, err := os.Create(l.traceTo)

@@ -29,7 +29,7 @@ var tasks = []task{
 		learned: "If several cases of a select are ready, it takes one at random. Check ctx.Err() first if cancellation must win."},
 	{name: "Refresh", file: "refresh.go", source: refreshSource, untouched: 0x76ff60d5, solution: "SOLUTION.md",
 		learned: "A deferred call runs when the function returns, not at the end of the loop's body. Call cancel as soon as the context's work is done."},
-	{name: "Transfer", file: "transfer.go", source: transferSource, untouched: 0x5b53913f, solution: "SOLUTION.md",
+	{name: "Transfer", file: "transfer.go", source: transferSource, untouched: 0x5dcbd356, solution: "SOLUTION.md",
 		learned: "Two goroutines that take two locks in two orders can block each other forever. Take locks in one order everywhere.", interleave: true},
 }
 

@@ -26,7 +26,8 @@ func (a *Account) Balance() int {
 }
 
 // Transfer moves cents between two different accounts and passes both changes to
-// audit. It may be called by any number of goroutines at the same time.
+// audit, which must not use the accounts. Any number of goroutines may call Transfer at
+// the same time.
 func Transfer(from, to *Account, cents int, audit func(id, change int)) error {
 	// TODO: two customers pay each other, and both requests block forever.
 	from.mu.Lock()

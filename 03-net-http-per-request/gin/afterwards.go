@@ -90,10 +90,11 @@ func twoRequests(engine *gin.Engine, second func()) error {
 		if err != nil {
 			return err
 		}
-		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		_, err = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if err != nil {
 			return err
 		}
-		resp.Body.Close()
 		if resp.StatusCode >= 400 {
 			return fmt.Errorf("%s %s: status %d", r.method, r.path, resp.StatusCode)
 		}

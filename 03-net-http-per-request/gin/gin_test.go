@@ -453,6 +453,20 @@ func TestWrapRunsTheHandlersInsideWithTheNewRequest(t *testing.T) {
 	}
 }
 
+// TestWrapEndsTheChainIfTheMiddlewareDoes: a middleware of net/http answers itself.
+func TestWrapEndsTheChainIfTheMiddlewareDoes(t *testing.T) {
+	engine := gin.New()
+	engine.Use(Wrap(func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no token", http.StatusUnauthorized) })
+	}))
+	engine.GET("/", func(c *gin.Context) { c.String(http.StatusOK, "secret") })
+	w := httptest.NewRecorder()
+	engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if got, want := w.Body.String(), "no token\n"; w.Code != http.StatusUnauthorized || got != want {
+		t.Errorf("got %d %q, want 401 %q and no other handler", w.Code, got, want)
+	}
+}
+
 // TestRoutersAnswerGETOnly, and Gin recovers the panic of a handler.
 func TestRoutersAnswerGETOnly(t *testing.T) {
 	for _, name := range names {

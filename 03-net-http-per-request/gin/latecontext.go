@@ -2,7 +2,7 @@ package main
 
 import "github.com/gin-gonic/gin"
 
-// Late is the wrong way to use a *gin.Context in a goroutine. Gin uses the context
+// Late is the wrong way to use a *gin.Context in a goroutine. Gin reuses the context
 // for another request as soon as the handler has returned, so the goroutine may
 // read the data of that request, and it is a data race. wait returns when the
 // goroutine's work is done.

@@ -119,7 +119,7 @@ func run() {
 
 // lateContext lets a goroutine read a *gin.Context after its handler has returned.
 func lateContext() {
-	heading("Gin: a *gin.Context is used for other requests after its handler has returned.")
+	heading("Gin: a *gin.Context is reused for other requests after its handler has returned.")
 	for _, way := range []struct {
 		name    string
 		handler func(wait func(), then func(string)) gin.HandlerFunc

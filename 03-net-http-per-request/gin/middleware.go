@@ -29,19 +29,26 @@ func TimeoutInGoroutine(d time.Duration) gin.HandlerFunc {
 
 // Wrap makes Gin's middleware of net/http's, if that changes nothing but the request:
 // the handlers after it run inside it, with the new request. For example,
-// Wrap(lasting.Handler) ends a stream when Shutdown begins (lasting.go in the chapter).
+// Wrap(lasting.Handler) ends a stream when Shutdown begins (lasting.go in the chapter). If
+// the middleware does not call the next handler, Gin does not either.
 func Wrap(middleware func(http.Handler) http.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		called := false
 		next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			called = true
 			c.Request = r
 			c.Next()
 		})
 		middleware(next).ServeHTTP(c.Writer, c.Request)
+		if !called {
+			c.Abort()
+		}
 	}
 }
 
 // Timeout is right: it starts no goroutine. It gives the request's context a
-// deadline, which the handlers after it observe.
+// deadline, which the handlers after it observe. It does not stop a handler that ignores
+// its context, and sends no response of its own.
 func Timeout(d time.Duration) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), d)

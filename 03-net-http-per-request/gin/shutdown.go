@@ -12,10 +12,10 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// A Shutdown ends a server and then what its handlers use, in an order in which the
-// requests in flight still find it.
+// A Shutdown stops a server, and then closes what its handlers use, so that the requests
+// in flight can still use it.
 type Shutdown struct {
-	Pause time.Duration  // how long connections are accepted after Ready has failed: until then load balancers send some
+	Pause time.Duration  // how long the server accepts connections after Ready fails, so that load balancers can notice
 	Limit time.Duration  // for the requests in flight, and again for each step
 	Steps []func() error // what the handlers use, in the order in which to close it: a pool, then the database
 
@@ -44,7 +44,7 @@ func (s *Shutdown) Serve(ctx context.Context, srv *http.Server, listener net.Lis
 	case <-ctx.Done():
 	}
 	s.begun.Store(true)
-	<-time.After(s.Pause)
+	time.Sleep(s.Pause)
 	limit, cancel := context.WithTimeout(context.Background(), s.Limit)
 	defer cancel()
 	err := srv.Shutdown(limit)
