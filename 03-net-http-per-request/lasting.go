@@ -21,12 +21,13 @@ type Lasting struct {
 	running  sync.WaitGroup // the handlers that last
 
 	mu     sync.Mutex
-	closed bool // guarded by mu: Drain waits, and no handler may begin
+	closed bool // guarded by mu; true once Drain waits: no handler may begin then
 }
 
 // AddLasting prepares srv, before it serves. A function that is registered with
-// RegisterOnShutdown runs when Shutdown begins. BaseContext is the parent of all requests' contexts: to cancel
-// it when Shutdown begins would also cancel the requests that Shutdown waits for.
+// RegisterOnShutdown runs when Shutdown begins. BaseContext is the parent of all requests'
+// contexts: to cancel it when Shutdown begins would also cancel the requests that Shutdown
+// waits for.
 func AddLasting(srv *http.Server) *Lasting {
 	l := new(Lasting)
 	l.stopping, l.stop = context.WithCancel(context.Background())
@@ -52,8 +53,8 @@ func (l *Lasting) Handler(h http.Handler) http.Handler {
 	})
 }
 
-// begin counts a handler, unless Drain waits: WaitGroup.Add must not be called for the
-// first handler while Wait is.
+// begin counts a handler, unless Drain waits: Add must not raise the counter from 0 while
+// Wait runs.
 func (l *Lasting) begin() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

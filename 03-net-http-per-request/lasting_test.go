@@ -332,8 +332,8 @@ func TestEchoClosesItsConnection(t *testing.T) {
 	})
 }
 
-// TestHandlerThatBeginsWhenDrainWaitsGets503: its Shutdown has reached the deadline, and a
-// request that lasts is still running.
+// TestHandlerThatBeginsWhenDrainWaitsGets503: Shutdown has returned, and Drain waits for a
+// handler that is still running.
 func TestHandlerThatBeginsWhenDrainWaitsGets503(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := NewServer(nil)

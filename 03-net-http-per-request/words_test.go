@@ -56,7 +56,7 @@ func TestCountIsReadWithTheLock(t *testing.T) {
 	}
 }
 
-// TestCountRefusesWhatItCannotRead: a word of more than 64 KB, and a body that is cut off.
+// TestCountRefusesWhatItCannotRead: a word of 64 KB or more, and a body that is cut off.
 func TestCountRefusesWhatItCannotRead(t *testing.T) {
 	long := strings.Repeat("x", 64<<10)
 	for what, test := range map[string]struct {

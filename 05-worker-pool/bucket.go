@@ -19,8 +19,8 @@ type Bucket struct {
 }
 
 // Take waits for a token, and returns nil when it is due. The tokens are given out
-// in the order of the calls. If ctx is done, Take takes no token and returns
-// context.Cause(ctx). If ctx is done while Take waits, the token is lost, too.
+// in the order of the calls. If ctx is done, Take returns context.Cause(ctx): done
+// before the call, it costs no token; done while Take waits, the token is lost.
 func (b *Bucket) Take(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -6,9 +6,10 @@ import (
 )
 
 // A sql.DB is a pool, too: of connections. With SetMaxOpenConns(n), a query that
-// needs one more connection blocks until one is free. No error reports that, only
-// WaitCount in db.Stats; and if its context has no deadline, it can block forever. Rows keep their connection
-// until they are closed, and a transaction until Commit or Rollback.
+// needs one more connection blocks until one is free. No error reports
+// that, only WaitCount in db.Stats. A query whose context has no deadline can block
+// forever. Rows keep their connection until they are closed, and a transaction until
+// Commit or Rollback.
 
 // NamesInLoop is wrong: the query in the loop needs a second connection, and the
 // rows of the first query keep theirs until the loop has ended.

@@ -276,7 +276,7 @@ func (s *search) compare(ctx context.Context) string {
 	}
 	switch {
 	case len(differ) > 0:
-		takeaway("The directory has changed between the two walks: those files differ. All", "others are equal.")
+		takeaway("The directory has changed between the two walks: those files differ. All", "others are identical.")
 		return ""
 	case s.report.Files == 0:
 		takeaway("There is no file that can be read, so there is nothing to compare.")

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// growTree makes a directory of 300 files of which many are equal, some empty, one
+// growTree makes a directory of 300 files of which many are identical, some empty, one
 // is large, and one is a symbolic link, if the system allows it.
 func growTree(t testing.TB) string {
 	t.Helper()

@@ -21,7 +21,7 @@ import (
 )
 
 // slowTree is a tree of which each file takes a while to open: 4 s, 3 s, 2 s, 1 s.
-// Two of the four are equal, and a fifth is a link.
+// Two of the four are identical, and a fifth is a link.
 type slowTree struct{ fstest.MapFS }
 
 func (s slowTree) Open(path string) (fs.File, error) {

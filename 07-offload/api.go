@@ -47,7 +47,7 @@ func (b *Broker) List(_ context.Context, state State, n int) (views []Job, err e
 	return views, nil
 }
 
-// An Overview counts the jobs in each state.
+// An Overview counts the jobs that wait, run, or have ended.
 type Overview struct {
 	Waiting   int     `json:"waiting"`   // due, without a worker
 	Oldest    float64 `json:"oldest"`    // seconds since the first of them was due
@@ -77,7 +77,7 @@ func (b *Broker) Overview(context.Context) (o Overview, err error) {
 //	POST   /jobs/{id}/requeue    200 job
 //	DELETE /jobs/{id}            200 job
 //	GET    /jobs?state=dead&n=9  200 [job …]
-//	GET    /overview             200 numbers of jobs
+//	GET    /overview             200 how many jobs wait, run, and have ended
 //	POST   /jobs              [{kind, payload, key, due, policy} …]  200 [{job} or {error, status} …], once all are on disk; a job without payload and policy
 //	POST   /lease             {worker, kinds}  200 job with its token, or 204 if none came within 25 s
 //	POST   /jobs/{id}/update  {token, event, progress, error, permanent}  204

@@ -176,7 +176,7 @@ func (b *Broker) Lease(ctx context.Context, worker string, kinds []string) (Job,
 		return Job{}, invalid("a worker has a name of up to %d bytes, and up to %d kinds", nameMax, nameMax)
 	}
 	for {
-		var changed <-chan struct{} // closed when a job is in another state
+		var changed <-chan struct{} // closed when a job is new or changes its state
 		var due <-chan time.Time    // when the next scheduled job is due
 		j, err := b.change("leased", func(now time.Time) ([]*Job, error) {
 			if j := b.queue.Next(worker, kinds, now); j != nil {

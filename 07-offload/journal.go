@@ -30,7 +30,7 @@ import (
 type Journal struct {
 	files  files // creates and renames the new file of Rewrite, see compact.go
 	batch  *Batch[[]byte, error]
-	turn   chan struct{} // a lock on file that fake time allows: its holder has sent to it, and then receives
+	turn   chan struct{} // a lock on file: send to lock, receive to unlock (a blocked Lock would stop fake time)
 	file   storage
 	size   atomic.Int64 // of the file
 	failed atomic.Bool  // until a Rewrite

@@ -250,7 +250,7 @@ func (s *System) watched(ctx context.Context) string {
 	fmt.Printf("     a newsletter's events end with   %s, %d of %d emails\n", j.State, j.Progress.Done, j.Progress.Total)
 	fmt.Printf("     an overview                      %d waiting, %d running, %d scheduled, %d dead\n", o.Waiting, o.Running, o.Scheduled, o.Dead)
 	takeaway("GET /jobs/{id}/events streams the state of a job. GET /overview counts",
-		"the jobs in each state. The page that shows both: go run ./07-offload all")
+		"waiting, running and dead jobs. The page: go run ./07-offload all")
 	return supported("c", len(events) > 1)
 }
 

@@ -169,7 +169,7 @@ func (g growing) Get(ctx context.Context, id string) (Job, error) {
 	}
 }
 
-// TestClientThatDoesNotReadDoesNotBlockShutdown from ending (claim 7.5): it asks for a stream.
+// TestClientThatDoesNotReadDoesNotBlockShutdown (claim 7.5): the client has asked for a stream.
 func TestClientThatDoesNotReadDoesNotBlockShutdown(t *testing.T) {
 	t.Parallel() // it mostly waits
 	listener, err := Listen("127.0.0.1:0", "")

@@ -109,7 +109,7 @@ func Test4Ports(t *testing.T) {
 	for _, addr := range []string{"localhost:8080", "localhost:8081"} {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
-			t.Logf("%s is in use: end the program that uses it, or add -addr with a free port to the commands that use it", addr)
+			t.Logf("%s is in use: end the program that uses it, or give -addr another port in the commands of the course", addr)
 			continue
 		}
 		l.Close()

@@ -6,8 +6,8 @@ import (
 )
 
 // Limit answers 503 if next has not returned after d, and cancels the context of
-// next's request. What next writes later goes nowhere. A panic in next before
-// that goes on to net/http.
+// next's request. What next writes later goes nowhere. If next panics
+// before that time, the panic goes on to net/http.
 func Limit(next http.Handler, d time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		done := make(chan struct{})

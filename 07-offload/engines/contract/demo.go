@@ -37,7 +37,7 @@ func demo(s System, at string) (err error) {
 	}
 	var processes []*Process
 	var server *Server
-	var life sync.Mutex // held while something starts, and forever once the rest has been stopped
+	var life sync.Mutex // held while something starts, and forever once cleanup has begun
 	cleanup := func() {
 		life.Lock()
 		for _, p := range processes {
@@ -49,11 +49,12 @@ func demo(s System, at string) (err error) {
 		os.RemoveAll(dir)
 	}
 	defer cleanup()
-	interrupted := make(chan os.Signal, 1)
+	interrupted, canceled := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE) // SIGPIPE: as in | head
 	go func() {
 		<-interrupted
 		signal.Reset(os.Interrupt, syscall.SIGTERM) // a second one ends the program immediately
+		close(canceled)
 		cleanup()
 		os.Exit(1)
 	}()
@@ -67,6 +68,7 @@ func demo(s System, at string) (err error) {
 		if err != nil {
 			return err
 		}
+		server.canceled = canceled
 	}
 	fmt.Printf("Chapter 07's sign-up on %s%s\n\n", s.Name, imitation)
 	if at == "" {

@@ -25,6 +25,8 @@ type Server struct {
 	At string // as the programs' flag has it
 	Is string // its name and version, if the demo prints them
 
+	canceled <-chan struct{} // when it is closed, Start returns an error; may be nil
+
 	dir      string
 	leaves   string // a file elsewhere, to be removed
 	commands []command
@@ -83,6 +85,8 @@ func (s *Server) Start() error {
 			select {
 			case <-ended:
 				gone = true
+			case <-s.canceled:
+				return errors.New("canceled during the start")
 			case <-time.After(50 * time.Millisecond):
 			}
 			if gone || time.Now().After(limit) {

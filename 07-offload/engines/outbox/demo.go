@@ -96,9 +96,10 @@ func (s *servers) start(program string, args ...string) (*contract.Process, erro
 	return p, err
 }
 
+// stop kills the processes. Nothing starts after it: a second call blocks until the
+// program ends.
 func (s *servers) stop() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, p := range s.processes {
 		p.Kill()
 	}
