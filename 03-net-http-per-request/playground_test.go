@@ -128,7 +128,7 @@ func startPlayground(t *testing.T, addr string) (child *exec.Cmd, first string, 
 		t.Fatal(err)
 	}
 	child = exec.CommandContext(t.Context(), self)
-	child.Env = append(os.Environ(), roleVariable+"=command line=-addr "+addr)
+	child.Env = append(os.Environ(), roleVariable+"=command line=-addr "+addr, "GORACE=atexit_sleep_ms=0")
 	errs = new(bytes.Buffer)
 	child.Stderr = errs
 	stdout, err := child.StdoutPipe()

@@ -226,7 +226,7 @@ func runMain(t *testing.T, program string, arguments []string) string {
 			return ""
 		}
 		child = exec.CommandContext(t.Context(), self)
-		child.Env = append(os.Environ(), roleVariable+"=command line="+strings.Join(arguments, " "))
+		child.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", roleVariable+"=command line="+strings.Join(arguments, " "))
 	}
 	child.WaitDelay = time.Second // a child of its own may keep its output open
 	out, err := child.CombinedOutput()

@@ -106,7 +106,7 @@ func startPlayground(t *testing.T, addr string) (child *exec.Cmd, text string, r
 		t.Fatal(err)
 	}
 	child = exec.CommandContext(t.Context(), self)
-	child.Env = append(os.Environ(), roleVariable+"=command line=-addr "+addr)
+	child.Env = append(os.Environ(), roleVariable+"=command line=-addr "+addr, "GORACE=atexit_sleep_ms=0")
 	child.Stderr = new(strings.Builder)
 	stdout, err := child.StdoutPipe()
 	if err != nil {

@@ -327,7 +327,7 @@ func TestLostJobEndsTheDemoWithStatus1(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestLostJobEndsTheDemoWithStatus1$")
-	cmd.Env = append(os.Environ(), "OFFLOAD_LOST=1")
+	cmd.Env = append(os.Environ(), "OFFLOAD_LOST=1", "GORACE=atexit_sleep_ms=0")
 	out, _ := cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "07-offload: a job that was accepted is lost") {
 		t.Errorf("%v; want exit status 1 and the reason:\n%s", cmd.ProcessState, out)
@@ -364,7 +364,7 @@ func TestDemoThatIsNotCompleteExitsWithStatus1(t *testing.T) {
 	}
 	missing := filepath.Join(t.TempDir(), "missing")
 	cmd := exec.CommandContext(t.Context(), self, "7.6")
-	cmd.Env = append(os.Environ(), asRole+"=1", "TMPDIR="+missing, "TMP="+missing)
+	cmd.Env = append(os.Environ(), asRole+"=1", "GORACE=atexit_sleep_ms=0", "TMPDIR="+missing, "TMP="+missing)
 	out, _ := cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "\n07-offload: ") || strings.Contains(string(out), "goroutine ") {
 		t.Errorf("%v; want exit status 1 and the error in one line:\n%s", cmd.ProcessState, out)
