@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +21,7 @@ import (
 func TestMain(m *testing.M) {
 	switch os.Getenv(asRole) {
 	case "":
+		flag.Set("test.parallel", "8") // those that call t.Parallel mostly wait
 		os.Exit(m.Run())
 	case "stuck":
 		stuck()

@@ -221,6 +221,7 @@ func TestWorkerPausedForLongerThanItsLeaseChangesNothing(t *testing.T) {
 
 // TestSIGTERMDrainsTheWorker stops a worker process in the middle of a job (claim 7.5).
 func TestSIGTERMDrainsTheWorker(t *testing.T) {
+	t.Parallel() // it mostly waits
 	if runtime.GOOS == "windows" {
 		t.Skip("needs SIGTERM, which Windows does not have")
 	}

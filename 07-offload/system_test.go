@@ -77,6 +77,7 @@ func (d program) leavesNothing(t *testing.T) {
 // TestDemoThatIsCutOffLeavesNothing stops reading what the demo prints, as a pager
 // does when its user quits (claim 7.5).
 func TestDemoThatIsCutOffLeavesNothing(t *testing.T) {
+	t.Parallel() // it mostly waits
 	if runtime.GOOS == "windows" {
 		t.Skip("needs SIGPIPE, which Windows does not have: there the demo continues")
 	}
@@ -89,6 +90,7 @@ func TestDemoThatIsCutOffLeavesNothing(t *testing.T) {
 // TestInterruptedDemoLeavesNothing interrupts it, as Ctrl-C does and the end of its
 // terminal, while it starts, runs a section, and waits for an answer.
 func TestInterruptedDemoLeavesNothing(t *testing.T) {
+	t.Parallel() // it mostly waits
 	needsInterrupt(t)
 	for _, when := range []struct {
 		printed, args string
