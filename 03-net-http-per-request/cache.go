@@ -42,7 +42,7 @@ func (c *LookThenFetch) Get(ctx context.Context, key string) (string, error) {
 	return value, err
 }
 
-// LockedFetch, version 2, is wrong: it fetches once, but with the lock held.
+// LockedFetch, version 2, is wrong: one caller fetches at a time, but with the lock held.
 // Requests for all other keys block, and Lock does not observe a context.
 type LockedFetch struct {
 	fetch  Fetch

@@ -30,8 +30,9 @@ func ExamplePool() {
 }
 
 // One pool for a whole server. Each task has the context of its request and a channel for
-// its result. When the pool's context is canceled, so is the task's: cancel bounds the
-// time that Close takes. A task recovers its panics and returns nil, because the pool keeps
+// its result. When the pool's context is canceled, so are those of the tasks that run, and
+// those in the queue are dropped, without an answer: cancel bounds the time that Close takes
+// and that a handler waits. A task recovers its panics and returns nil, because the pool keeps
 // every error until Close. Without KeepGoing, an error or runtime.Goexit in one task would
 // stop the pool for all requests.
 func ExamplePool_shared() {
@@ -44,9 +45,9 @@ func ExamplePool_shared() {
 		image  string
 		answer chan<- result // of capacity 1: the worker need not wait for the handler
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	life, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	p := NewPool(ctx, Config{Workers: 4, Queue: 16, KeepGoing: true}, func(pool context.Context, t task) error {
+	p := NewPool(life, Config{Workers: 4, Queue: 16, KeepGoing: true}, func(pool context.Context, t task) error {
 		ctx, cancel := context.WithCancel(t.ctx)
 		defer cancel()
 		defer context.AfterFunc(pool, cancel)()
@@ -77,10 +78,12 @@ func ExamplePool_shared() {
 			return r.text, r.err
 		case <-ctx.Done():
 			return "", ctx.Err()
+		case <-life.Done(): // a worker may never begin the task
+			return "", life.Err()
 		}
 	}
 	for _, image := range []string{"cat.jpg", "jpg", "exit.jpg", "dog.jpg"} {
-		fmt.Println(handle(ctx, image))
+		fmt.Println(handle(context.Background(), image))
 	}
 	fmt.Println(p.Close() == nil)
 	// Output:

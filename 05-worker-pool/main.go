@@ -144,7 +144,7 @@ func backpressure(ctx context.Context) string {
 	for task := range *poolSize {
 		check(p.TrySubmit(task)) // an idle worker for each
 	}
-	fmt.Printf("     %s, all busy; a queue with %d slots; %d tasks arrive\n", plural(*poolSize, "worker"), slots, arriving)
+	fmt.Printf("     %s busy; a queue with %d slots; %d tasks arrive\n", plural(*poolSize, "worker"), slots, arriving)
 	accepted, refused := 0, 0
 	began := time.Now()
 	for task := range arriving {
@@ -246,7 +246,7 @@ func limits(context.Context) string {
 	fmt.Printf("     %s tasks, a semaphore with 4 slots; goroutines at the same time\n", count(tasks))
 	fmt.Printf("       %-36s %5s\n", "acquired before go", measured(count(before)))
 	fmt.Printf("       %-36s %5s\n", wrong("acquired in the goroutine (wrong)"), measured(count(inside)))
-	fmt.Printf(row, "20 tasks: in progress, throughput", "tasks of 5 ms", "tasks of 95 ms")
+	fmt.Printf(row, "20 tasks: peak, throughput", "tasks of 5 ms", "tasks of 95 ms")
 	drawLimit(row, "4 slots: a concurrency limit", atMostFour)
 	drawLimit(row, "100 per second: a rate limit", perSecond)
 	takeaway("A concurrency limit protects what a task holds: memory, a connection. A",

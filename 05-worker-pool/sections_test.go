@@ -33,7 +33,7 @@ var sections = []struct {
      Map's results              [1 2 3 4 5 6 7 8]
 `, "a"},
 	{"5.3", backpressure, `
-     4 workers, all busy; a queue with 8 slots; 20 tasks arrive
+     4 workers busy; a queue with 8 slots; 20 tasks arrive
      TrySubmit              8 accepted, 12 refused, all in 0 s
      Submit                 blocked for 20.0 ms, until a slot was free
      unbounded (wrong)      all accepted; the backlog fills the memory:
@@ -68,7 +68,7 @@ var sections = []struct {
      1,000 tasks, a semaphore with 4 slots; goroutines at the same time
        acquired before go                       4
        acquired in the goroutine (wrong)    1,000
-     20 tasks: in progress, throughput      tasks of 5 ms    tasks of 95 ms
+     20 tasks: peak, throughput             tasks of 5 ms    tasks of 95 ms
      4 slots: a concurrency limit                4, 800/s           4, 42/s
      100 per second: a rate limit                1, 103/s          10, 70/s
 `, "b"},
@@ -120,7 +120,7 @@ func TestFlagsSetTheNumbersOfTheSections(t *testing.T) {
 		answer string
 	}{
 		{"5.1", fixedNumber, []string{"     5 images to scale, 5 workers\n", " pool                           5\n", " a goroutine each (wrong)       5\n"}, ""},
-		{"5.3", backpressure, []string{"     5 workers, all busy; ", " 8 accepted, 12 refused, "}, "d"},
+		{"5.3", backpressure, []string{"     5 workers busy; ", " 8 accepted, 12 refused, "}, "d"},
 		{"5.4", stopOrCollect, []string{"       never closed (wrong)             5\n"}, "b"},
 	} {
 		answer, text := "", ""

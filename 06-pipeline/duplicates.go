@@ -70,7 +70,7 @@ func (r *Report) Duplicates() (groups [][]File, hardLinks int) {
 	return groups, hardLinks
 }
 
-// distinct returns the files without further names of one that is in the result.
+// distinct keeps the first name of each file and drops its other hard links.
 func distinct(files []File) (group []File) {
 	seen := make(map[time.Time][]File) // all names of a file have one modification time
 	for _, f := range files {

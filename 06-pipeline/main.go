@@ -119,7 +119,7 @@ func (s *search) overlap(ctx context.Context) string {
 	fmt.Printf("     %d items, three stages, and each stage takes %s for an item\n", items, short(wait))
 	passed.draw("each item passed on immediately", max(1, column(passed.took(), collected.took(), width)))
 	collected.draw(wrong("all items collected between the stages (wrong)"), width)
-	files.draw(s.part(read), width)
+	files.draw(s.part(read)+", 1 worker", width)
 	lines := []string{
 		"█ busy, ▓ most of the time, ▒ half of it, ░ less, · idle. Stages that",
 		"block overlap on any machine; stages that compute need a free CPU each.",

@@ -52,7 +52,7 @@ func (p *Pipeline) Err() error {
 	return nil
 }
 
-// ended stops all stages if err is the first that does not follow from a stop.
+// ended stops all stages if err is the first one that is not a consequence of a stop.
 func (p *Pipeline) ended(err error) {
 	cause, done := context.Cause(p.ctx), p.ctx.Err()
 	switch panicked, follows := examine(err, cause, done); {

@@ -79,7 +79,7 @@ var sections = []struct {
      second  ···············▓██████████████▓···············      100 ms
      third   ······························░███████████████      100 ms
 
-     the files                                       took 10.0 s   busy
+     the files, 1 worker                             took 10.0 s   busy
      walk    ··············································         0 s
      hash    ██████████████████████████████████████████████      10.0 s
      group   ··············································         0 s
@@ -88,7 +88,7 @@ var sections = []struct {
 `, "b: a little more than 100 ms"},
 	{"6.1 of a directory that takes 8 s", slowly(8 * time.Second), `
 ###
-     the files                                       took 18.0 s   busy
+     the files, 1 worker                             took 18.0 s   busy
      walk    ████████████████████▒·························      8.00 s
      hash    ····················▒█████████████████████████      10.0 s
      group   ··············································         0 s
@@ -97,7 +97,7 @@ var sections = []struct {
 `, "b: a little more than 100 ms"},
 	{"6.1 of a directory that takes 12 s", slowly(12 * time.Second), `
 ###
-     the files                                       took 22.0 s   busy
+     the files, 1 worker                             took 22.0 s   busy
 ###
      → █ busy, ▓ most of the time, ▒ half of it, ░ less, · idle. Stages that
        block overlap on any machine; stages that compute need a free CPU each.

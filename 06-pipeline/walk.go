@@ -28,8 +28,8 @@ var (
 	ErrUnreadable = errors.New("unreadable")
 )
 
-// Walk returns a source that emits everything in the tree but the directories that
-// it could read. It checks ctx even if there are no files.
+// Walk returns a source that emits everything in the tree except directories, and each
+// directory that it cannot read. It checks ctx even if there are no files.
 func Walk(tree fs.FS) func(ctx context.Context, emit func(File) error) error {
 	return func(ctx context.Context, emit func(File) error) error {
 		return fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {

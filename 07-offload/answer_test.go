@@ -348,10 +348,11 @@ func TestWelcomeEmailIsNamedByTheJobsID(t *testing.T) {
 	}
 }
 
-// TestNameWithALineBreakIsRefused, of either kind: the rest would be a header.
+// TestNameWithALineBreakIsRefused, of either kind: the rest would be a header. So is a
+// name with another control character.
 func TestNameWithALineBreakIsRefused(t *testing.T) {
-	for _, lineBreak := range []string{"\r", "\n", "\r\n"} {
-		name := "Ada" + lineBreak + "Bcc: all@example.com"
+	for _, control := range []string{"\r", "\n", "\r\n", "\x00"} {
+		name := "Ada" + control + "Bcc: all@example.com"
 		if err := (Signup{name, "ada@example.com"}).Check(); !errors.Is(err, ErrBadJob) {
 			t.Errorf("the name %q: got %v, want %v", name, err, ErrBadJob)
 		}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A Signup is what a new user sends.
@@ -22,9 +23,10 @@ type Signup struct {
 
 // Check returns what is wrong with a sign-up, or nil.
 func (s Signup) Check() error {
-	// With a line break in a header the client could write headers of its own.
-	if strings.TrimSpace(s.Name) == "" || len(s.Name) > 200 || strings.ContainsAny(s.Name, "\r\n") {
-		return invalid("name must be one line of 1 to 200 bytes")
+	// With a line break in a header the client could write headers of its own. Other control
+	// characters have no use in a name, and some systems refuse them.
+	if strings.TrimSpace(s.Name) == "" || len(s.Name) > 200 || strings.ContainsFunc(s.Name, unicode.IsControl) {
+		return invalid("name must be one line of 1 to 200 bytes, without control characters")
 	}
 	if a, err := mail.ParseAddress(s.Email); err != nil || a.Address != s.Email || len(s.Email) > 200 {
 		return invalid("email must be an address such as ada@example.com")

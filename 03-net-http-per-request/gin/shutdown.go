@@ -33,23 +33,24 @@ func (s *Shutdown) Ready(c *gin.Context) {
 
 // Serve serves until ctx is done (see signal.NotifyContext). Then Ready fails; after the
 // pause the server accepts no more connections and finishes its requests; then the steps
-// run, one at a time. Serve returns the errors of all of them. If the requests or a step
+// run, one at a time. If the server cannot accept connections any more, Serve does the
+// same, without the pause. It returns the errors of all of them. If the requests or a step
 // exceed the limit, that is an error, too, and Serve goes on with the next step.
 func (s *Shutdown) Serve(ctx context.Context, srv *http.Server, listener net.Listener) error {
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(listener) }()
+	var err error
 	select {
-	case err := <-ended:
-		return err // it could not serve: there is nothing to drain
+	case err = <-ended: // requests may still be in flight
+		s.begun.Store(true)
 	case <-ctx.Done():
+		s.begun.Store(true)
+		time.Sleep(s.Pause)
 	}
-	s.begun.Store(true)
-	time.Sleep(s.Pause)
 	limit, cancel := context.WithTimeout(context.Background(), s.Limit)
 	defer cancel()
-	err := srv.Shutdown(limit)
-	if err != nil {
-		err = errors.Join(fmt.Errorf("requests still run after %s: %w", s.Limit, err), srv.Close())
+	if e := srv.Shutdown(limit); e != nil {
+		err = errors.Join(err, fmt.Errorf("requests still run after %s: %w", s.Limit, e), srv.Close())
 	}
 	for i, step := range s.Steps {
 		closed := make(chan error, 1)

@@ -158,11 +158,33 @@ func TestShutdownDoesNotWaitBeyondItsLimit(t *testing.T) {
 	})
 }
 
-// TestServeReturnsWhenItCannotServe: there is nothing to drain.
-func TestServeReturnsWhenItCannotServe(t *testing.T) {
-	p := newPipes()
-	p.Close()
-	if err := new(Shutdown).Serve(t.Context(), new(http.Server), p); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("got %v, want the listener's error", err)
-	}
+// TestServeDrainsWhenItsListenerFails, while a request is in flight that takes 3 s, and
+// without the pause: no load balancer can connect any more.
+func TestServeDrainsWhenItsListenerFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var happened []string // by one goroutine at a time
+		s := &Shutdown{Pause: time.Hour, Limit: time.Minute, Steps: []func() error{
+			func() error { happened = append(happened, "step"); return nil },
+		}}
+		engine := gin.New()
+		engine.GET("/", func(*gin.Context) { time.Sleep(3 * time.Second); happened = append(happened, "request") })
+		p := newPipes()
+		began, returned := time.Now(), make(chan error, 1)
+		go func() { returned <- s.Serve(t.Context(), &http.Server{Handler: engine}, p) }()
+		conn, err := p.dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		go io.Copy(io.Discard, conn)
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: pipe\r\n\r\n")
+		synctest.Wait() // the handler has begun
+		p.Close()
+		if err := <-returned; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Serve returned %v, want the listener's error", err)
+		}
+		if took := time.Since(began); !slices.Equal(happened, []string{"request", "step"}) || took > 4*time.Second {
+			t.Errorf("after %v Serve had done %q, want the request in flight and the step, within 4 s", took, happened)
+		}
+	})
 }

@@ -33,7 +33,7 @@ type Pool[T any] struct {
 	ctx    context.Context // derived from parent, for the tasks
 	stop   context.CancelCauseFunc
 	closed atomic.Bool
-	users  atomic.Int64 // calls that may send to tasks, plus 1 until Close; at 0 tasks is closed
+	users  atomic.Int64 // calls that may send to tasks, plus 1 until Close; when it is 0, tasks is closed
 
 	end sync.Once // sets err when the workers have ended
 	err error     // what Close returns

@@ -67,9 +67,7 @@ func open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = db.Exec(ctx, `
-		select pg_advisory_xact_lock(712); -- several processes may be here at the same time`+tables)
-	if err != nil {
+	if _, err := db.Exec(ctx, tables); err != nil {
 		db.Close()
 		return nil, err
 	}

@@ -222,6 +222,53 @@ func TestRelayMovesTheTasksBeforeARefusedOne(t *testing.T) {
 	}
 }
 
+// A cancelAt cancels a context at the n-th deletion of a row.
+type cancelAt struct {
+	n      int
+	cancel context.CancelFunc
+}
+
+func (c *cancelAt) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	if strings.HasPrefix(q.SQL, "delete") {
+		if c.n--; c.n == 0 {
+			c.cancel()
+		}
+	}
+	return ctx
+}
+
+func (*cancelAt) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TestCanceledRelayCommitsWhatItHasMoved: the shutdown arrives when the second of three
+// tasks is in the queue, and its row not yet deleted.
+func TestCanceledRelayCommitsWhatItHasMoved(t *testing.T) {
+	db, queue, inspector, _ := connected(t)
+	for range 3 {
+		if err := (Outbox{Tasks{db, queue}}).Enqueue(t.Context(), signup.Task{ID: rand.Text(), Name: "Ada", Email: "ada@example.com"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	config := db.Config()
+	config.ConnConfig.Tracer = &cancelAt{2, cancel}
+	traced, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer traced.Close()
+	if moved, err := relay(ctx, traced, queue); moved != 2 || err != nil {
+		t.Errorf("the relay moved %d tasks and returned %v, want 2 and no error", moved, err)
+	}
+	info, err := inspector.GetQueueInfo("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := rows(t, db); info.Size != 2 || n != 1 {
+		t.Errorf("the queue has %d tasks and the outbox %d; want 2 and 1", info.Size, n)
+	}
+}
+
 // TestRelayThatCannotCommitMovesNothing: its caller waits before it calls it again.
 func TestRelayThatCannotCommitMovesNothing(t *testing.T) {
 	db, queue, _, _ := connected(t)

@@ -17,7 +17,7 @@ import (
 func Relay(ctx context.Context, db *pgxpool.Pool, queue Queue) {
 	for ctx.Err() == nil {
 		moved, err := relay(ctx, db, queue)
-		if err != nil && ctx.Err() == nil {
+		if err != nil {
 			slog.Warn("the outbox keeps tasks", "error", err)
 		}
 		if moved == 0 { // LISTEN would replace the poll
@@ -31,11 +31,14 @@ func Relay(ctx context.Context, db *pgxpool.Pool, queue Queue) {
 
 // relay moves up to 100 tasks, the oldest first, up to one that the queue refuses. They are
 // deleted after they were enqueued, so a crash between the two enqueues them again: at least
-// once, and the task's ID makes it once.
+// once, and the task's ID makes it once. When ctx is done, it commits what it has moved.
 func relay(ctx context.Context, db *pgxpool.Pool, queue Queue) (moved int, err error) {
+	batch, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(signup.Timeout, cancel) })() // the time for a commit
 	var refused error
-	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select id, task from outbox order by created limit 100 for update skip locked`)
+	err = pgx.BeginFunc(batch, db, func(tx pgx.Tx) error {
+		rows, err := tx.Query(batch, `select id, task from outbox order by created limit 100 for update skip locked`)
 		if err != nil {
 			return err
 		}
@@ -48,16 +51,19 @@ func relay(ctx context.Context, db *pgxpool.Pool, queue Queue) (moved int, err e
 			return err
 		}
 		for _, r := range tasks {
+			if ctx.Err() != nil {
+				return nil // commit
+			}
 			var t signup.Task
 			err := json.Unmarshal(r.Task, &t)
 			if err == nil {
-				err = queue.enqueue(ctx, t)
+				err = queue.enqueue(batch, t)
 			}
 			if err != nil {
 				refused = fmt.Errorf("task %s: %w", r.ID, err)
 				return nil // commit: those before it are in the queue
 			}
-			if _, err := tx.Exec(ctx, `delete from outbox where id = $1`, r.ID); err != nil {
+			if _, err := tx.Exec(batch, `delete from outbox where id = $1`, r.ID); err != nil {
 				return err
 			}
 			moved++

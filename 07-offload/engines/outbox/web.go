@@ -18,8 +18,10 @@ const kind = "welcome-mail"
 
 // tables are those of this program. The outbox has a row for each task that is not in the queue yet.
 const tables = `
+	select pg_advisory_xact_lock(712); -- several processes may create them at the same time
 	create table if not exists users (id text primary key, name text not null, email text not null);
-	create table if not exists outbox (id text primary key, task bytea not null, created timestamptz not null default now())`
+	create table if not exists outbox (id text primary key, task bytea not null, created timestamptz not null default now());
+	create index if not exists outbox_created on outbox (created)`
 
 // insertUser is the application's own write.
 const insertUser = `insert into users (id, name, email) values ($1, $2, $3) on conflict (id) do nothing`

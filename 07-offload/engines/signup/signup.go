@@ -20,6 +20,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A Task is the email to be sent, as a system stores it.
@@ -52,9 +53,10 @@ func (t Task) Check() error {
 	if !id.MatchString(t.ID) {
 		return errors.New("id must be 26 letters and digits")
 	}
-	// A line break in an email's header would let the client write headers of its own.
-	if strings.TrimSpace(t.Name) == "" || len(t.Name) > 200 || strings.ContainsAny(t.Name, "\r\n") {
-		return errors.New("name must be one line, and not empty")
+	// A line break in an email's header would let the client write headers of its own;
+	// PostgreSQL refuses a zero byte in a text.
+	if strings.TrimSpace(t.Name) == "" || len(t.Name) > 200 || strings.ContainsFunc(t.Name, unicode.IsControl) {
+		return errors.New("name must be one line of 1 to 200 bytes, without control characters")
 	}
 	if a, err := mail.ParseAddress(t.Email); err != nil || a.Address != t.Email || len(t.Email) > 200 {
 		return errors.New("email must be an address such as ada@example.com")

@@ -165,6 +165,7 @@ func TestSignUpIsALineAnAddressAndAtMost200Bytes(t *testing.T) {
 		{`{"name":"Ada","email":"Ada <ada@example.com>"}`, "", 422},
 		{`{"name":"Ada\nBcc: all@example.com","email":"ada@example.com"}`, "", 422},
 		{`{"name":"Ada\rBcc: all@example.com","email":"ada@example.com"}`, "", 422},
+		{`{"name":"Ada\u0000","email":"ada@example.com"}`, "", 422},
 		{good + strings.Repeat(" ", 64<<10-len(good)), "", 202},
 		{good + strings.Repeat(" ", 64<<10-len(good)+1), "", 413},
 		{good + good, "", 400},
