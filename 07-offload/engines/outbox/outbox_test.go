@@ -239,8 +239,8 @@ func (c *cancelAt) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.Trace
 
 func (*cancelAt) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// TestCanceledRelayCommitsWhatItHasMoved: the shutdown arrives when the second of three
-// tasks is in the queue, and its row not yet deleted.
+// TestCanceledRelayCommitsWhatItHasMoved (claim 7.12): the shutdown arrives when the second
+// of three tasks is in the queue, and its row not yet deleted.
 func TestCanceledRelayCommitsWhatItHasMoved(t *testing.T) {
 	db, queue, inspector, _ := connected(t)
 	for range 3 {
