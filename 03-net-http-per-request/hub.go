@@ -81,13 +81,16 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer unsubscribe()
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
+	// Without a deadline a client that does not read would keep this goroutine and delay Shutdown.
+	limit := func() { out.SetWriteDeadline(time.Now().Add(2 * time.Second)) }
+	defer limit() // for the end of the response
 	for next := ""; ; {
-		// Without a deadline a client that does not read would keep this goroutine and delay Shutdown.
-		out.SetWriteDeadline(time.Now().Add(2 * time.Second))
+		limit()
 		io.WriteString(w, next)
 		if out.Flush() != nil { // the first time it sends the header
 			return
 		}
+		out.SetWriteDeadline(time.Time{}) // over HTTP/2 a deadline that passes resets the stream, even if nothing is written
 		select {
 		case event, ok := <-events:
 			if !ok {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -220,11 +221,66 @@ func TestHubStreamsToItsClients(t *testing.T) {
 			t.Errorf("two clients are left, and the hub has %d subscribers", n)
 		}
 		h.mu.Unlock()
+		time.Sleep(time.Hour)
 		h.Close()
 		for i, client := range clients {
 			if line, err := client.ReadString('\n'); line != "" || err == nil || err.Error() != "EOF" {
 				t.Errorf("client %d got %q, %v after Close; want a complete response", i, line, err)
 			}
+		}
+	})
+}
+
+// TestHubStreamsOverHTTP2: a stream lives for hours without an event, and its end is
+// complete (claim 3.14).
+func TestHubStreamsOverHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHub(4)
+		srv, pipes := serveInBubble(h)
+		defer srv.Close()
+		transport := &http.Transport{Protocols: new(http.Protocols), DialContext: pipes.Dial}
+		transport.Protocols.SetUnencryptedHTTP2(true)
+		defer transport.CloseIdleConnections()
+		resp, err := (&http.Client{Transport: transport}).Get("http://pipe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		for range 2 {
+			time.Sleep(time.Hour)
+			h.Publish("news")
+		}
+		time.AfterFunc(time.Hour, h.Close)
+		text, err := io.ReadAll(resp.Body)
+		if want := "data: news\n\ndata: news\n\n"; resp.ProtoMajor != 2 || string(text) != want || err != nil {
+			t.Errorf("over %s got %q, %v; want HTTP/2 and %q", resp.Proto, text, err, want)
+		}
+	})
+}
+
+// TestClientThatDoesNotReadDoesNotDelayShutdown: the end of its response has 2 s, too (claim 3.14).
+func TestClientThatDoesNotReadDoesNotDelayShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHub(4)
+		srv, pipes := serveInBubble(h)
+		srv.RegisterOnShutdown(h.Close)
+		defer srv.Close()
+		conn, err := pipes.Dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: pipe\r\n\r\n")
+		if n, err := conn.Read(make([]byte, 4096)); err != nil {
+			t.Fatal(n, err)
+		}
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		if err := srv.Shutdown(ctx); err != nil || time.Since(began) > 3*time.Second {
+			t.Errorf("Shutdown returned %v after %v, want nil within 3 s", err, time.Since(began))
 		}
 	})
 }
