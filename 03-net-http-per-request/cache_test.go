@@ -53,8 +53,11 @@ func TestSharedFetchFetchesOnce(t *testing.T) {
 		if fetches != 1 || answered != 99 || other != "answered" {
 			t.Errorf("100 callers of which the first leaves: got %d fetches, %d values, another key %s; want 1, 99, answered", fetches, answered, other)
 		}
-		fetched := 0
-		c := NewSharedFetch(func(context.Context, string) (string, error) { fetched++; return "v", nil }, time.Second)
+		fetched, fetching := 0, t.Context()
+		c := NewSharedFetch(func(ctx context.Context, _ string) (string, error) {
+			fetched, fetching = fetched+1, ctx
+			return "v", nil
+		}, time.Second)
 		for range 3 {
 			if value, err := c.Get(t.Context(), "k"); value != "v" || err != nil {
 				t.Errorf("got %q, %v; want the value", value, err)
@@ -62,6 +65,9 @@ func TestSharedFetchFetchesOnce(t *testing.T) {
 		}
 		if fetched != 1 {
 			t.Errorf("three calls needed %d fetches, want 1", fetched)
+		}
+		if synctest.Wait(); fetching.Err() != context.Canceled {
+			t.Errorf("a fetch is done, and its context has the error %v: its timer runs until the limit", fetching.Err())
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -89,6 +90,19 @@ func TestSignUpsDuringShutdown(t *testing.T) {
 			t.Errorf("%d emails were accepted, but %d were delivered and %d abandoned", statuses[http.StatusAccepted], n, len(undone))
 		}
 	})
+}
+
+// TestCanceledDialIsAFailedEmail: a context of the mailer's own was canceled, but the server
+// is not stopping (claim 4.4).
+func TestCanceledDialIsAFailedEmail(t *testing.T) {
+	var logged bytes.Buffer
+	dial := func(context.Context) (net.Conn, error) { return nil, context.Canceled }
+	fixed := NewFixed(Mailer{dial}, 1, 1, time.Minute, slog.New(slog.NewTextHandler(&logged, nil)))
+	post(fixed, `{"name":"Ada","email":"ada@example.com"}`)
+	undone := fixed.Shutdown(t.Context())
+	if failed := fixed.Failed.Load(); failed != 1 || len(undone) > 0 || strings.Contains(logged.String(), ErrStopping.Error()) {
+		t.Errorf("%d emails failed, and Shutdown abandoned %q; want 1 and none:\n%s", failed, undone, &logged)
+	}
 }
 
 // TestFixedReportsWhatItAbandons stops while the mail server hangs: some emails

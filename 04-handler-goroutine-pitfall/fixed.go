@@ -140,7 +140,7 @@ func (f *Fixed) send(t task) (err error) {
 	stop := context.AfterFunc(f.abandoned, cancel)
 	defer stop() // or f.abandoned would keep this function, for every email
 	err = f.mailer.Send(ctx, t.signup)
-	if errors.Is(err, context.Canceled) {
+	if err != nil && ctx.Err() == context.Canceled {
 		return ErrStopping // only f.abandon cancels ctx
 	}
 	return err

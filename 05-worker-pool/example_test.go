@@ -30,10 +30,9 @@ func ExamplePool() {
 }
 
 // One pool for a whole server. Each task has the context of its request and a channel for
-// its result. When the pool's context is canceled, so are those of the tasks that run, and
-// those in the queue are dropped, without an answer: cancel bounds the time that Close takes
-// and that a handler waits. A task recovers its panics and returns nil, because the pool keeps
-// every error until Close. Without KeepGoing, an error or runtime.Goexit in one task would
+// its result. When the pool's context is canceled, so are the contexts of the running tasks:
+// cancel bounds the time that Close takes. The pool drops the queued tasks, which get no
+// answer. A task recovers its panics and returns nil, because the pool keeps every error until Close. Without KeepGoing, an error or runtime.Goexit in one task would
 // stop the pool for all requests.
 func ExamplePool_shared() {
 	type result struct {
@@ -45,9 +44,9 @@ func ExamplePool_shared() {
 		image  string
 		answer chan<- result // of capacity 1: the worker need not wait for the handler
 	}
-	life, cancel := context.WithCancel(context.Background())
+	poolCtx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	p := NewPool(life, Config{Workers: 4, Queue: 16, KeepGoing: true}, func(pool context.Context, t task) error {
+	p := NewPool(poolCtx, Config{Workers: 4, Queue: 16, KeepGoing: true}, func(pool context.Context, t task) error {
 		ctx, cancel := context.WithCancel(t.ctx)
 		defer cancel()
 		defer context.AfterFunc(pool, cancel)()
@@ -78,8 +77,8 @@ func ExamplePool_shared() {
 			return r.text, r.err
 		case <-ctx.Done():
 			return "", ctx.Err()
-		case <-life.Done(): // a worker may never begin the task
-			return "", life.Err()
+		case <-poolCtx.Done(): // a worker may never begin the task
+			return "", poolCtx.Err()
 		}
 	}
 	for _, image := range []string{"cat.jpg", "jpg", "exit.jpg", "dog.jpg"} {

@@ -17,7 +17,7 @@ func Source[T any](p *Pipeline, produce func(ctx context.Context, emit func(T) e
 
 // Stage starts a stage that calls work for every item of in, until in is closed,
 // and returns the channel of the results. An error of work stops the pipeline: then
-// no call begins, and Run waits for those in progress, which must observe ctx. Several
+// the workers take no more items, and Run waits for the calls in progress, which must observe ctx. Several
 // workers (fewer than 1 count as 1) share the items; results come in the order of completion.
 func Stage[In, Out any](p *Pipeline, workers int, in <-chan In, work func(context.Context, In) (Out, error)) <-chan Out {
 	return start(p, workers, func(ctx context.Context, emit func(Out) error) error {

@@ -358,6 +358,34 @@ func TestStreamLivesLongerThanOtherResponses(t *testing.T) {
 	})
 }
 
+// TestStreamOverHTTP2LivesUntilItsJobHasEnded, five minutes later, although nothing is written meanwhile
+// (claim 7.8).
+func TestStreamOverHTTP2LivesUntilItsJobHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := brokerOn(&disk{})
+		defer b.Close()
+		j := enqueue(t, b, NewJob{})
+		client, server := net.Pipe()
+		srv := NewServer(Web(b, API(b)), "")
+		srv.Protocols = new(http.Protocols)
+		srv.Protocols.SetUnencryptedHTTP2(true)
+		defer srv.Close()
+		go srv.Serve(&one{conn: server})
+		transport := &http.Transport{Protocols: srv.Protocols, DialContext: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
+		defer transport.CloseIdleConnections()
+		time.AfterFunc(5*time.Minute, func() { b.Cancel(t.Context(), j.ID) })
+		resp, err := (&http.Client{Transport: transport}).Get("http://localhost/jobs/" + j.ID + "/events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil || strings.Count(string(text), "data: ") != 2 || !strings.Contains(string(text), `"state":"canceled"`) {
+			t.Errorf("the stream ended with %v: %s; want 2 events, the last one canceled", err, text)
+		}
+	})
+}
+
 // A store is a Store with one job, which does not change.
 type store Job
 
@@ -370,6 +398,7 @@ func TestStreamEndsWithItsJob(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
+			defer time.AfterFunc(time.Hour, func() { panic("an hour later a stream goes on, although its client has left") }).Stop()
 			w, began, want := httptest.NewRecorder(), time.Now(), time.Minute
 			if state.Ended() {
 				want = 0

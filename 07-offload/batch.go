@@ -32,8 +32,8 @@ func newBatch[In, Out any](limit int, run func([]In) []Out) *Batch[In, Out] {
 
 // Add adds in and returns immediately: what is added first is passed on first.
 // The callers of wait take turns to call run, each for all of them, so wait must be
-// called. It returns the result for in. If ctx is done before in is passed to run, run
-// never receives it. A caller that is calling run returns when run has returned.
+// called. It returns the result for in. When ctx is done, wait withdraws in, unless a
+// caller has passed it to run, and returns the cause. A caller that is calling run returns when run has returned.
 func (b *Batch[In, Out]) Add(in In) (wait func(ctx context.Context) (Out, error)) {
 	it := &item[In, Out]{in: in, done: make(chan struct{})}
 	b.mu.Lock()

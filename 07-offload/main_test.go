@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) {
 	switch os.Getenv(asRole) {
 	case "":
-		flag.Set("test.parallel", "8") // those that call t.Parallel mostly wait
+		flag.Set("test.parallel", "8") // the tests that call t.Parallel mostly wait
 		os.Exit(m.Run())
 	case "stuck":
 		stuck()

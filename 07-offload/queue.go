@@ -14,7 +14,7 @@ import (
 // no lock and has no clock. Its caller, the broker, makes one call at a time, passes
 // the time, and stores the jobs that have changed.
 type Queue struct {
-	Backlog int                                 // how many jobs may wait or run
+	Backlog int                                 // how many jobs may wait or run when one is added; a requeue is not refused
 	Lease   time.Duration                       // of a worker, without a heartbeat
 	Keep    int                                 // how many ended jobs are kept in each state: the latest
 	Random  func() string                       // for IDs and tokens

@@ -612,6 +612,9 @@ func TestBacklogCountsWhatHasNotEnded(t *testing.T) {
 		must1(q.Update(q.Next("w", allKinds, now).ID, Update{Token: "A", Event: Finished}, now))
 	}
 	added(q, "welcome-mail", now, now)
+	if _, err := q.Requeue(running.ID, now); err != nil {
+		t.Errorf("the backlog is full, and a requeue got %v, want none", err)
+	}
 }
 
 func decoded(content []byte) (jobs []*Job, err error) {

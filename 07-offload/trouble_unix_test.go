@@ -30,7 +30,7 @@ func TestChildHasItsOwnProcessGroup(t *testing.T) {
 
 // TestIncompleteEmailIsNotMoved to new: a file may have 1 MB here, and the email is longer.
 func TestIncompleteEmailIsNotMoved(t *testing.T) {
-	if os.Getenv("OFFLOAD_LIMITED") == "" { // in a process of its own: the log that go test keeps may be longer, too
+	if os.Getenv("OFFLOAD_LIMITED") == "" { // in a process of its own: in this one go test keeps a log, which may be longer
 		self, err := os.Executable()
 		if err != nil {
 			t.Fatal(err)

@@ -77,6 +77,8 @@ func Inline(send Handler) http.Handler {
 // events sends the job when it has changed. A restart of the broker does not end the stream.
 func events(w http.ResponseWriter, r *http.Request, broker Store) {
 	out, sent := http.NewResponseController(w), ""
+	limit := func() { out.SetWriteDeadline(time.Now().Add(2 * time.Second)) } // or a client that does not read could keep the server from ending
+	defer limit()                                                             // for the end of the response
 	for {
 		j, err := broker.Get(r.Context(), r.PathValue("id"))
 		if err != nil && sent == "" {
@@ -87,9 +89,10 @@ func events(w http.ResponseWriter, r *http.Request, broker Store) {
 			sent = string(data)
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.Header().Set("Cache-Control", "no-store")
-			out.SetWriteDeadline(time.Now().Add(2 * time.Second)) // or a client that does not read could keep the server from ending
+			limit()
 			fmt.Fprintf(w, "data: %s\n\n", data)
 			err = out.Flush()
+			out.SetWriteDeadline(time.Time{}) // over HTTP/2 a deadline that passes resets the stream, even if nothing is written
 		}
 		if err != nil && !errors.Is(err, ErrUnavailable) || j.State.Ended() || r.Method == http.MethodHead || !sleep(r.Context(), 200*time.Millisecond) {
 			return

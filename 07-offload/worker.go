@@ -66,7 +66,7 @@ var (
 
 // Run runs jobs until ctx is done. Then it leases no more jobs, waits for the
 // running ones up to Drain, and cancels and releases the rest. It returns errStuck
-// if handlers ignore that. It returns errStuck before ctx is done, too, when such
+// if handlers ignore that, not if only a report takes long. It returns errStuck before ctx is done, too, when such
 // handlers occupy all slots: only a restart of the process can free them.
 func (w *Worker) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx) // once it is done the worker leases no more jobs
@@ -100,7 +100,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(w.Drain + w.Drain/2 + time.Second): // the rest is to return and release
+	case <-time.After(w.Drain + w.Drain/2 + time.Second + reportLimit): // for the handlers to return, and a report
 		return errStuck
 	}
 }
@@ -185,6 +185,9 @@ func (w *Worker) renew(ctx context.Context, j Job, t *Task, lease time.Duration,
 	}
 }
 
+// reportLimit is how long a worker waits for the broker's answer to a report.
+const reportLimit = 5 * time.Second
+
 // report reports the result of an attempt, unless it has failed because its lease is lost.
 // While the broker is unavailable it retries until ctx is done, because to repeat the job
 // costs more. A broker that was restarted accepts the report: it renews all leases.
@@ -201,7 +204,7 @@ func (w *Worker) report(ctx context.Context, cause error, log *slog.Logger, j Jo
 		u.Event, u.Error, u.Permanent = Failed, err.Error(), errors.Is(err, ErrPermanent)
 	}
 	for {
-		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportLimit)
 		rejected := w.Jobs.Update(call, j.ID, u)
 		cancel()
 		if !errors.Is(rejected, ErrUnavailable) || !sleep(ctx, rand.N(retryPause)) {

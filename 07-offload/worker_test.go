@@ -468,11 +468,37 @@ func TestStoppedWorkerReportsHandlersThatIgnoreIt(t *testing.T) {
 		enqueue(t, b, NewJob{})
 		synctest.Wait()
 		began := time.Now()
-		if err := stop(); !errors.Is(err, errStuck) || time.Since(began) != 8500*time.Millisecond {
-			t.Errorf("with a drain of 5 s the worker ended after %v with %v, want 8.5 s and %q", time.Since(began), err, errStuck)
+		if err := stop(); !errors.Is(err, errStuck) || time.Since(began) != 13500*time.Millisecond {
+			t.Errorf("with a drain of 5 s the worker ended after %v with %v, want 13.5 s and %q", time.Since(began), err, errStuck)
 		}
 		time.Sleep(time.Hour)
 	})
+}
+
+// TestStoppedWorkerWaitsForAReport: the broker does not answer, but the handler has returned,
+// when it was canceled.
+func TestStoppedWorkerWaitsForAReport(t *testing.T) {
+	for _, drain := range []time.Duration{0, time.Second, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			b := open(t, t.TempDir())
+			defer b.Close()
+			n := &network{Jobs: b}
+			n.hang.Store(true)
+			h := func(ctx context.Context, _ *Task) error { <-ctx.Done(); return ctx.Err() }
+			w := &Worker{Name: "w", Jobs: n, Handlers: map[string]Handler{"welcome-mail": h}, Concurrency: 1, Drain: drain, Log: b.log}
+			enqueue(t, b, NewJob{Policy: Policy{Attempts: 1, Deadline: time.Hour}})
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- w.Run(ctx) }()
+			synctest.Wait() // the handler has begun
+			time.AfterFunc(drain, func() { n.cut.Store(true) })
+			began := time.Now()
+			stop()
+			if err := <-ended; err != nil || time.Since(began) != drain+5*time.Second {
+				t.Errorf("with a drain of %v the worker ended after %v with %v, want 5 s for the report, and no error", drain, time.Since(began), err)
+			}
+		})
+	}
 }
 
 // TestPanicIsAFailedAttemptWithItsStack (claim 7.5): the worker goes on.

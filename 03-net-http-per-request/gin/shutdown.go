@@ -33,8 +33,8 @@ func (s *Shutdown) Ready(c *gin.Context) {
 
 // Serve serves until ctx is done (see signal.NotifyContext). Then Ready fails; after the
 // pause the server accepts no more connections and finishes its requests; then the steps
-// run, one at a time. If the server cannot accept connections any more, Serve does the
-// same, without the pause. It returns the errors of all of them. If the requests or a step
+// run, one at a time. If the listener fails, Serve does the same, without the pause. Serve
+// returns the errors of the listener, the requests and the steps. If the requests or a step
 // exceed the limit, that is an error, too, and Serve goes on with the next step.
 func (s *Shutdown) Serve(ctx context.Context, srv *http.Server, listener net.Listener) error {
 	ended := make(chan error, 1)
@@ -42,9 +42,10 @@ func (s *Shutdown) Serve(ctx context.Context, srv *http.Server, listener net.Lis
 	var err error
 	select {
 	case err = <-ended: // requests may still be in flight
-		s.begun.Store(true)
 	case <-ctx.Done():
-		s.begun.Store(true)
+	}
+	s.begun.Store(true)
+	if err == nil {
 		time.Sleep(s.Pause)
 	}
 	limit, cancel := context.WithTimeout(context.Background(), s.Limit)

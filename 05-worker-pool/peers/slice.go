@@ -9,8 +9,8 @@ import (
 
 // Map calls do for all tasks of a slice on the given number of workers (fewer than 1
 // count as 1), and returns the results in the order of the tasks. The first error
-// stops the rest, and so does the cancellation of ctx: no other task is begun, the
-// context of those that are running is canceled, and the results are nil. A panic
+// stops the rest, and so does the cancellation of ctx: the workers take no more
+// tasks, the context of the running ones is canceled, and the results are nil. A panic
 // and runtime.Goexit are errors, as in a Pool; the error is a *TaskError with the
 // index of the task. If ctx has kept a task from being begun or completed, its cause
 // is joined to the error. When Map returns, every goroutine that it has started has

@@ -269,6 +269,50 @@ func TestCanceledRelayCommitsWhatItHasMoved(t *testing.T) {
 	}
 }
 
+// A hangingCommit cancels a context at a commit, which hangs until its own context is done.
+type hangingCommit struct{ cancel context.CancelFunc }
+
+func (h *hangingCommit) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	if q.SQL == "commit" {
+		h.cancel()
+		<-ctx.Done()
+	}
+	return ctx
+}
+
+func (*hangingCommit) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TestCanceledRelayWaitsForACommitUntilTheTimeout, although the database hangs.
+func TestCanceledRelayWaitsForACommitUntilTheTimeout(t *testing.T) {
+	db, queue, _, _ := connected(t)
+	if err := (Outbox{Tasks{db, queue}}).Enqueue(t.Context(), signup.Task{ID: rand.Text(), Name: "Ada", Email: "ada@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	config := db.Config()
+	config.ConnConfig.Tracer = &hangingCommit{cancel}
+	traced, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	returned := make(chan error, 1)
+	began := time.Now()
+	go func() {
+		_, err := relay(ctx, traced, queue)
+		returned <- err
+	}()
+	select {
+	case err := <-returned:
+		if took := time.Since(began); !errors.Is(err, context.Canceled) || took < signup.Timeout {
+			t.Errorf("the relay returned %v after %v, want %v after %v", err, took, context.Canceled, signup.Timeout)
+		}
+		traced.Close()
+	case <-time.After(5 * time.Minute):
+		t.Error("the relay still waits for the commit")
+	}
+}
+
 // TestRelayThatCannotCommitMovesNothing: its caller waits before it calls it again.
 func TestRelayThatCannotCommitMovesNothing(t *testing.T) {
 	db, queue, _, _ := connected(t)

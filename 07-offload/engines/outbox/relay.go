@@ -31,7 +31,8 @@ func Relay(ctx context.Context, db *pgxpool.Pool, queue Queue) {
 
 // relay moves up to 100 tasks, the oldest first, up to one that the queue refuses. They are
 // deleted after they were enqueued, so a crash between the two enqueues them again: at least
-// once, and the task's ID makes it once. When ctx is done, it commits what it has moved.
+// once, and the task's ID makes it once. When ctx is done, it commits what it has moved,
+// and waits for that up to signup.Timeout.
 func relay(ctx context.Context, db *pgxpool.Pool, queue Queue) (moved int, err error) {
 	batch, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
