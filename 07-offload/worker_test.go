@@ -478,7 +478,7 @@ func TestStoppedWorkerReportsHandlersThatIgnoreIt(t *testing.T) {
 // TestStoppedWorkerWaitsForAReport: the broker does not answer, but the handler has returned,
 // when it was canceled.
 func TestStoppedWorkerWaitsForAReport(t *testing.T) {
-	for _, drain := range []time.Duration{0, time.Second, time.Minute} {
+	for _, drain := range []time.Duration{time.Millisecond, time.Second, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			b := open(t, t.TempDir())
 			defer b.Close()
@@ -491,7 +491,7 @@ func TestStoppedWorkerWaitsForAReport(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() { ended <- w.Run(ctx) }()
 			synctest.Wait() // the handler has begun
-			time.AfterFunc(drain, func() { n.cut.Store(true) })
+			time.AfterFunc(drain-time.Nanosecond, func() { n.cut.Store(true) })
 			began := time.Now()
 			stop()
 			if err := <-ended; err != nil || time.Since(began) != drain+5*time.Second {
