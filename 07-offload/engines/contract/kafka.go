@@ -225,7 +225,7 @@ func overtake(web, worker *Process, mail Mailbox, n int) (spans []span, err erro
 	if err := enqueue("ada@slow.test"); err != nil {
 		return nil, err
 	}
-	if _, err := worker.Begun(ids[0], 1, 30*time.Second); err != nil {
+	if _, err := worker.Begun(ids[0], 1, timeout); err != nil {
 		return nil, err
 	}
 	for range n {

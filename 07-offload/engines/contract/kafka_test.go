@@ -66,9 +66,11 @@ func TestDemoOnKfakeSaysSo(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		cmd.Env = append(os.Environ(), "PATH=", "JAVA_HOME=", "KAFKA_HOME=")
 	}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("%v\n%s%s", err, out, &stderr)
 	}
 	headings := regexp.MustCompile(`(?m)^(Chapter|  \d  ).*`).FindAllString(string(out), -1)
 	for _, heading := range headings {

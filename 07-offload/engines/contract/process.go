@@ -58,7 +58,7 @@ func Start(program string, args ...string) (*Process, error) {
 		p.cmd.Wait()
 		close(p.ended)
 	}()
-	ready, err := p.Says(regexp.MustCompile(`^\w+: ready(?: at (\S+)|$|,)`), 30*time.Second)
+	ready, err := p.Says(regexp.MustCompile(`^\w+: ready(?: at (\S+)|$|,)`), timeout)
 	if err != nil {
 		p.Kill()
 		return nil, err
