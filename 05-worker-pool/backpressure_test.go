@@ -74,9 +74,9 @@ func TestTrySubmitRefusesWhenTheQueueIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		tries := 0
+		var tries atomic.Int64
 		parent := &asked{ctx, func() {
-			if tries++; tries == 100_000 {
+			if tries.Add(1) == 100_000 {
 				t.Error("TrySubmit has tried 100000 times, want it to return ErrFull")
 				cancel()
 			}
@@ -264,38 +264,26 @@ func TestBlockedSubmitReturnsWhenThePoolStops(t *testing.T) {
 // (claim 5.3): the reason is the pool's, not that of the caller's own context.
 func TestSubmitKnowsThatThePoolStopsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx := &ahead{Context: t.Context(), done: make(chan struct{})}
+		parent, cancel := context.WithCancelCause(t.Context())
+		ctx := ahead{parent}
 		p := NewPool(ctx, Config{Queue: 1}, func(context.Context, int) error { return nil })
-		ctx.err.Store(true)
+		cancel(errLeft)
 		if err := p.Submit(ctx, 0); err != ErrStopped {
 			t.Errorf("Submit returned %v, want %v", err, ErrStopped)
 		}
 		if err := p.TrySubmit(0); err != ErrStopped {
 			t.Errorf("TrySubmit returned %v, want %v", err, ErrStopped)
 		}
-		close(ctx.done)
-		if err := p.Close(); !errors.Is(err, context.Canceled) {
+		if err := p.Close(); !errors.Is(err, errLeft) {
 			t.Errorf("two tasks were refused because of the cancellation; Close returned %v", err)
 		}
 	})
 }
 
-// ahead is a context that has its error before done is closed, by which derived
-// contexts learn of it.
-type ahead struct {
-	context.Context
-	done chan struct{}
-	err  atomic.Bool
-}
+// An ahead context is done, but the contexts that are derived from it are not yet.
+type ahead struct{ context.Context }
 
-func (a *ahead) Done() <-chan struct{} { return a.done }
-
-func (a *ahead) Err() error {
-	if a.err.Load() {
-		return context.Canceled
-	}
-	return nil
-}
+func (ahead) Done() <-chan struct{} { return nil }
 
 // TestWorkerIsIdleAgainWhateverItsTaskDoes has tasks return, fail, panic and call
 // Goexit. After each the pool counts its worker as idle: otherwise TrySubmit would

@@ -12,7 +12,7 @@ import (
 // many run at the same time.
 type Bucket struct {
 	Interval time.Duration
-	Burst    int
+	Burst    int // fewer than 1 count as 1; Burst × Interval must fit a time.Duration
 
 	mu   sync.Mutex
 	next time.Time // when the next free token is due; guarded by mu
@@ -26,7 +26,7 @@ func (b *Bucket) Take(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	b.mu.Lock()
-	full := time.Now().Add(-time.Duration(b.Burst-1) * b.Interval) // a full bucket has been filling since then
+	full := time.Now().Add(-time.Duration(max(b.Burst, 1)-1) * b.Interval) // a full bucket has been filling since then
 	if b.next.Before(full) {
 		b.next = full
 	}
@@ -35,8 +35,7 @@ func (b *Bucket) Take(ctx context.Context) error {
 	b.mu.Unlock()
 	select {
 	case <-time.After(wait):
-		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
+	return context.Cause(ctx)
 }

@@ -381,7 +381,7 @@ func TestRealErrorIsJoinedWithTheCancellation(t *testing.T) {
 // TestErrorThatFollowsFromTheCancellationIsNotRepeated has the only task return
 // the error of its context, or its cause (claim 5.4): Map returns the cause alone.
 func TestErrorThatFollowsFromTheCancellationIsNotRepeated(t *testing.T) {
-	for name, follows := range map[string]func(context.Context) error{"its error": context.Context.Err, "its cause": context.Cause} {
+	for name, follows := range map[string]func(context.Context) error{"its error": context.Context.Err, "its cause": context.Cause, "both": bothOf} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errLeft)
 			defer cancel()
@@ -394,6 +394,79 @@ func TestErrorThatFollowsFromTheCancellationIsNotRepeated(t *testing.T) {
 			}
 		})
 	}
+}
+
+func bothOf(ctx context.Context) error { return errors.Join(ctx.Err(), context.Cause(ctx)) }
+
+// TestErrorThatIsJoinedToTheCancellationIsReturned has a task return the error of its
+// context and one of its own, as when a rollback fails (claim 5.4).
+func TestErrorThatIsJoinedToTheCancellationIsReturned(t *testing.T) {
+	for how, join := range map[string]func(error) error{
+		"errors.Join": func(err error) error { return errors.Join(err, errFull) },
+		"two %w":      func(err error) error { return fmt.Errorf("saving: %w; rolling back: %w", err, errFull) },
+		"wrapped":     func(err error) error { return fmt.Errorf("saving: %w", errors.Join(err, errFull)) },
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		_, err := Map(ctx, 1, []int{0}, func(ctx context.Context, _ int) (int, error) {
+			cancel(errLeft)
+			return 0, join(ctx.Err())
+		})
+		if !errors.Is(err, errFull) || !errors.Is(err, errLeft) {
+			t.Errorf("%s: Map returned %q, want the error of the task's own and the cause", how, err)
+		}
+	}
+}
+
+// TestCauseIsReturnedBeforeTheContextOfTheTasksIsDone: a context is done a moment before
+// those that are derived from it. A task may observe it in that moment, and no other task is
+// begun (claim 5.4).
+func TestCauseIsReturnedBeforeTheContextOfTheTasksIsDone(t *testing.T) {
+	for _, test := range []struct {
+		who    string
+		fails  bool // the task returns the error of the context
+		result func(ctx context.Context, do func() error) error
+	}{
+		{"Map", false, onMap},
+		{"Map", true, onMap},
+		{"Close", false, onPool},
+		{"Close", true, onPool},
+		{"AsDone", false, onAsDone},
+	} {
+		parent, cancel := context.WithCancelCause(t.Context())
+		begun := 0
+		err := test.result(ahead{parent}, func() error {
+			begun++
+			cancel(errLeft)
+			if test.fails {
+				return parent.Err()
+			}
+			return nil
+		})
+		if begun != 1 || err == nil || err.Error() != errLeft.Error() {
+			t.Errorf("the context is canceled in the first of two tasks, which fails: %t. %d tasks are begun, and %s returns %v; want 1 and %q", test.fails, begun, test.who, err, errLeft)
+		}
+	}
+}
+
+func onMap(ctx context.Context, do func() error) error {
+	_, err := Map(ctx, 1, []int{0, 0}, func(context.Context, int) (int, error) { return 0, do() })
+	return err
+}
+
+func onPool(ctx context.Context, do func() error) error {
+	submitted := make(chan struct{})
+	p := NewPool(ctx, Config{Queue: 2}, func(context.Context, int) error { <-submitted; return do() })
+	err := errors.Join(p.Submit(ctx, 0), p.Submit(ctx, 0))
+	close(submitted)
+	return errors.Join(err, p.Close())
+}
+
+// onAsDone returns the error of the second task.
+func onAsDone(ctx context.Context, do func() error) (err error) {
+	for r := range AsDone(ctx, 1, []int{0, 0}, func(context.Context, int) (int, error) { return 0, do() }) {
+		err = r.Err
+	}
+	return err
 }
 
 // TestTimeoutOfATasksOwnIsAnError has a task return its own timeout after the cancellation
@@ -480,7 +553,7 @@ func TestMethodOfAnErrorThatPanicsEndsNothing(t *testing.T) {
 
 // TestOneErrorIsTheFirst although ten tasks fail at the same moment (claim 5.4).
 func TestOneErrorIsTheFirst(t *testing.T) {
-	var f failures
+	f := failures{parent: t.Context()}
 	ctx, stop := context.WithCancelCause(t.Context())
 	compete(&f.mu, "(*failures).add", 10, func() { f.add(ctx, stop, 0, errFull) })
 	if len(f.errs) != 1 {

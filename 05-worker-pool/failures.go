@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 )
 
@@ -43,6 +44,7 @@ func recovered(err *error) {
 // failures decides which errors a Pool or Map returns.
 type failures struct {
 	keepAll bool
+	parent  context.Context // of the caller; the context of the tasks is derived from it
 
 	mu   sync.Mutex
 	errs []error // guarded by mu
@@ -58,6 +60,9 @@ func (f *failures) cutShort() {
 // add records the error of a task that was run with ctx, which stop cancels. An
 // error that only follows from the cancellation of ctx is not a first error.
 func (f *failures) add(ctx context.Context, stop context.CancelCauseFunc, task any, err error) {
+	if f.parent.Err() != nil {
+		stop(context.Cause(f.parent)) // otherwise parent cancels ctx a moment later
+	}
 	canceled := ctx.Err() != nil
 	follows := canceled && followsFrom(ctx, err)
 	failed := &TaskError{task, err}
@@ -78,7 +83,19 @@ func (f *failures) add(ctx context.Context, stop context.CancelCauseFunc, task a
 func followsFrom(ctx context.Context, err error) (follows bool) {
 	defer func() { recover() }()
 	_, panicked := errors.AsType[*PanicError](err)
-	return !panicked && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
+	return !panicked && onlySays(err, ctx.Err(), context.Cause(ctx))
+}
+
+// onlySays reports whether err is one of two errors or wraps one of them. If it joins
+// several errors, that must be true of each.
+func onlySays(err, done, cause error) bool {
+	for e := err; e != nil && e != cause; e = errors.Unwrap(e) {
+		joined, ok := e.(interface{ Unwrap() []error })
+		if ok && slices.ContainsFunc(joined.Unwrap(), func(part error) bool { return !onlySays(part, done, cause) }) {
+			return false
+		}
+	}
+	return errors.Is(err, done) || errors.Is(err, cause)
 }
 
 // join returns the errors, and with them the cause of ctx if that cut the work short.

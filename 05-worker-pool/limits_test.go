@@ -88,6 +88,14 @@ func TestBucketGivesABurstAndThenOneTokenPerInterval(t *testing.T) {
 			}
 			time.Sleep(time.Hour)
 		}
+		for _, burst := range []int{1, 0, -10} {
+			b, began := &Bucket{Interval: time.Second, Burst: burst}, time.Now()
+			for second := range 3 {
+				if err := b.Take(t.Context()); err != nil || time.Since(began) != time.Duration(second)*time.Second {
+					t.Errorf("Burst %d: token %d was there after %v (%v), want %d s", burst, second, time.Since(began), err, second)
+				}
+			}
+		}
 	})
 }
 
@@ -188,6 +196,11 @@ func TestBucketObservesCancellation(t *testing.T) {
 		began = time.Now()
 		if err := b.Take(t.Context()); err != nil || time.Since(began) != 0 {
 			t.Errorf("after calls with a context that is done, Take waited for %v (%v), want the token that was there", time.Since(began), err)
+		}
+		late, leave := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Minute, func() { leave(errLeft) })
+		if err := b.Take(ahead{late}); err != errLeft {
+			t.Errorf("the token is due, and the context has an error; Take returned %v, want the cause", err)
 		}
 	})
 }

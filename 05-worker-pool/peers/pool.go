@@ -60,7 +60,7 @@ type Config struct {
 func NewPool[T any](ctx context.Context, c Config, do func(context.Context, T) error) *Pool[T] {
 	p := &Pool[T]{do: do, parent: ctx, tasks: make(chan T, max(c.Queue, 0))}
 	p.ctx, p.stop = context.WithCancelCause(ctx)
-	p.failures.keepAll = c.KeepGoing
+	p.failures.keepAll, p.failures.parent = c.KeepGoing, ctx
 	p.users.Store(1)
 	p.idle.Store(int64(max(c.Workers, 1)))
 	for range max(c.Workers, 1) {
@@ -81,9 +81,8 @@ func (p *Pool[T]) work() {
 	}()
 	defer recovered(&err)
 	for task = range p.tasks {
-		if p.ctx.Err() != nil {
-			p.failures.cutShort() // drop the task
-			continue
+		if p.refusal(p.parent) != nil {
+			continue // the task is dropped
 		}
 		p.idle.Add(-1)
 		err = ErrGoexit // unless do returns or panics

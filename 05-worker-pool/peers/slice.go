@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"sync"
@@ -19,10 +20,9 @@ import (
 // A slice needs no queue: the workers share the index of the next task.
 // BenchmarkEmptyTask measures what that saves.
 func Map[T, R any](ctx context.Context, workers int, tasks []T, do func(context.Context, T) (R, error)) ([]R, error) {
+	f := failures{parent: ctx}
 	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	results := make([]R, len(tasks))
-	var f failures
 	var next atomic.Int64
 	var group sync.WaitGroup
 	for range min(max(workers, 1), len(tasks)) {
@@ -39,7 +39,7 @@ func Map[T, R any](ctx context.Context, workers int, tasks []T, do func(context.
 				if i = int(next.Add(1) - 1); i >= len(tasks) {
 					return
 				}
-				if ctx.Err() != nil {
+				if f.parent.Err() != nil || ctx.Err() != nil {
 					f.cutShort()
 					return
 				}
@@ -49,6 +49,7 @@ func Map[T, R any](ctx context.Context, workers int, tasks []T, do func(context.
 		})
 	}
 	group.Wait()
+	stop(context.Cause(f.parent)) // no effect if the tasks were stopped before
 	if err := f.join(ctx); err != nil {
 		return nil, err
 	}
@@ -92,8 +93,8 @@ func AsDone[T, R any](ctx context.Context, workers int, tasks []T, do func(conte
 				}
 			}()
 			defer recovered(&r.Err)
-			if tasksCtx.Err() != nil {
-				r.Err = context.Cause(tasksCtx)
+			if ctx.Err() != nil || tasksCtx.Err() != nil {
+				r.Err = cmp.Or(context.Cause(ctx), context.Cause(tasksCtx))
 				return nil
 			}
 			r.Value, r.Err = do(tasksCtx, tasks[i])
