@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -72,7 +73,7 @@ func (r *Report) Duplicates() (groups [][]File, hardLinks int) {
 
 // distinct keeps the first name of each file and drops its other hard links.
 func distinct(files []File) (group []File) {
-	seen := make(map[time.Time][]File) // all names of a file have one modification time
+	seen := make(map[time.Time][]File) // a file has one for all its names, unless it changes meanwhile
 	for _, f := range files {
 		if f.Info != nil && len(files) > 1 {
 			same := seen[f.Info.ModTime()]
@@ -90,12 +91,12 @@ func distinct(files []File) (group []File) {
 func Wasted(group []File) int64 { return int64(len(group)-1) * group[0].Size }
 
 // Reasons counts the files that were skipped by their reasons. An error of the
-// operating system counts as ErrUnreadable, unless the file no longer exists.
+// operating system counts as ErrUnreadable, unless the file or its directory no longer exists.
 func (r *Report) Reasons() map[error]int {
 	counts := make(map[error]int)
 	for _, f := range r.Skipped {
 		switch {
-		case errors.Is(f.Err, fs.ErrNotExist): // removed since the walk saw it
+		case errors.Is(f.Err, fs.ErrNotExist), errors.Is(f.Err, syscall.ENOTDIR): // removed since the walk saw it
 			counts[ErrChanged]++
 		case slices.Contains([]error{ErrLink, ErrSpecial, ErrPseudo, ErrChanged, ErrSize}, f.Err):
 			counts[f.Err]++

@@ -483,8 +483,11 @@ func TestErrorOfItsOwnIsJoinedToTheCause(t *testing.T) {
 	}{
 		{"an error of its own", func(context.Context) error { return errBroken }, true},
 		{"a cancellation of its own", func(context.Context) error { return errors.Join(errBroken, context.Canceled) }, true},
+		{"an error of its own, joined", func(ctx context.Context) error { return fmt.Errorf("read: %w", errors.Join(ctx.Err(), errBroken)) }, true},
+		{"a panic", func(ctx context.Context) error { panic(ctx.Err()) }, true},
 		{"the error of ctx", func(ctx context.Context) error { return fmt.Errorf("read: %w", ctx.Err()) }, false},
 		{"the cause of ctx", func(ctx context.Context) error { return fmt.Errorf("read: %w", context.Cause(ctx)) }, false},
+		{"both errors of ctx", func(ctx context.Context) error { return errors.Join(ctx.Err(), context.Cause(ctx)) }, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			late := errors.New("too late")
@@ -496,10 +499,36 @@ func TestErrorOfItsOwnIsJoinedToTheCause(t *testing.T) {
 					return 0, test.fails(ctx)
 				}))
 			})
-			if !errors.Is(err, late) || errors.Is(err, errBroken) != test.both || err != late && !test.both {
+			_, panicked := errors.AsType[*PanicError](err)
+			if !errors.Is(err, late) || (panicked || errors.Is(err, errBroken)) != test.both || err != late && !test.both {
 				t.Errorf("%s: Run returned %q; want %q, joined with an error of its own", test.name, err, late)
 			}
 		})
+	}
+}
+
+// An ahead context is done, but the contexts that are derived from it are not yet.
+type ahead struct{ context.Context }
+
+func (ahead) Done() <-chan struct{} { return nil }
+
+// TestCauseIsReturnedBeforeTheContextOfTheStagesIsDone: a context is done a moment before
+// those that are derived from it. Body or a stage may observe it in that moment (claim 6.5).
+func TestCauseIsReturnedBeforeTheContextOfTheStagesIsDone(t *testing.T) {
+	late := errors.New("too late")
+	for _, inBody := range []bool{false, true} {
+		parent, cancel := context.WithCancelCause(t.Context())
+		ctx := ahead{parent}
+		err := Run(ctx, func(p *Pipeline) error {
+			cancel(late)
+			if inBody {
+				return ctx.Err()
+			}
+			return consume(Source(p, func(context.Context, func(int) error) error { return ctx.Err() }))
+		})
+		if err != late {
+			t.Errorf("the error of the caller's context is returned in body: %t; Run returned %v, want %v", inBody, err, late)
+		}
 	}
 }
 

@@ -61,7 +61,7 @@ func (f *File) read(ctx context.Context, tree fs.FS, buffer []byte) error {
 	case err != nil:
 		return err
 	case f.Info.Size() != f.Size || !f.Info.ModTime().Equal(before.ModTime()):
-		return ErrChanged // by a write: its checksum could be of no version of the file
+		return ErrChanged // its checksum could be of no version of the file
 	case size != f.Size:
 		return ErrSize
 	}

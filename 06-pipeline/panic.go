@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 )
 
 // A PanicError is a panic of a stage, or its call of runtime.Goexit, which
@@ -28,11 +29,23 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// examine reports whether err is a panic, and whether it follows from a stop: it is the cause,
-// or done, the error of the context, or wraps one of them. It calls methods of err, as errors.Is
-// does. If one of them panics, err does not follow.
+// examine reports whether err is a panic, and otherwise whether it only follows from a stop,
+// whose cause is cause, and done is the error of the context. It calls methods of err, as
+// errors.Is does. If one of them panics, err does not follow.
 func examine(err, cause, done error) (panicked, follows bool) {
 	defer func() { recover() }()
 	_, panicked = errors.AsType[*PanicError](err)
-	return panicked, errors.Is(err, cause) || errors.Is(err, done)
+	return panicked, !panicked && onlySays(err, done, cause)
+}
+
+// onlySays reports whether err is one of two errors or wraps one of them. If it joins
+// several errors, that must be true of each.
+func onlySays(err, done, cause error) bool {
+	for e := err; e != nil && e != cause; e = errors.Unwrap(e) {
+		joined, ok := e.(interface{ Unwrap() []error })
+		if ok && slices.ContainsFunc(joined.Unwrap(), func(part error) bool { return !onlySays(part, done, cause) }) {
+			return false
+		}
+	}
+	return errors.Is(err, done) || errors.Is(err, cause)
 }

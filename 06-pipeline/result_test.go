@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -289,6 +290,7 @@ func TestFileThatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
 		"a/secret":    {Data: []byte("secret")},
 		"a/vanishes":  {Data: []byte("vanishes")},
 		"a/no info":   {Data: []byte("vanishes earlier")},
+		"a/moved":     {Data: []byte("in a directory that a file has replaced")},
 		"a/grows":     {Data: []byte("grows")},
 		"a/shrinks":   {Data: []byte("shrinks")},
 		"a/replaced":  {Data: []byte("by a named pipe")},
@@ -308,7 +310,7 @@ func TestFileThatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
 			t.Fatalf("a file that cannot be read stopped the others: %v", err)
 		}
 		got := fmt.Sprint(report.Files, report.Bytes, report.Reasons())
-		want := fmt.Sprint(5, 37, map[error]int{ErrLink: 1, ErrSpecial: 2, ErrChanged: 4, ErrPseudo: 1, ErrUnreadable: 3})
+		want := fmt.Sprint(5, 37, map[error]int{ErrLink: 1, ErrSpecial: 2, ErrChanged: 5, ErrPseudo: 1, ErrUnreadable: 3})
 		if got != want {
 			t.Errorf("got %s, want %s\n%s", got, want, skipped(report))
 		}
@@ -323,6 +325,7 @@ func TestFileThatCannotBeReadIsCountedAndNeverFatal(t *testing.T) {
 		if got, want := strings.Join(reasons, "\n"), `a/broken: I/O error
 a/grows: changed while it was read
 a/link: a symbolic link, not followed
+a/moved: not a directory
 a/no info: file does not exist
 a/pipe: not a regular file
 a/replaced: not a regular file
@@ -343,6 +346,8 @@ func (u unwilling) Open(path string) (fs.File, error) {
 	switch path {
 	case "a/secret", "closed":
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}
+	case "a/moved":
+		return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.ENOTDIR}
 	case "a/vanishes":
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	case "a/grows":

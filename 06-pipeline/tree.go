@@ -19,7 +19,7 @@ import (
 // opens names that are not valid UTF-8: most systems allow them.
 type Tree struct {
 	root   *os.Root
-	pseudo map[string]string // directories that are not entered, and their types
+	pseudo map[string]string // mount points that are not entered or read, and their types
 }
 
 // OpenTree opens a directory. If pseudo is false, it refuses one that is in a
@@ -52,15 +52,19 @@ func (t *Tree) Close() error { return t.root.Close() }
 // Open opens a file or a directory. It does not block, even if the file has been
 // replaced by a named pipe since the walk saw it.
 func (t *Tree) Open(path string) (fs.File, error) {
+	if _, ok := t.pseudo[path]; ok { // a file of a pseudo file system can be mounted alone
+		return nil, ErrPseudo
+	}
 	return t.root.OpenFile(filepath.FromSlash(path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
-// ReadDir returns the entries of a directory, sorted by name: all of them are in memory.
+// ReadDir returns the entries of a directory, sorted by name: all of them are in memory. Like
+// Open, it does not block on a named pipe.
 func (t *Tree) ReadDir(path string) ([]fs.DirEntry, error) {
 	if _, ok := t.pseudo[path]; ok {
 		return nil, ErrPseudo
 	}
-	dir, err := t.root.Open(filepath.FromSlash(path))
+	dir, err := t.root.OpenFile(filepath.FromSlash(path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -118,9 +118,9 @@ func TestSpecialFileIsNotOpened(t *testing.T) {
 	}
 }
 
-// TestOpenDoesNotBlockOnANamedPipe opens one that has replaced a file since the
-// walk. If Open blocks for a minute, or until shortly before go test's own time limit, the
-// test fails.
+// TestOpenDoesNotBlockOnANamedPipe opens one that has replaced a file since the walk, and
+// reads it as a directory, which it may have replaced, too. If that blocks for a minute, or
+// until shortly before go test's own time limit, the test fails.
 func TestOpenDoesNotBlockOnANamedPipe(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("mkfifo", filepath.Join(dir, "pipe")).CombinedOutput(); err != nil {
@@ -131,13 +131,17 @@ func TestOpenDoesNotBlockOnANamedPipe(t *testing.T) {
 		limit = min(limit, time.Until(deadline)*3/4)
 	}
 	blocked := time.AfterFunc(limit, func() {
-		t.Errorf("Open of a named pipe blocks, for %s by now", limit.Round(time.Second))
+		t.Errorf("a named pipe blocks the walk, for %s by now", limit.Round(time.Second))
 		writer, err := os.OpenFile(filepath.Join(dir, "pipe"), os.O_WRONLY|syscall.O_NONBLOCK, 0)
 		if err == nil {
-			writer.Close() // Open returns
+			writer.Close() // the call that blocks returns
 		}
 	})
-	f, err := Hash(open(t, dir))(t.Context(), File{Path: "pipe", Size: 5})
+	tree := open(t, dir)
+	if entries, err := tree.ReadDir("pipe"); err == nil {
+		t.Errorf("a named pipe is read as a directory with the entries %v", entries)
+	}
+	f, err := Hash(tree)(t.Context(), File{Path: "pipe", Size: 5})
 	blocked.Stop()
 	if err != nil || f.Err != ErrSpecial {
 		t.Errorf("got %v, %v; want %q", f.Err, err, ErrSpecial)
@@ -214,9 +218,10 @@ func TestPseudoFileSystemsAreNotEntered(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "proc", "kmsg"), []byte("must not be read"))
 	tree := open(t, dir)
-	tree.pseudo = map[string]string{"proc": "proc"}
+	tree.pseudo = map[string]string{"proc": "proc", "file": "proc"}
+	write(t, filepath.Join(dir, "file"), []byte("must not be read"))
 	r := reportOf(t, tree)
-	if text := skipped(r); r.Files != 0 || r.Reasons()[ErrPseudo] != 1 || !strings.Contains(text, "1 pseudo file system: not entered") {
+	if text := skipped(r); r.Files != 0 || r.Reasons()[ErrPseudo] != 2 || !strings.Contains(text, "2 pseudo file systems: not entered") {
 		t.Errorf("%d files were read, want none\n%s", r.Files, text)
 	}
 }
@@ -362,11 +367,16 @@ func TestFindCanceledAtAnyFileReturnsTheCause(t *testing.T) {
 // TestUpToEndsBeforeTheLimit walks files of 10 bytes each, and one huge first file.
 func TestUpToEndsBeforeTheLimit(t *testing.T) {
 	tree := fstest.MapFS{"a": {Data: make([]byte, 10)}, "b": {Data: make([]byte, 10)}, "c": {Data: make([]byte, 10)}}
-	for limit, want := range map[int64]int{1: 1, 10: 1, 19: 1, 20: 2, 29: 2, 30: 3, 1000: 3} {
+	for limit, want := range map[int64]int{0: 1, 1: 1, 10: 1, 19: 1, 20: 2, 29: 2, 30: 3, 1000: 3} {
 		n := 0
 		if err := UpTo(limit, Walk(tree))(t.Context(), func(File) error { n++; return nil }); err != nil || n != want {
 			t.Errorf("up to %d bytes: %d files, %v; want %d", limit, n, err, want)
 		}
+	}
+	n := 0
+	tree = fstest.MapFS{"link": {Mode: fs.ModeSymlink, Data: []byte("z")}, "z": {Data: make([]byte, 10)}, "zz": {Data: make([]byte, 10)}}
+	if err := UpTo(1, Walk(tree))(t.Context(), func(File) error { n++; return nil }); err != nil || n != 2 {
+		t.Errorf("a symbolic link and two files that exceed the limit: %d are emitted, %v; want the link and the first file", n, err)
 	}
 	large := &directories{MapFS: fstest.MapFS{"a/file": {Data: make([]byte, 10)}, "b/file": {Data: make([]byte, 10)}, "c/file": {}, "d/file": {}}, third: func() {}}
 	if err := UpTo(10, Walk(large))(t.Context(), func(File) error { return nil }); err != nil || large.read != 3 {

@@ -11,7 +11,7 @@ import (
 // prints nothing and nothing crashes: a server that does this with every request
 // grows until it is out of memory.
 func RunUncanceled(body func(p *Pipeline) error) error {
-	p := &Pipeline{ctx: context.Background(), cancel: func(error) {}}
+	p := &Pipeline{outer: context.Background(), ctx: context.Background(), cancel: func(error) {}}
 	return body(p)
 }
 

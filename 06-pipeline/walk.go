@@ -36,7 +36,7 @@ func Walk(tree fs.FS) func(ctx context.Context, emit func(File) error) error {
 			switch {
 			case ctx.Err() != nil:
 				return context.Cause(ctx)
-			case err != nil: // of a directory: its entries are skipped, the walk goes on
+			case err != nil: // of a directory: the entries that were not read are skipped
 				return emit(File{Path: path, Err: err})
 			case entry.IsDir():
 				return nil
@@ -55,7 +55,7 @@ func Walk(tree fs.FS) func(ctx context.Context, emit func(File) error) error {
 }
 
 // UpTo returns a source that ends before the file that would make its total more
-// than the given number of bytes. It emits the first file in any case.
+// than the given number of bytes. It emits the first regular file in any case.
 func UpTo(bytes int64, walk func(context.Context, func(File) error) error) func(context.Context, func(File) error) error {
 	return func(ctx context.Context, emit func(File) error) error {
 		first, left := true, bytes
@@ -63,7 +63,7 @@ func UpTo(bytes int64, walk func(context.Context, func(File) error) error) func(
 			if left -= f.Size; left < 0 && !first {
 				return fs.SkipAll
 			}
-			first = false
+			first = first && f.Err != nil
 			return emit(f)
 		})
 	}
