@@ -57,7 +57,8 @@ func (c *Crowd) Grow(n int) time.Duration {
 func (c *Crowd) Alive() int { return int(c.alive.Load()) }
 
 // Leave ends every goroutine of the crowd and returns when all have ended.
-// Without it they leak; chapter 04 is about that.
+// Without it they leak; chapter 04 is about that. It is the last call: the crowd
+// cannot grow again.
 func (c *Crowd) Leave() {
 	close(c.leave)
 	c.members.Wait()

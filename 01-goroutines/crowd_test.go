@@ -169,6 +169,10 @@ func TestCrowdGrowsToNAndLeaves(t *testing.T) {
 		if crowd.Leave(); crowd.Alive() != 0 {
 			t.Errorf("after Leave %d goroutines are alive", crowd.Alive())
 		}
+		crowd.Grow(3)
+		if synctest.Wait(); crowd.Alive() != 0 {
+			t.Errorf("the crowd has left, and %d goroutines are alive again", crowd.Alive())
+		}
 	})
 }
 

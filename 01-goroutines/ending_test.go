@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/metrics"
 	"slices"
 	"strings"
@@ -106,6 +107,13 @@ func TestResultDeliversTheErrorOfF(t *testing.T) {
 			}
 		}
 		Result(func() error { return full })
+		result := Result(func() error { runtime.Goexit(); return full })
+		synctest.Wait()
+		select {
+		case err := <-result:
+			t.Errorf("f called runtime.Goexit; Result delivers %v, want nothing", err)
+		default:
+		}
 	})
 }
 

@@ -35,10 +35,11 @@ func (c *Call) Run(ctx context.Context, began time.Time) {
 	wg.Wait()
 }
 
-// Prices returns a channel that delivers prices until ctx is done or the caller
-// calls stop, which returns when the goroutine that sends them has ended. The
-// caller must call stop: until then, or until ctx is done, the goroutine and the
-// derived context stay, and ctx refers to them.
+// Prices returns a channel that delivers prices until the caller calls stop, which
+// returns when the goroutine that sends them has ended. That goroutine also ends when
+// ctx is done, perhaps a few prices later: of two cases that are ready, select takes
+// any. The caller must call stop: otherwise the goroutine and the derived context stay
+// until ctx is done, and ctx refers to them.
 func Prices(ctx context.Context, running *atomic.Int64) (prices <-chan int, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	c, ended := make(chan int), make(chan struct{})

@@ -11,7 +11,7 @@ var ErrInsufficient = errors.New("insufficient funds")
 
 // An Account is safe for concurrent use.
 type Account struct {
-	number  int // never changes
+	number  int // never changes; no two accounts have the same
 	mu      sync.Mutex
 	balance int // guarded by mu
 }
@@ -26,7 +26,7 @@ func (a *Account) Balance() int {
 // balanceLocked is Balance for callers that hold a.mu.
 func (a *Account) balanceLocked() int { return a.balance }
 
-// Withdraw takes amount from the account, or returns ErrInsufficient.
+// Withdraw takes amount (0 or more) from the account, or returns ErrInsufficient.
 func (a *Account) Withdraw(amount int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

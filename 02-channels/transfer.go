@@ -2,7 +2,7 @@ package main
 
 import "sync"
 
-// Transfer moves amount between two different accounts, or returns
+// Transfer moves amount (0 or more) between two different accounts, or returns
 // ErrInsufficient. All transfers lock the account with the lower number first
 // (lock ordering), so that goroutines cannot block one another in a cycle.
 func Transfer(from, to *Account, amount int) error {
