@@ -66,8 +66,8 @@ var (
 
 // Run runs jobs until ctx is done. Then it leases no more jobs, waits for the
 // running ones up to Drain, and cancels and releases the rest. It returns errStuck
-// if handlers ignore that, not if only a report takes long. It returns errStuck before ctx is done, too, when such
-// handlers occupy all slots: only a restart of the process can free them.
+// if handlers ignore that, but not if only a report takes long. If such handlers occupy
+// all slots, it returns errStuck before ctx is done: only a restart can free the slots.
 func (w *Worker) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx) // once it is done the worker leases no more jobs
 	defer stop(nil)
