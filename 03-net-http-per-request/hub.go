@@ -75,11 +75,14 @@ func (h *Hub) Close() {
 
 // ServeHTTP streams the events to one client until the client leaves, a write blocks for 2 s
 // (the client does not read, and the connection's buffers are full), or the hub closes its
-// channel. A browser's EventSource then connects again.
+// channel. A browser's EventSource then connects again. A HEAD request gets only the header.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	if r.Method == http.MethodHead {
+		return // see Stream
+	}
 	events, unsubscribe := h.Subscribe()
 	defer unsubscribe()
-	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
 	// Without a deadline a client that does not read would keep this goroutine and delay Shutdown.
 	limit := func() { out.SetWriteDeadline(time.Now().Add(2 * time.Second)) }

@@ -16,6 +16,9 @@ import (
 func Stream(events int, every time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
+		if r.Method == http.MethodHead {
+			return // its client may send the next request now: over HTTP/1.1 net/http would not notice that it leaves
+		}
 		out := http.NewResponseController(w)
 		for range events {
 			fmt.Fprintf(w, "data: %s\n\n", time.Now().Format(time.RFC3339Nano))

@@ -128,6 +128,33 @@ func TestStreamEndsWhenTheClientLeaves(t *testing.T) {
 	}
 }
 
+// TestHeadRequestGetsOnlyTheHeaderOfAStream: with HTTP/1.1 its client has a complete response then,
+// and sends the next request on the same connection (claims 3.8 and 3.14).
+func TestHeadRequestGetsOnlyTheHeaderOfAStream(t *testing.T) {
+	hub := NewHub(4)
+	t.Run("Stream", func(t *testing.T) { headThenNextRequest(t, Stream(2, time.Hour), func() {}) })
+	t.Run("Hub", func(t *testing.T) { headThenNextRequest(t, hub, hub.Close) })
+}
+
+func headThenNextRequest(t *testing.T, stream http.Handler, end func()) {
+	synctest.Test(t, func(t *testing.T) {
+		mux := http.NewServeMux()
+		mux.Handle("GET /events", stream) // and HEAD
+		mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
+		srv, pipes := serveInBubble(mux)
+		defer srv.Close()
+		defer end()
+		client := &http.Client{Transport: &http.Transport{DialContext: pipes.Dial, MaxConnsPerHost: 1}, Timeout: time.Minute}
+		head, err := client.Head("http://pipe/events")
+		if err != nil || head.Header.Get("Content-Type") != "text/event-stream" {
+			t.Fatalf("HEAD got %v, %v; want the header of a stream", head, err)
+		}
+		if _, err := Get(t.Context(), client, "http://pipe/health"); err != nil {
+			t.Errorf("the next request on the connection got %v; the stream's handler still runs", err)
+		}
+	})
+}
+
 // TestStreamEndsWhenFlushFails: the client has left, and the handler does not wait for the
 // time of the next event.
 func TestStreamEndsWhenFlushFails(t *testing.T) {
