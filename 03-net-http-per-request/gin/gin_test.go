@@ -453,6 +453,34 @@ func TestWrapRunsTheHandlersInsideWithTheNewRequest(t *testing.T) {
 	}
 }
 
+// TestMiddlewareBeforeTimeoutAndWrapKeepsItsRequest, which is not canceled after c.Next, also
+// if the handler panics: the middleware may write an audit record then.
+func TestMiddlewareBeforeTimeoutAndWrapKeepsItsRequest(t *testing.T) {
+	for name, middleware := range map[string]gin.HandlerFunc{
+		"Timeout": Timeout(time.Hour),
+		"Wrap": Wrap(func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ctx, cancel := context.WithCancel(r.Context())
+				defer cancel()
+				next.ServeHTTP(w, r.WithContext(ctx))
+			})
+		}),
+	} {
+		engine := gin.New()
+		engine.Use(func(c *gin.Context) {
+			c.Next()
+			if err := c.Request.Context().Err(); err != nil {
+				t.Errorf("%s: after c.Next the middleware before %s has a request with the error %v, want its own request", c.FullPath(), name, err)
+			}
+		}, gin.RecoveryWithWriter(nil), middleware)
+		engine.GET("/returns", func(c *gin.Context) {})
+		engine.GET("/panics", func(c *gin.Context) { panic("in the handler") })
+		for _, path := range []string{"/returns", "/panics"} {
+			engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))
+		}
+	}
+}
+
 // TestWrapEndsTheChainIfTheMiddlewareDoes: a middleware of net/http answers itself.
 func TestWrapEndsTheChainIfTheMiddlewareDoes(t *testing.T) {
 	engine := gin.New()

@@ -30,9 +30,11 @@ func TimeoutInGoroutine(d time.Duration) gin.HandlerFunc {
 // Wrap makes Gin's middleware of net/http's, if that changes nothing but the request:
 // the handlers after it run inside it, with the new request. For example,
 // Wrap(lasting.Handler) ends a stream when Shutdown begins (lasting.go in the chapter). If
-// the middleware does not call the next handler, Gin does not either.
+// the middleware does not call the next handler, Gin does not either. The middleware before
+// Wrap keeps its own request.
 func Wrap(middleware func(http.Handler) http.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		defer func(before *http.Request) { c.Request = before }(c.Request) // the new one may be canceled by then
 		called := false
 		next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			called = true
@@ -47,10 +49,12 @@ func Wrap(middleware func(http.Handler) http.Handler) gin.HandlerFunc {
 }
 
 // Timeout is right: it starts no goroutine. It gives the request's context a
-// deadline, which the handlers after it observe. It does not stop a handler that ignores
-// its context, and sends no response of its own.
+// deadline, which the handlers after it observe; the middleware before it keeps its own
+// request. Timeout does not stop a handler that ignores its context, and sends no response
+// of its own.
 func Timeout(d time.Duration) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		defer func(before *http.Request) { c.Request = before }(c.Request) // the new one is canceled by then
 		ctx, cancel := context.WithTimeout(c.Request.Context(), d)
 		defer cancel()
 		c.Request = c.Request.WithContext(ctx)
