@@ -33,9 +33,10 @@ func (s *Shutdown) Ready(c *gin.Context) {
 
 // Serve serves until ctx is done (see signal.NotifyContext). Then Ready fails; after the
 // pause the server accepts no more connections and finishes its requests; then the steps
-// run, one at a time. If the listener fails, Serve does the same, without the pause. Serve
-// returns the errors of the listener, the requests and the steps. If the requests or a step
-// exceed the limit, that is an error, too, and Serve goes on with the next step.
+// run, one at a time. If the listener fails, Serve does the same, without the pause or the
+// rest of it. Serve returns the errors of the listener, the requests and the steps. If the
+// requests or a step exceed the limit, that is an error, too, and Serve goes on with the next
+// step.
 func (s *Shutdown) Serve(ctx context.Context, srv *http.Server, listener net.Listener) error {
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(listener) }()
@@ -46,7 +47,10 @@ func (s *Shutdown) Serve(ctx context.Context, srv *http.Server, listener net.Lis
 	}
 	s.begun.Store(true)
 	if err == nil {
-		time.Sleep(s.Pause)
+		select {
+		case err = <-ended: // no load balancer can connect any more
+		case <-time.After(s.Pause):
+		}
 	}
 	limit, cancel := context.WithTimeout(context.Background(), s.Limit)
 	defer cancel()

@@ -159,8 +159,13 @@ func TestShutdownDoesNotWaitBeyondItsLimit(t *testing.T) {
 }
 
 // TestServeDrainsWhenItsListenerFails, while a request is in flight that takes 3 s, and
-// without the pause: no load balancer can connect any more.
+// without the pause, or the rest of it: no load balancer can connect any more.
 func TestServeDrainsWhenItsListenerFails(t *testing.T) {
+	t.Run("before the signal", func(t *testing.T) { listenerFails(t, func(signal func()) {}) })
+	t.Run("during the pause", func(t *testing.T) { listenerFails(t, func(signal func()) { signal(); time.Sleep(time.Second) }) })
+}
+
+func listenerFails(t *testing.T, before func(signal func())) {
 	synctest.Test(t, func(t *testing.T) {
 		var happened []string // by one goroutine at a time
 		s := &Shutdown{Pause: time.Hour, Limit: time.Minute, Steps: []func() error{
@@ -169,8 +174,10 @@ func TestServeDrainsWhenItsListenerFails(t *testing.T) {
 		engine := gin.New()
 		engine.GET("/", func(*gin.Context) { time.Sleep(3 * time.Second); happened = append(happened, "request") })
 		p := newPipes()
+		ctx, signal := context.WithCancel(t.Context())
+		defer signal()
 		began, returned := time.Now(), make(chan error, 1)
-		go func() { returned <- s.Serve(t.Context(), &http.Server{Handler: engine}, p) }()
+		go func() { returned <- s.Serve(ctx, &http.Server{Handler: engine}, p) }()
 		conn, err := p.dial(t.Context(), "", "")
 		if err != nil {
 			t.Fatal(err)
@@ -179,6 +186,7 @@ func TestServeDrainsWhenItsListenerFails(t *testing.T) {
 		go io.Copy(io.Discard, conn)
 		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: pipe\r\n\r\n")
 		synctest.Wait() // the handler has begun
+		before(signal)
 		p.Close()
 		if err := <-returned; !errors.Is(err, net.ErrClosed) {
 			t.Errorf("Serve returned %v, want the listener's error", err)
