@@ -7,9 +7,9 @@ import (
 )
 
 // Share answers how many of 100 tickets each of ?among= people gets. For 0 people
-// it panics. net/http recovers a panic in the goroutine that called the handler,
-// logs it with its stack, and closes the connection. It does not recover a panic
-// in a goroutine that the handler started: that one ends the server (claim 4.2).
+// it panics. net/http recovers a panic in the goroutine that called the handler, logs
+// it with its stack (not behind LimitTime), and closes the connection. It does not recover
+// a panic in a goroutine that the handler started: that one ends the server (claim 4.2).
 func Share(w http.ResponseWriter, r *http.Request) {
 	among, err := strconv.Atoi(r.URL.Query().Get("among"))
 	if err != nil {

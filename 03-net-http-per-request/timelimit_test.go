@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -70,6 +71,35 @@ func TestTimeoutHandlerDoesNotStream(t *testing.T) {
 		defer srv.Close()
 		if events, err := Follow(t.Context(), Crowd(pipes.Dial), "http://pipe"); len(events) != 1 || err != nil {
 			t.Errorf("got %d events, %v; want 1, since Flush returns an error", len(events), err)
+		}
+	})
+}
+
+// TestTimeoutHandlerHidesAPanic of a handler: before its limit the server logs it without the
+// handler's stack, and later not at all (claim 3.12).
+func TestTimeoutHandlerHidesAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logged := make(Log, 10)
+		srv, pipes := NewServer(LimitTime(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/late" {
+				time.Sleep(2 * time.Second)
+			}
+			Share(w, r)
+		}), time.Second)), newPipes()
+		srv.ErrorLog = log.New(logged, "", 0)
+		go srv.Serve(pipes)
+		defer srv.Close()
+		if body, err := Get(t.Context(), Crowd(pipes.Dial), "http://pipe/?among=0"); !errors.Is(err, io.EOF) {
+			t.Errorf("the client of a handler that panics got %q, %v; want EOF", body, err)
+		}
+		entry := <-logged
+		if !strings.Contains(entry, "integer divide by zero") || strings.Contains(entry, ".Share(") {
+			t.Errorf("a panic before the limit is logged as %q; want it without the handler's stack", entry)
+		}
+		Get(t.Context(), Crowd(pipes.Dial), "http://pipe/late?among=0")
+		time.Sleep(time.Minute)
+		if len(logged) > 0 {
+			t.Errorf("a panic after the limit is logged as %q; want it lost", <-logged)
 		}
 	})
 }
