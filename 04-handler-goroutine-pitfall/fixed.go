@@ -147,7 +147,9 @@ func (f *Fixed) send(t task) (err error) {
 }
 
 // Shutdown accepts no more emails and waits until those it has are done, or ctx
-// is done. Then it abandons the rest and returns their addresses.
+// is done. Then it abandons the rest and returns their addresses. The mailer must not call
+// runtime.Goexit: that ends a sender, and emails would be neither sent nor returned. (The
+// pool of chapter 05 starts another worker then.)
 func (f *Fixed) Shutdown(ctx context.Context) (undone []string) {
 	f.mu.Lock()
 	if !f.stopping {
