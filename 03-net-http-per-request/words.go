@@ -49,7 +49,7 @@ func (ws *Words) AddUnlocked(word string) {
 }
 
 // Count is a handler that passes each word of the request's body to add. It answers 400
-// if the body cannot be read to its end, or has a word of 64 KB or more.
+// if the body cannot be read to its end, or has a word of more than 64 KB.
 func Count(add func(word string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		words := bufio.NewScanner(r.Body)
