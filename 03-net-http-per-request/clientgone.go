@@ -10,8 +10,8 @@ import (
 )
 
 // Observing is a handler that does pieces of work and calls done after each. When
-// the client's connection is closed, net/http cancels r.Context() (over HTTP/1.x only
-// once the request's body has been read), and the handler returns.
+// the client's connection is closed, net/http cancels r.Context(), and the handler returns.
+// (Over HTTP/1.x only once the body has been read, and if the client has sent nothing more.)
 func Observing(pieces int, each time.Duration, done func()) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for range pieces {

@@ -63,6 +63,33 @@ func TestClientLeavingIsNoticedOnceTheBodyIsRead(t *testing.T) {
 	})
 }
 
+// TestClientLeavingIsNotNoticedAfterItHasSentMore than its request, as with pipelining: with
+// HTTP/1.x only a write that fails then cancels the context (claim 3.6).
+func TestClientLeavingIsNotNoticedAfterItHasSentMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		srv, pipes := serveInBubble(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(ended)
+			time.Sleep(time.Hour) // fake time
+			before := r.Context().Err()
+			http.NewResponseController(w).Flush()
+			if after := r.Context().Err(); before != nil || after == nil {
+				t.Errorf("the client has sent a byte more and left; the context's error is %v before a write, and %v after; want it only after", before, after)
+			}
+		}))
+		defer srv.Close()
+		conn, err := pipes.Dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: pipe\r\n\r\n")
+		synctest.Wait() // the handler has begun
+		io.WriteString(conn, "G")
+		conn.Close()
+		<-ended
+	})
+}
+
 // leaveEarly visits a handler that does 10 pieces of work of 10 ms each, and leaves
 // after 25 ms. It returns, in fake time, how long the handler ran and how many
 // pieces it did.
