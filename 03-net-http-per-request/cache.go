@@ -111,7 +111,8 @@ type SharedFetch struct {
 	calls map[string]*call // guarded by mu
 }
 
-// NewSharedFetch returns a cache whose fetches may each take limit.
+// NewSharedFetch returns a cache whose fetches may each take limit: then their context is
+// done. A fetch that ignores its context keeps its key until it returns; no other begins.
 func NewSharedFetch(fetch Fetch, limit time.Duration) *SharedFetch {
 	return &SharedFetch{fetch: fetch, limit: limit, calls: make(map[string]*call)}
 }

@@ -118,6 +118,29 @@ func TestFirstCallerLeavesAndTheFetchGoesOn(t *testing.T) {
 	})
 }
 
+// TestFetchIgnoringItsContextKeepsItsKey: beyond its limit it is still the only fetch, and each
+// caller waits for it until the caller's own context is done (claim 3.13).
+func TestFetchIgnoringItsContextKeepsItsKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fetches atomic.Int64
+		c := NewSharedFetch(func(context.Context, string) (string, error) {
+			fetches.Add(1)
+			time.Sleep(time.Hour) // fake time
+			return "v", nil
+		}, time.Second)
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			if value, err := c.Get(ctx, "k"); err != context.DeadlineExceeded {
+				t.Errorf("during the fetch got %q, %v; want %v", value, err, context.DeadlineExceeded)
+			}
+			cancel()
+		}
+		if value, err := c.Get(t.Context(), "k"); value != "v" || err != nil || fetches.Load() != 1 {
+			t.Errorf("got %q, %v after %d fetches; want the value of the only fetch", value, err, fetches.Load())
+		}
+	})
+}
+
 // The role "fetch panics" prints the error of a fetch that panics.
 func init() {
 	roles["fetch panics"] = func(string) {
