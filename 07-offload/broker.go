@@ -178,8 +178,12 @@ func (b *Broker) Lease(ctx context.Context, worker string, kinds []string) (Job,
 	for {
 		var changed <-chan struct{} // closed when a job is new or changes its state
 		var due <-chan time.Time    // when the next scheduled job is due
-		j, err := b.change("leased", func(now time.Time) ([]*Job, error) {
+		var leased Job
+		_, err := b.change("leased", func(now time.Time) ([]*Job, error) {
 			if j := b.queue.Next(worker, kinds, now); j != nil {
+				j.Expires = now.Add(day) // or it could expire while it is being stored, and no worker has the job yet
+				b.queue.place(j, now)
+				leased = *j
 				return []*Job{j}, nil
 			}
 			changed = b.changed
@@ -188,14 +192,17 @@ func (b *Broker) Lease(ctx context.Context, worker string, kinds []string) (Job,
 			}
 			return nil, nil
 		})
-		if err != nil {
-			return Job{}, err
-		}
-		if j.ID != "" { // to store it took time: the lease is a whole one from now
-			if j, err = b.renew(j.ID, Update{Token: j.Token, Event: Heartbeat}); err == nil {
+		if leased.ID != "" { // stored or not, the lease is a whole one from now
+			j, canceled := b.renew(leased.ID, Update{Token: leased.Token, Event: Heartbeat})
+			if err == nil && canceled == nil {
 				return j, nil
 			}
-			continue // the job was canceled meanwhile
+			if err == nil {
+				continue // the job was canceled meanwhile
+			}
+		}
+		if err != nil {
+			return Job{}, err
 		}
 		select {
 		case <-changed:

@@ -251,22 +251,45 @@ func TestEachChangeWakesWhatWaits(t *testing.T) {
 	}
 }
 
-// TestLeaseIsAWholeOneAfterASlowSave has a disk that takes 8 s to store a lease of
-// 10 s (claim 7.5): the worker has 10 s from then on.
+// TestLeaseIsAWholeOneAfterASlowSave has a disk that takes 8 s, and then 12 s, to store a lease of
+// 10 s (claim 7.5): the worker has 10 s from then on, and its attempt is the first one.
 func TestLeaseIsAWholeOneAfterASlowSave(t *testing.T) {
+	for _, slow := range []time.Duration{8 * time.Second, 12 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &disk{}
+			b := brokerOn(d)
+			defer b.Close()
+			enqueue(t, b, NewJob{})
+			d.syncing = func() { time.Sleep(slow) }
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			j, err := b.Lease(ctx, "w", allKinds)
+			if left := time.Until(j.Expires); err != nil || left != 10*time.Second || j.Attempts != 1 {
+				t.Fatalf("stored within %v, the lease of attempt %d expires in %v, %v; want attempt 1 and 10s", slow, j.Attempts, left, err)
+			}
+			time.Sleep(9 * time.Second)
+			if now := get(t, b, j.ID); now.State != Running {
+				t.Errorf("9 s later the job is %s", now.State)
+			}
+		})
+	}
+}
+
+// TestLeaseThatIsNotStoredExpires (claim 7.5): no worker has the job, so it must be retried.
+func TestLeaseThatIsNotStoredExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{}
 		b := brokerOn(d)
 		defer b.Close()
-		enqueue(t, b, NewJob{})
-		d.syncing = func() { time.Sleep(8 * time.Second) }
-		j, err := b.Lease(t.Context(), "w", allKinds)
-		if left := time.Until(j.Expires); err != nil || left != 10*time.Second {
-			t.Errorf("the lease expires in %v, %v; want 10s", left, err)
+		j := enqueue(t, b, NewJob{})
+		d.broken.Store(true)
+		if _, err := b.Lease(t.Context(), "w", allKinds); err != ErrUnavailable {
+			t.Errorf("the disk fails, and a lease returns %v, want %v", err, ErrUnavailable)
 		}
-		time.Sleep(9 * time.Second)
-		if now := get(t, b, j.ID); now.State != Running {
-			t.Errorf("9 s later the job is %s", now.State)
+		d.broken.Store(false)
+		time.Sleep(12 * time.Second)
+		if now := get(t, b, j.ID); now.State == Running {
+			t.Errorf("12 s after a lease that was not stored, its job is %s, want it to wait for a worker", now.State)
 		}
 	})
 }

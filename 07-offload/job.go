@@ -36,7 +36,7 @@ type Job struct {
 	Policy  Policy          `json:"policy,omitzero"`
 
 	State    State     `json:"state"`
-	Attempts int       `json:"attempts"` // begun; one that was released does not count
+	Attempts int       `json:"attempts"` // leases so far; one that was released does not count
 	Error    string    `json:"error,omitempty"`
 	Progress Progress  `json:"progress,omitzero"`
 	Created  time.Time `json:"created"`
