@@ -31,10 +31,14 @@ func NewClient(url string) *Client {
 }
 
 // Enqueue enqueues a job. Jobs that come while one request is in flight share the next one.
+// If the broker does not answer, Enqueue returns ErrUnavailable after 5 s. But one of the
+// callers that share a request sends it, and returns when it has ended: after up to 10 s.
 func (c *Client) Enqueue(ctx context.Context, n NewJob) (Job, error) {
 	if _, err := n.check(time.Now()); err != nil {
 		return Job{}, err // here, so that it cannot spoil the request for others
 	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // each request has a limit, but jobs may wait for several
+	defer cancel()
 	result, err := c.enqueue.Add(n)(ctx)
 	if err != nil {
 		return Job{}, fmt.Errorf("%w: %w", ErrUnavailable, err)

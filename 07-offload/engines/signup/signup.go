@@ -79,7 +79,7 @@ type System interface {
 var ErrNoDelay = errors.New("this system cannot delay a task")
 
 // Timeout is how long the web process waits for a system that accepts a connection and
-// does not answer: 5 s, as long as chapter 07's client waits for its broker. A healthy
+// does not answer: 5 s, as long as chapter 07's client waits for one answer. A healthy
 // system may need a second or two to sync a slow disk or to elect a leader; with a shorter
 // limit its client would get a 503 for a task that is stored, and sign up once more. With
 // a longer limit more requests wait at the same time: at 100 requests/s, 5 s are 500 of them.
