@@ -145,7 +145,7 @@ func (c *config) listenAndServe(ctx context.Context, h http.Handler) error {
 }
 
 // serve serves until ctx is done, and then drains: it answers the requests in
-// flight, up to 5 s. It cancels streams and requests for a lease, which do not end by themselves.
+// flight, up to 8 s. It cancels streams and requests for a lease, which do not end by themselves.
 func serve(ctx context.Context, listener net.Listener, srv *http.Server) error {
 	h := srv.Handler
 	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -163,7 +163,7 @@ func serve(ctx context.Context, listener net.Listener, srv *http.Server) error {
 		return err
 	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	drain, cancel := context.WithTimeout(context.Background(), 8*time.Second) // Shutdown waits about 6 s for a new connection without a request
 	defer cancel()
 	return srv.Shutdown(drain)
 }

@@ -169,23 +169,27 @@ func answer(w http.ResponseWriter, status int, v any, err error) {
 	}
 }
 
-// Serve serves h until ctx is done, and then drains. When it is ready it prints its
-// address on standard error.
+// Serve serves h until ctx is done, and then drains, for up to 8 s. When it is ready it
+// prints its address on standard error.
 func Serve(ctx context.Context, addr string, h http.Handler) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(os.Stderr, "web: ready at http://%s\n", listener.Addr())
+	return serve(ctx, listener, h)
+}
+
+func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
-	fmt.Fprintf(os.Stderr, "web: ready at http://%s\n", listener.Addr())
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 8*time.Second) // Shutdown waits about 6 s for a new connection without a request
 	defer cancel()
 	return srv.Shutdown(drain)
 }
