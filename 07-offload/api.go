@@ -169,8 +169,11 @@ func handle[In any](mux *http.ServeMux, pattern string, status int, f func(r *ht
 }
 
 // decode reads a body of up to 64 KB, a list of jobs up to 3 MB, into v: one JSON
-// value, or nothing.
+// value, or nothing. It also checks the query.
 func decode(w http.ResponseWriter, r *http.Request, v any) error {
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // FormValue would drop the malformed part, and use the rest
+		return fmt.Errorf("%w: %w", errMalformed, err)
+	}
 	limit := int64(64 << 10)
 	if _, list := v.(*[]NewJob); list {
 		limit = batchMax * (payloadMax + 8<<10)

@@ -141,6 +141,7 @@ func TestAPIRefusesWhatIsWrong(t *testing.T) {
 		{"GET", "/jobs?n=0", "", 400},
 		{"GET", "/jobs?n=10001", "", 400},
 		{"GET", "/jobs?n=x", "", 400},
+		{"GET", "/jobs?state=dead;n=9", "", 400},
 		{"GET", "/nothing", "", 404},
 	} {
 		if w := send(api, test.method, test.path, test.body); w.Code != test.status || w.Body.Len() == 0 {

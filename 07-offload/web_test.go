@@ -243,6 +243,7 @@ func TestLimitsOfASignUp(t *testing.T) {
 	}{
 		{"", strings.Repeat("k", keyMax), 202}, {"", strings.Repeat("k", keyMax+1), 422},
 		{"?in=48h", "", 202}, {"?in=90s", "", 202}, {"?in=8784h", "", 202}, {"?in=8785h", "", 422}, {"?in=-1s", "", 400}, {"?in=1", "", 400},
+		{"?in=48h;", "", 400}, {"?in=48%", "", 400},
 	} {
 		began := time.Now()
 		w := send(web, "POST", "/signups"+test.query, Signup{"Ada", "ada@example.com"}, "Idempotency-Key", test.key)

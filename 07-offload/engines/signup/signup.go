@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/mail"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -144,7 +145,11 @@ func read(w http.ResponseWriter, r *http.Request) (t Task, status int, err error
 		sum := sha256.Sum256([]byte(key))
 		t.ID = base32.StdEncoding.EncodeToString(sum[:])[:26]
 	}
-	if in := r.URL.Query().Get("in"); in != "" {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // URL.Query would drop the malformed part, and the email would be sent now
+		return t, http.StatusBadRequest, err
+	}
+	if in := query.Get("in"); in != "" {
 		d, err := time.ParseDuration(in)
 		if err != nil || d < 0 || d > 1000*time.Hour {
 			return t, http.StatusBadRequest, fmt.Errorf("in must be a duration such as 2s or 48h, got %q", in)

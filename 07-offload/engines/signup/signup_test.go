@@ -175,6 +175,8 @@ func TestSignUpIsALineAnAddressAndAtMost200Bytes(t *testing.T) {
 		{good, "1000h1s", 400},
 		{good, "-1s", 400},
 		{good, "2", 400},
+		{good, "48h;", 400},
+		{good, "48%", 400},
 	} {
 		system := new(fake)
 		if w := ask(Handler(system), "POST", "/signups?in="+c.in, c.body, ""); w.Code != c.status || len(system.tasks) != map[bool]int{true: 1}[c.status == 202] {
