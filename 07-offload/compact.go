@@ -124,12 +124,12 @@ func (path osFiles) replace(old, fresh storage) (storage, error) {
 // makeDir creates a directory, with its parents, and syncs each parent that has a new
 // name in it: the directory could be gone after a power loss, with all its files.
 func makeDir(path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil
-	}
+	_, err := os.Stat(path)
 	parent := filepath.Dir(path)
-	err := makeDir(parent)
-	if err == nil {
+	if err == nil || parent == path { // a root has no parent: such as . without permission, or a missing drive on Windows
+		return err
+	}
+	if err = makeDir(parent); err == nil {
 		err = os.Mkdir(path, 0o700)
 	}
 	if err == nil || errors.Is(err, os.ErrExist) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -633,6 +634,26 @@ func TestNamesOfNewDirectoriesAreSynced(t *testing.T) {
 	must(Maildir(filepath.Join(dir, "mail")).Deliver("name", "text"))
 	if box := filepath.Join(dir, "mail"); len(synced) == 0 || synced[0] != dir || !slices.Contains(synced, box) {
 		t.Errorf("a delivery synced %q, want %q and %q among them", synced, dir, box)
+	}
+}
+
+// TestDirectoryBelowAnUnusableRootIsAnError: a relative path has no parent above the current
+// directory, and a path on Windows none above its drive.
+func TestDirectoryBelowAnUnusableRootIsAnError(t *testing.T) {
+	defer debug.SetMaxStack(debug.SetMaxStack(16 << 20)) // an infinite recursion soon ends
+	path := `Z:\jobs`
+	if runtime.GOOS != "windows" {
+		path = "jobs"
+		dir := t.TempDir()
+		t.Chdir(dir)
+		defer os.Chmod(dir, 0o700)
+		mustIn(t)(os.Chmod(dir, 0))
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err == nil {
+		t.Skip("needs a user who is not root, on Windows that there is no drive Z:")
+	}
+	if err := makeDir(path); err == nil {
+		t.Errorf("%s was created", path)
 	}
 }
 
