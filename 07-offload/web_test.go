@@ -38,8 +38,8 @@ func TestWebPassesOnOnlyWhatItLists(t *testing.T) {
 		answer(w, r, 0, nil, ErrNotFound)
 	})
 	for request, want := range map[string]string{
-		"GET /jobs?state=dead": "GET /jobs?state=dead",
-		"GET /jobs/" + anID:    "GET /jobs/" + anID, "DELETE /jobs/" + anID: "DELETE /jobs/" + anID,
+		"GET /jobs?state=dead": "GET /jobs?state=dead", "HEAD /jobs/" + anID: "GET /jobs/" + anID,
+		"GET /jobs/" + anID: "GET /jobs/" + anID, "DELETE /jobs/" + anID: "DELETE /jobs/" + anID,
 		"POST /jobs/" + anID + "/requeue": "POST /jobs/" + anID + "/requeue", "GET /jobs/" + anID + "/events?x": "GET /jobs/" + anID,
 		"GET /jobs/..%2foverview/events": "GET /jobs/..%2Foverview",
 		"GET /overview":                  "GET /overview", "GET /jobs/%00": "GET /jobs/%00", "GET /jobs/..%2foverview": "GET /jobs/..%2foverview",
