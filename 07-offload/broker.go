@@ -30,6 +30,9 @@ type Broker struct {
 	done      sync.WaitGroup
 }
 
+// reading is held while the garbage collector is off: a second broker would find it off, and leave it off.
+var reading sync.Mutex
+
 // OpenBroker reads the journal in dir. It fails if another broker uses the directory.
 // A worker that sends no heartbeat for the time of a lease loses its job.
 func OpenBroker(dir string, lease time.Duration, log *slog.Logger) (b *Broker, err error) {
@@ -42,9 +45,11 @@ func OpenBroker(dir string, lease time.Duration, log *slog.Logger) (b *Broker, e
 	}
 	b = newBroker(lease, log)
 	b.release = release
+	reading.Lock()
 	collect := debug.SetGCPercent(-1) // the heap grows to what is needed: the collector would mark it many times, and free little
 	journal, cut, err := OpenJournal(filepath.Join(dir, "journal"), b.restore)
 	debug.SetGCPercent(collect)
+	reading.Unlock()
 	if err != nil {
 		release()
 		return nil, err

@@ -107,7 +107,7 @@ func TestRestartKeepsLeases(t *testing.T) {
 	})
 }
 
-// TestCollectorIsOffOnlyWhileTheJournalIsRead, whether the broker starts or not.
+// TestCollectorIsOffOnlyWhileTheJournalIsRead, whether the broker starts or not. Meanwhile no other one starts.
 func TestCollectorIsOffOnlyWhileTheJournalIsRead(t *testing.T) {
 	original := syncDir
 	defer func() { syncDir = original }()
@@ -117,6 +117,10 @@ func TestCollectorIsOffOnlyWhileTheJournalIsRead(t *testing.T) {
 		syncDir = func(string) error { // the last step of OpenJournal
 			during = debug.SetGCPercent(-1)
 			debug.SetGCPercent(during)
+			if reading.TryLock() {
+				reading.Unlock()
+				t.Error("another broker could start now, when the collector is off, and would leave it off")
+			}
 			return fails
 		}
 		b, err := OpenBroker(t.TempDir(), time.Second, slog.New(slog.DiscardHandler))
