@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,7 +13,11 @@ import (
 // so does canceling ctx. Each email has its own key: a redelivered job sends none again.
 func (m Maildir) Newsletter(ctx context.Context, t *Task) error {
 	var addresses []string
-	if err := json.Unmarshal(t.Payload, &addresses); err != nil {
+	err := json.Unmarshal(t.Payload, &addresses)
+	for _, address := range addresses { // before the first email is sent
+		err = cmp.Or(err, checkAddress(address))
+	}
+	if err != nil {
 		return fmt.Errorf("%w: malformed payload: %w", ErrPermanent, err)
 	}
 	ctx, stop := context.WithCancelCause(ctx)

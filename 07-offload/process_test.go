@@ -79,7 +79,7 @@ func TestNothingAcceptedIsLostInCrashes(t *testing.T) {
 	for c := range 4 {
 		clients.Go(func() {
 			for i := 0; ; i++ {
-				content, _ := json.Marshal(Signup{strings.Repeat("Ada ", 3500), "ada@example.com"})
+				content, _ := json.Marshal(map[string]string{"name": "Ada", "email": "ada@example.com", "large": strings.Repeat("Ada ", 3500)})
 				n := NewJob{Kind: "welcome-mail", Payload: content, Policy: policy, Key: fmt.Sprint(c, "-", i)}
 				for { // with the same key, until it is accepted
 					ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

@@ -571,9 +571,11 @@ func retried(t *testing.T, fail func() error, right func(err string) bool) {
 	})
 }
 
-// TestPermanentErrorIsNotRetried (claim 7.3), nor is a payload that is no email and no report.
+// TestPermanentErrorIsNotRetried (claim 7.3), nor is a payload that is no email and no newsletter, or
+// that would have a header of its own: no email is sent, not even to the other addresses.
 func TestPermanentErrorIsNotRetried(t *testing.T) {
 	mail := Maildir(t.TempDir())
+	const twoLines = "ada@example.com\r\nBcc: eve@example.com"
 	for _, test := range []struct {
 		name string
 		h    Handler
@@ -581,7 +583,9 @@ func TestPermanentErrorIsNotRetried(t *testing.T) {
 	}{
 		{"550 no such mailbox", mail.Welcome, email("ada@gone.test", 5)},
 		{"malformed payload", mail.Welcome, NewJob{Kind: "welcome-mail", Payload: []byte(`[]`)}},
+		{"malformed payload", mail.Welcome, email(twoLines, 5)},
 		{"malformed payload", mail.Newsletter, NewJob{Kind: "newsletter", Payload: []byte(`{}`)}},
+		{"malformed payload", mail.Newsletter, NewJob{Kind: "newsletter", Payload: must1(json.Marshal([]string{"ada@example.com", twoLines, "eve@example.com"}))}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := open(t, t.TempDir())
@@ -591,6 +595,9 @@ func TestPermanentErrorIsNotRetried(t *testing.T) {
 			synctest.Wait()
 			if now := get(t, b, j.ID); now.State != Dead || now.Attempts != 1 || !strings.Contains(now.Error, test.name) {
 				t.Errorf("the job is %s after %d attempts with the error %q, want dead after 1 with %q", now.State, now.Attempts, now.Error, test.name)
+			}
+			if sent := mail.Delivered(); len(sent) > 0 {
+				t.Errorf("%s: the emails %q were sent, want none", test.n.Payload, sent)
 			}
 		})
 	}
