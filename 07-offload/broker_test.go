@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -730,21 +731,28 @@ func TestDirectoryIsUnlockedWhenTheJournalIsClosed(t *testing.T) {
 	}
 }
 
-// TestAllExpiredLeasesEndTogether: five workers are silent from the same moment on, whenever that is.
+// TestAllExpiredLeasesEndTogether (claim 7.5): 600 workers are silent from the same moment on, whenever
+// that is, and a sync takes 100 ms.
 func TestAllExpiredLeasesEndTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := brokerOn(&disk{})
+		var slow atomic.Bool
+		b := brokerOn(&disk{syncing: func() {
+			if slow.Load() {
+				time.Sleep(100 * time.Millisecond)
+			}
+		}})
 		defer b.Close()
 		time.Sleep(5500 * time.Millisecond)
-		for range 5 {
+		for range 600 {
 			enqueue(t, b, email("ada@example.com", 1))
 			if _, err := b.Lease(t.Context(), "silent", allKinds); err != nil {
 				t.Fatal(err)
 			}
 		}
+		slow.Store(true)
 		time.Sleep(11500 * time.Millisecond) // the lease and a tenth of it
-		if o, _ := look(b); o.Running != 0 || o.Dead != 5 {
-			t.Errorf("five leases have expired, but %d jobs run and %d are dead letters, want 0 and 5", o.Running, o.Dead)
+		if o, _ := look(b); o.Running != 0 || o.Dead != 600 {
+			t.Errorf("600 leases have expired, but %d jobs run and %d are dead letters, want 0 and 600", o.Running, o.Dead)
 		}
 	})
 }

@@ -243,13 +243,17 @@ func (q *Queue) Requeue(id string, now time.Time) ([]*Job, error) {
 	return q.wait(j, now, now), nil
 }
 
-// Expire ends the attempt of a worker that has sent no heartbeat for a whole lease, if there is one.
-func (q *Queue) Expire(now time.Time) []*Job {
-	j := q.head(Running, "")
-	if j == nil || j.Expires.After(now) {
-		return nil
+// Expire ends the attempts of workers that have sent no heartbeat for a whole lease. It returns
+// a few hundred jobs at most: if there are some, there may be more.
+func (q *Queue) Expire(now time.Time) (changed []*Job) {
+	for len(changed) < 500 {
+		j := q.head(Running, "")
+		if j == nil || j.Expires.After(now) {
+			break
+		}
+		changed = append(changed, q.fail(j, fmt.Sprintf("worker %s sent no heartbeat for a whole lease", j.Worker), false, now)...)
 	}
-	return q.fail(j, fmt.Sprintf("worker %s sent no heartbeat for a whole lease", j.Worker), false, now)
+	return changed
 }
 
 func (q *Queue) wait(j *Job, until, now time.Time) []*Job {

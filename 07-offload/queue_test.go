@@ -186,9 +186,7 @@ func TestTiesInTimeAreDecidedByTheNumber(t *testing.T) {
 				got = append(got, "1-A")
 			}
 			now = now.Add(10 * time.Second) // a whole lease
-			for ended := q.Expire(now); len(ended) > 0; ended = q.Expire(now) {
-				got = append(got, ended[0].ID)
-			}
+			got = append(got, ids(q.Expire(now))...)
 			for _, j := range everyJob(q) {
 				if j.Due, j.Ended = now.Add(time.Minute), now; j.State != Dead {
 					j.Ended = time.Time{}
