@@ -16,7 +16,7 @@ import (
 type Queue struct {
 	Backlog int                                 // how many jobs may wait or run when one is added; a requeue is not refused
 	Lease   time.Duration                       // of a worker, without a heartbeat
-	Keep    int                                 // how many ended jobs are kept in each state: the latest
+	Keep    int                                 // how many ended jobs are kept in each state: the latest, by the caller's clock
 	Random  func() string                       // for IDs and tokens
 	Retry   func(p Policy, n int) time.Duration // how long to wait after n attempts
 
