@@ -64,7 +64,7 @@ func Playground(addr string) error {
 		fmt.Print("before the @ is the number of goroutines with that stack.\n\n")
 		fmt.Printf("  %s/debug/pprof/goroutine?debug=1\n\n", base)
 	}
-	fmt.Println("Ctrl-C shuts the server down, drains the fixed handler for up to 5 s and reports the rest.")
+	fmt.Println("Ctrl-C shuts the server down, drains the fixed handler for up to 8 s and reports the rest.")
 
 	ctx, interrupted := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer interrupted()
@@ -84,7 +84,7 @@ func serveUntil(ctx context.Context, stop func(), ln net.Listener, web *http.Ser
 	}
 	stop() // a second Ctrl-C ends the program immediately
 
-	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	drain, cancel := context.WithTimeout(context.Background(), 8*time.Second) // Shutdown waits about 6 s for a new connection without a request
 	defer cancel()
 	err := web.Shutdown(drain)
 	undone := fixed.Shutdown(drain)
