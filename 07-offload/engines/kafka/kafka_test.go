@@ -27,6 +27,7 @@ import (
 // tries the real Kafka.
 type broker struct {
 	*testing.T
+	cluster  *kfake.Cluster
 	seeds    []string
 	producer *kgo.Client
 	admin    *kadm.Client
@@ -40,7 +41,7 @@ func newBroker(t *testing.T) *broker {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	b := &broker{T: t, seeds: cluster.ListenAddrs()}
+	b := &broker{T: t, cluster: cluster, seeds: cluster.ListenAddrs()}
 	cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
 		if !b.refuse.Load() {
@@ -396,5 +397,43 @@ func TestRequeuedTaskHasAllItsAttempts(t *testing.T) {
 		if want := task(n, "ada@example.com"); n > 2 || string(r.Key) != string(want.Key) || string(r.Value) != string(want.Value) || tried(r) != 0 {
 			t.Errorf("record %d of %d is %s after %d attempts, want the dead letters once, in their order, and 0 attempts", n+1, len(requeued), r.Value, tried(r))
 		}
+	}
+}
+
+// TestFailedRequeueKeepsItsProgress has a broker that refuses all records after the first
+// 120: the dead letters that were written before are deleted, up to the last 100, and the
+// next Requeue writes only the others (claim 7.11).
+func TestFailedRequeueKeepsItsProgress(t *testing.T) {
+	const n = 250
+	b := newBroker(t)
+	q, err := NewTasks(b.seeds)
+	b.must(err)
+	t.Cleanup(q.client.Close)
+	for i := range n {
+		b.producer.Produce(t.Context(), again(task(i, "ada@example.com"), dead, 5), nil)
+	}
+	b.must(b.producer.Flush(t.Context()))
+	var taken atomic.Int32
+	b.cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		var batch kmsg.RecordBatch
+		err := batch.ReadFrom(r.(*kmsg.ProduceRequest).Topics[0].Partitions[0].Records)
+		if err != nil || taken.Add(batch.NumRecords) >= 120 {
+			b.refuse.Store(true)
+		}
+		return nil, nil, false
+	})
+	if err := q.Requeue(t.Context()); err == nil {
+		t.Error("the broker refuses records, but Requeue returned no error")
+	}
+	left, err := q.Dead(t.Context())
+	b.must(err)
+	if left > n-100 {
+		t.Errorf("Requeue failed after %d of %d dead letters: %d are left, want up to %d", taken.Load(), n, left, n-100)
+	}
+	taken.Store(-n)
+	b.refuse.Store(false)
+	b.must(q.Requeue(t.Context()))
+	if written := b.records(topic); written < n || written > n+100 {
+		t.Errorf("%d dead letters are %d records after a second Requeue; want up to 100 of them twice", n, written)
 	}
 }

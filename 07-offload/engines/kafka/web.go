@@ -68,11 +68,11 @@ func (q *Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 	return produce(ctx, q.client, &kgo.Record{Topic: topic, Key: []byte(t.ID), Value: value})
 }
 
-// produce is ProduceSync, but returns when ctx is done. The record may be written all
+// produce is ProduceSync, but returns when ctx is done. The records may be written all
 // the same: after an error the caller does not know.
-func produce(ctx context.Context, client *kgo.Client, r *kgo.Record) error {
+func produce(ctx context.Context, client *kgo.Client, records ...*kgo.Record) error {
 	done := make(chan error, 1)
-	client.Produce(ctx, r, func(_ *kgo.Record, err error) { done <- err })
+	go func() { done <- client.ProduceSync(ctx, records...).FirstErr() }()
 	select {
 	case err := <-done:
 		return err
@@ -106,8 +106,8 @@ func (q *Tasks) letters(ctx context.Context) (from, to int64, err error) {
 	return start.Offset, end.Offset, errors.Join(start.Err, end.Err)
 }
 
-// Requeue writes the dead letters to the first topic and then deletes them. If it
-// fails in between, the next one writes them again.
+// Requeue writes up to 100 dead letters at a time to the first topic and then deletes
+// them. If it fails in between, the next one writes these again.
 func (q *Tasks) Requeue(ctx context.Context) error {
 	from, to, err := q.letters(ctx)
 	if err != nil || from == to {
@@ -120,19 +120,24 @@ func (q *Tasks) Requeue(ctx context.Context) error {
 	}
 	defer reader.Close()
 	for from < to {
-		fetches := reader.PollFetches(ctx)
+		fetches := reader.PollRecords(ctx, 100)
 		if err := fetches.Err(); err != nil {
 			return err
 		}
+		var requeued []*kgo.Record
 		for _, r := range fetches.Records() {
-			if err := produce(ctx, q.client, again(r, topic, 0)); err != nil {
-				return err
-			}
+			requeued = append(requeued, again(r, topic, 0))
 			from = r.Offset + 1
 		}
+		if err := produce(ctx, q.client, requeued...); err != nil {
+			return err
+		}
+		var done kadm.Offsets
+		done.AddOffset(dead, 0, from, -1)
+		deleted, err := kadm.NewClient(q.client).DeleteRecords(ctx, done)
+		if err := cmp.Or(err, deleted.Error()); err != nil {
+			return err
+		}
 	}
-	var done kadm.Offsets
-	done.AddOffset(dead, 0, from, -1)
-	deleted, err := kadm.NewClient(q.client).DeleteRecords(ctx, done)
-	return cmp.Or(err, deleted.Error())
+	return nil
 }
