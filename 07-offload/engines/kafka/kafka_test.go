@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"concurrency/07-offload/engines/signup"
@@ -357,6 +359,17 @@ func TestPanicOfATaskIsAFailedAttempt(t *testing.T) {
 	if err := try(panicking{t.Context()}, signup.Task{ID: "ID", Email: "ada@slow.test"}, 1, flags(t)); err == nil || !strings.HasPrefix(err.Error(), "panic: ") {
 		t.Errorf("the task panicked: got the error %v, want the panic", err)
 	}
+}
+
+// TestTaskIsCanceledAfterItsTimeout (claim 7.11): it does not hold its slot for longer.
+func TestTaskIsCanceledAfterItsTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		err := try(t.Context(), signup.Task{ID: "ID", Email: "ada@90s.slow.test"}, 1, flags(t))
+		if took := time.Since(began); took != timeout || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a task of 90 s returned the error %v after %v, want %v after %v", err, took, context.DeadlineExceeded, timeout)
+		}
+	})
 }
 
 // TestRequeuedTaskHasAllItsAttempts again, in the order of the dead letters. If the records

@@ -129,6 +129,10 @@ func work(ctx context.Context, producer *kgo.Client, r *kgo.Record, f signup.Fla
 	return kgo.AckAccept
 }
 
+// timeout is for one attempt. A task that ignores its context keeps its slot and its
+// record until it returns: hold renews the lock.
+const timeout = time.Minute
+
 // try is one attempt; a panic is a failed one.
 func try(ctx context.Context, task signup.Task, attempt int, f signup.Flags) (err error) {
 	defer func() {
@@ -136,5 +140,7 @@ func try(ctx context.Context, task signup.Task, attempt int, f signup.Flags) (er
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	return f.Mail.Welcome(ctx, task, attempt)
 }
