@@ -18,7 +18,10 @@ import (
 // blocking. There is no delivery count either: a task that kills its worker is redelivered
 // forever. And at most one process reads a partition: the others have nothing to do.
 func classicGroup(ctx, tasks context.Context, seeds []string, producer *kgo.Client, f signup.Flags) {
-	client, err := reader(seeds, topic, group+".classic", kgo.BlockRebalanceOnPoll()) // no partition moves during a batch
+	client, err := reader(seeds, topic, group+".classic",
+		kgo.BlockRebalanceOnPoll(),      // no partition moves during a batch: a rebalance waits,
+		kgo.RebalanceTimeout(2*timeout), // for up to this; by default 60 s. Then the member is removed, and cannot commit
+	)
 	if err != nil {
 		slog.Error("not a member", "error", err)
 		return

@@ -343,6 +343,7 @@ func TestDefaultsOfTheClient(t *testing.T) {
 		{kgo.DisableAutoCommit, false},
 		{kgo.AutoCommitInterval, 5 * time.Second},
 		{kgo.SessionTimeout, 45 * time.Second},
+		{kgo.RebalanceTimeout, 60 * time.Second},
 	} {
 		if got := client.OptValue(test.option); fmt.Sprint(got) != fmt.Sprint(test.want) {
 			t.Errorf("the default of option %T is %v; the comments say %v", test.option, got, test.want)
@@ -358,6 +359,24 @@ func (panicking) Done() <-chan struct{} { panic("in Done") }
 func TestPanicOfATaskIsAFailedAttempt(t *testing.T) {
 	if err := try(panicking{t.Context()}, signup.Task{ID: "ID", Email: "ada@slow.test"}, 1, flags(t)); err == nil || !strings.HasPrefix(err.Error(), "panic: ") {
 		t.Errorf("the task panicked: got the error %v, want the panic", err)
+	}
+}
+
+// TestRebalanceWaitsForTheLongestTask reads what a member of the classic group asks for: a
+// broker removes a member that takes longer from the group (claim 7.11).
+func TestRebalanceWaitsForTheLongestTask(t *testing.T) {
+	b := newBroker(t)
+	var waits atomic.Int64
+	b.cluster.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		if join := r.(*kmsg.JoinGroupRequest); join.Group == group+".classic" {
+			waits.Store(int64(join.RebalanceTimeoutMillis))
+		}
+		return nil, nil, false
+	})
+	b.work(flags(t), classicGroup)
+	b.until("joined", func() bool { return waits.Load() > 0 })
+	if got := time.Duration(waits.Load()) * time.Millisecond; got <= timeout {
+		t.Errorf("a rebalance waits for %v; want more than %v: a task may take that long", got, timeout)
 	}
 }
 
