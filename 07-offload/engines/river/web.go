@@ -97,7 +97,7 @@ func (q *Tasks) Dead(ctx context.Context) (int, error) {
 	return len(list.Jobs), nil
 }
 
-// Requeue has each of them retried once.
+// Requeue has each of them retried once. If there are more than 1,000, it must be called again.
 func (q *Tasks) Requeue(ctx context.Context) error {
 	if err := q.ready(ctx); err != nil {
 		return err
