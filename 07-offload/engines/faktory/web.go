@@ -44,13 +44,16 @@ var errDown = errors.New("no Faktory there")
 func dial(addr string) (*faktory.Client, error) {
 	server := faktory.DefaultServer()
 	server.Address = addr
-	return server.OpenWithDialer(dialer{net.Dialer{Timeout: time.Second}})
+	return server.OpenWithDialer(dialer{})
 }
 
-type dialer struct{ net.Dialer }
+// tcp opens the connections. A test has pipes instead.
+var tcp faktory.Dialer = &net.Dialer{Timeout: time.Second}
 
-func (d dialer) Dial(network, addr string) (net.Conn, error) {
-	conn, err := d.Dialer.Dial(network, addr)
+type dialer struct{}
+
+func (dialer) Dial(network, addr string) (net.Conn, error) {
+	conn, err := tcp.Dial(network, addr)
 	return limited{conn}, err
 }
 

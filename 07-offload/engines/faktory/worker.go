@@ -21,14 +21,11 @@ func Work(ctx context.Context, addr string, f signup.Flags) error {
 	}
 	first.Close()
 
-	server := faktory.DefaultServer()
-	server.Address = addr
 	manager := worker.NewManager()
-	if manager.Pool, err = faktory.NewPoolWithClientConstructor(f.Concurrency+2, server.Open); err != nil {
+	if manager.Pool, err = faktory.NewPoolWithClientConstructor(f.Concurrency+2, func() (*faktory.Client, error) { return dial(addr) }); err != nil {
 		return err
 	}
 	manager.Concurrency = f.Concurrency // by default 20
-	manager.ShutdownTimeout = f.Drain   // then the tasks' context is canceled; by default after 25 s
 	manager.Use(attemptOf, inTime, recovered)
 	manager.Register(kind, func(ctx context.Context, args ...any) error {
 		task, err := decode(args)
@@ -39,6 +36,12 @@ func Work(ctx context.Context, addr string, f signup.Flags) error {
 	})
 	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	manager.On(worker.Shutdown, func(*worker.Manager) error {
+		// Not ShutdownTimeout, which has an effect in Run only (1.7). The attempt of a
+		// canceled task has failed, and counts.
+		time.AfterFunc(f.Drain, cancel)
+		return nil
+	})
 	context.AfterFunc(ctx, func() {
 		// Not ctx itself: RunWithContext passes it to the tasks, which would be canceled immediately.
 		manager.Terminate(false)

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -68,4 +71,113 @@ func TestDecodeChecksTheOneArgument(t *testing.T) {
 			t.Errorf("the arguments %v: got %+v, %v; want %v", args, task, err, signup.ErrMalformed)
 		}
 	}
+}
+
+// pipes are connections to a Faktory server that a test plays. It has one job.
+type pipes struct {
+	job      string // for the first FETCH
+	silent   bool   // the server closes the connection after that, and is silent on the next one
+	servers  []net.Conn
+	begun    chan struct{}
+	reported chan string // ACK or FAIL
+}
+
+func (p *pipes) Dial(string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	p.servers = append(p.servers, server)
+	if p.silent && len(p.servers) == 3 { // the first is Work's own
+		close(p.begun)
+		return client, nil
+	}
+	go func() {
+		fmt.Fprint(server, "+HI {\"v\":2}\r\n")
+		for lines := bufio.NewScanner(server); lines.Scan(); {
+			switch command, _, _ := strings.Cut(lines.Text(), " "); command {
+			case "FETCH":
+				fmt.Fprintf(server, "$%d\r\n%s\r\n", len(p.job), p.job)
+				if p.silent {
+					server.Close()
+				} else {
+					close(p.begun)
+				}
+			case "END":
+			default:
+				if command != "HELLO" { // the result of the job
+					p.reported <- lines.Text()
+				}
+				fmt.Fprint(server, "+OK\r\n")
+			}
+		}
+		server.Close()
+	}()
+	return client, nil
+}
+
+// drained starts a worker with a server of pipes, cancels its context once the worker has the
+// job, or meets the silence, and returns how long it then takes and what it reports.
+func drained(t *testing.T, p *pipes, drain time.Duration) (took time.Duration, reported string) {
+	defer func(before faktory.Dialer) { tcp = before }(tcp)
+	p.begun, p.reported, tcp = make(chan struct{}), make(chan string, 1), p
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Work(ctx, "127.0.0.1:1", signup.Flags{Mail: signup.Maildir(t.TempDir()), Concurrency: 1, Drain: drain})
+	}()
+	select {
+	case <-p.begun:
+	case <-time.After(5 * time.Second): // it begins within 2 s
+		t.Error("after 5 s the worker has not fetched the job")
+	}
+	synctest.Wait()
+	began := time.Now()
+	cancel()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Hour):
+		t.Error("canceled, the worker has not ended after an hour")
+		for _, server := range p.servers {
+			server.Close()
+		}
+		<-ended
+	}
+	took = time.Since(began)
+	if len(p.reported) > 0 {
+		reported = <-p.reported
+	}
+	return took, reported
+}
+
+// jobFor returns a job with an email to that address.
+func jobFor(email string) string {
+	return `{"jid":"ID","jobtype":"welcome-mail","reserve_for":1800,"args":[{"id":"ABCDEFGHIJKLMNOPQRSTUVWX27","name":"Ada","email":"` + email + `"}]}`
+}
+
+// TestWorkerCancelsItsTasksAfterTheDrain, in fake time (claim 7.11): a task of 1000 s fails
+// when the drain is over, and the worker reports that before it ends.
+func TestWorkerCancelsItsTasksAfterTheDrain(t *testing.T) {
+	for _, drain := range []time.Duration{0, 3 * time.Second} {
+		t.Run(drain.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				took, reported := drained(t, &pipes{job: jobFor("ada@1000s.slow.test")}, drain)
+				if took != drain || !strings.HasPrefix(reported, "FAIL ") || !strings.Contains(reported, context.Canceled.Error()) {
+					t.Errorf("a task of 1000 s was running; the worker ended after %v and reported %q; want %v, and FAIL with %q", took, reported, drain, context.Canceled)
+				}
+			})
+		})
+	}
+}
+
+// TestWorkerEndsWhenItsServerIsSilent, in fake time (claim 7.11): the worker connects again to
+// report a result, and the server accepts the connection and never answers.
+func TestWorkerEndsWhenItsServerIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		took, _ := drained(t, &pipes{job: jobFor("ada@example.com"), silent: true}, 2*time.Hour)
+		if took != signup.Timeout {
+			t.Errorf("the server does not answer; the worker ended after %v, want %v", took, signup.Timeout)
+		}
+	})
 }
