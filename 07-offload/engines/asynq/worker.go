@@ -15,8 +15,9 @@ import (
 // 30 s for each task; no setting changes it (Asynq 0.26).
 func Work(ctx context.Context, at asynq.RedisConnOpt, f signup.Flags) error {
 	server := asynq.NewServer(at, asynq.Config{
-		Concurrency:              f.Concurrency, // by default the number of CPUs
-		ShutdownTimeout:          f.Drain,       // then unfinished tasks return to the queue, and the attempt does not count
+		Concurrency: f.Concurrency, // by default the number of CPUs
+		// Then unfinished tasks return to the queue, and the attempt does not count. To Asynq 0 means 8 s.
+		ShutdownTimeout:          max(f.Drain, time.Millisecond),
 		RetryDelayFunc:           backoff,
 		TaskCheckInterval:        200 * time.Millisecond, // an idle worker polls this often; by default once a second
 		DelayedTaskCheckInterval: time.Second,            // scheduled tasks are polled this often; by default every 5 s

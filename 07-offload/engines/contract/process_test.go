@@ -157,3 +157,21 @@ func TestWireStopsTheTrafficAtOneMessage(t *testing.T) {
 		}
 	}
 }
+
+// TestDrainOfZeroReturnsTheTask to the queue (claim 7.11). A timeout of 0 means 8 s to Asynq, in
+// which the task would end.
+func TestDrainOfZeroReturnsTheTask(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("on Windows a process cannot send SIGTERM to another one")
+	}
+	program := build(t, Asynq)
+	r := on(t, Asynq, program, private(t, Asynq, program, false))
+	w := r.worker(1, "-drain", "0s")
+	id := r.signup("ada@7s.slow.test")
+	_, err := w.Begun(id, 1, time.Minute)
+	r.must(err)
+	status, took := w.Stop(time.Minute)
+	if _, ok := r.mail.Has(id); ok || status != 0 {
+		t.Errorf("with -drain 0s the worker ended with status %d %v after SIGTERM, and had finished a task of 7 s: %t; want 0, and the task unfinished", status, took, ok)
+	}
+}

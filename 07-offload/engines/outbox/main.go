@@ -77,7 +77,7 @@ func open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 // work relays and works tasks until ctx is done. engines/asynq/worker.go says more.
 func work(ctx context.Context, db *pgxpool.Pool, queue Queue, at asynq.RedisClientOpt, f signup.Flags) error {
 	server := asynq.NewServer(at, asynq.Config{
-		Concurrency: f.Concurrency, ShutdownTimeout: f.Drain, RetryDelayFunc: backoff, LogLevel: asynq.WarnLevel,
+		Concurrency: f.Concurrency, ShutdownTimeout: max(f.Drain, time.Millisecond), RetryDelayFunc: backoff, LogLevel: asynq.WarnLevel,
 		TaskCheckInterval: 200 * time.Millisecond, DelayedTaskCheckInterval: time.Second,
 	})
 	err := server.Start(asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {

@@ -379,3 +379,31 @@ func TestWorkerRetriesAfterAShortTime(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestWorkerWithADrainOfZeroReturnsItsTask to the queue (claim 7.12). A timeout of 0 means 8 s to
+// Asynq, in which the task would end.
+func TestWorkerWithADrainOfZeroReturnsItsTask(t *testing.T) {
+	db, queue, inspector, at := connected(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	task := signup.Task{ID: rand.Text(), Name: "Ada", Email: "ada@7s.slow.test"}
+	if err := queue.enqueue(ctx, task); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- work(ctx, db, queue, at, signup.Flags{Mail: signup.Maildir(t.TempDir()), Concurrency: 1})
+	}()
+	for ; ; <-time.After(20 * time.Millisecond) {
+		if info, err := inspector.GetTaskInfo("default", task.ID); err == nil && info.State == asynq.TaskStateActive {
+			break
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if info, err := inspector.GetTaskInfo("default", task.ID); err != nil || info.State != asynq.TaskStatePending {
+		t.Errorf("the worker has ended; its task of 7 s is %v, %v; want it pending", info.State, err)
+	}
+}
