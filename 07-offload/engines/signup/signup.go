@@ -174,7 +174,7 @@ func answer(w http.ResponseWriter, status int, v any, err error) {
 	}
 }
 
-// Serve serves h until ctx is done, and then drains, for up to 8 s. When it is ready it
+// Serve serves h until ctx is done, and then drains, for up to 12 s. When it is ready it
 // prints its address on standard error.
 func Serve(ctx context.Context, addr string, h http.Handler) error {
 	listener, err := net.Listen("tcp", addr)
@@ -194,7 +194,7 @@ func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
 		return err
 	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 8*time.Second) // Shutdown waits about 6 s for a new connection without a request
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 12*time.Second) // a requeue may take 10 s; Shutdown waits about 6 s for a new connection without a request
 	defer cancel()
 	return srv.Shutdown(drain)
 }

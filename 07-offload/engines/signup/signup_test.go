@@ -1,6 +1,7 @@
 package signup
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,6 +48,8 @@ func (silent) Enqueue(ctx context.Context, _ Task) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
+
+func (s silent) Requeue(ctx context.Context) error { return s.Enqueue(ctx, Task{}) }
 
 // TestSystemThatNeverAnswersGives503AtTheLimit uses fake time.
 func TestSystemThatNeverAnswersGives503AtTheLimit(t *testing.T) {
@@ -354,7 +357,7 @@ func TestServeDrainsWhenItsContextIsDone(t *testing.T) {
 	if err := <-answered; err != nil {
 		t.Errorf("the request in progress was cut off: %v", err)
 	}
-	if err := <-served; err != nil && !errors.Is(err, context.DeadlineExceeded) { // of a busy machine, after 8 s
+	if err := <-served; err != nil && !errors.Is(err, context.DeadlineExceeded) { // of a busy machine, after 12 s
 		t.Errorf("Serve returned %v, want nil after it has drained", err)
 	}
 }
@@ -392,6 +395,30 @@ func TestServeWaitsForANewConnection(t *testing.T) {
 		stop()
 		if err := <-served; err != nil {
 			t.Errorf("a new connection is open; stopped, the server ended with %v after %v, want nil, once Shutdown has closed it", err, time.Since(began))
+		}
+	})
+}
+
+// TestServeWaitsForARequeue, in fake time (claim 7.11): the requeue takes as long as it may, and
+// its client gets the answer.
+func TestServeWaitsForARequeue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		defer client.Close()
+		p := pipe{make(chan net.Conn, 1), make(chan struct{})}
+		p.conns <- server
+		ctx, stop := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- serve(ctx, p, Handler(silent{})) }()
+		fmt.Fprint(client, "POST /dead/requeue HTTP/1.1\r\nHost: test\r\n\r\n")
+		synctest.Wait() // the request is in progress
+		stop()
+		response, err := http.ReadResponse(bufio.NewReader(client), nil)
+		if err != nil || response.StatusCode != 503 {
+			t.Errorf("a requeue was in progress when the server was stopped: its client got %v, %v; want 503 after 10 s", response, err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("a requeue of 10 s was in progress; stopped, the server ended with %v, want nil", err)
 		}
 	})
 }
