@@ -407,3 +407,71 @@ func TestWorkerWithADrainOfZeroReturnsItsTask(t *testing.T) {
 		t.Errorf("the worker has ended; its task of 7 s is %v, %v; want it pending", info.State, err)
 	}
 }
+
+// A beforeQuery is called before each query.
+type beforeQuery func(ctx context.Context, sql string)
+
+func (f beforeQuery) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	f(ctx, q.SQL)
+	return ctx
+}
+
+func (beforeQuery) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// relayWith relays two tasks with that timeout and a traced connection, and returns how many are
+// left in the outbox.
+func relayWith(t *testing.T, limit time.Duration, before beforeQuery) (left int, err error) {
+	defer func(d time.Duration) { timeout = d }(timeout)
+	timeout = limit
+	db, queue, _, _ := connected(t)
+	for range 2 {
+		if err := (Outbox{Tasks{db, queue}}).Enqueue(t.Context(), signup.Task{ID: rand.Text(), Name: "Ada", Email: "ada@example.com"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := db.Config()
+	config.ConnConfig.Tracer = before
+	traced, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer traced.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	defer time.AfterFunc(time.Minute, func() {
+		t.Error("after a minute the relay still waits for the database")
+		cancel()
+	}).Stop()
+	_, err = relay(ctx, traced, queue)
+	return rows(t, db), err
+}
+
+// TestRelayEndsWhenTheDatabaseDoesNotAnswer (claim 7.12): Relay logs it, and connects again.
+func TestRelayEndsWhenTheDatabaseDoesNotAnswer(t *testing.T) {
+	left, err := relayWith(t, 100*time.Millisecond, func(ctx context.Context, sql string) {
+		if strings.HasPrefix(sql, "select id, task") {
+			<-ctx.Done()
+		}
+	})
+	if left != 2 || !errors.Is(err, context.Canceled) {
+		t.Errorf("the relay returned %v, and the outbox has %d tasks; want %v and 2", err, left, context.Canceled)
+	}
+}
+
+// TestSlowBatchIsMoved (claim 7.12): the timeout is for one task. The second one takes longer
+// than the timeout of the first.
+func TestSlowBatchIsMoved(t *testing.T) {
+	const first = 5 * time.Second
+	deleted := 0
+	left, err := relayWith(t, first, func(_ context.Context, sql string) {
+		if strings.HasPrefix(sql, "delete") {
+			timeout = time.Hour
+			if deleted++; deleted == 2 {
+				<-time.After(first)
+			}
+		}
+	})
+	if left != 0 || err != nil {
+		t.Errorf("the relay returned %v, and the outbox has %d tasks; want no error and none", err, left)
+	}
+}

@@ -29,14 +29,20 @@ func Relay(ctx context.Context, db *pgxpool.Pool, queue Queue) {
 	}
 }
 
+// timeout is for the select, and then for each task. With one for the whole batch, a slow
+// batch would be rolled back each time, and never move.
+var timeout = time.Minute
+
 // relay moves up to 100 tasks, the oldest first, up to one that the queue refuses. They are
 // deleted after they were enqueued, so a crash between the two enqueues them again: at least
 // once, and the task's ID makes it once. When ctx is done, it commits what it has moved,
-// and waits for that up to signup.Timeout.
+// and waits for that up to signup.Timeout. A database that does not answer ends the batch.
 func relay(ctx context.Context, db *pgxpool.Pool, queue Queue) (moved int, err error) {
 	batch, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(signup.Timeout, cancel) })() // the time for a commit
+	idle := time.AfterFunc(timeout, cancel)
+	defer idle.Stop()
 	var refused error
 	err = pgx.BeginFunc(batch, db, func(tx pgx.Tx) error {
 		rows, err := tx.Query(batch, `select id, task from outbox order by created limit 100 for update skip locked`)
@@ -55,6 +61,7 @@ func relay(ctx context.Context, db *pgxpool.Pool, queue Queue) (moved int, err e
 			if ctx.Err() != nil {
 				return nil // commit
 			}
+			idle.Reset(timeout)
 			var t signup.Task
 			err := json.Unmarshal(r.Task, &t)
 			if err == nil {
