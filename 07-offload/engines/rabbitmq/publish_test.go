@@ -1,12 +1,9 @@
 package main
 
 import (
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"concurrency/07-offload/engines/signup"
 )
 
 // TestManyCallersShareOneAttemptToConnect, in fake time: after a failure the next attempt is
@@ -33,12 +30,4 @@ func TestManyCallersShareOneAttemptToConnect(t *testing.T) {
 			t.Errorf("the last attempt was %v after the first, want 200ms", p.since.Sub(began))
 		}
 	})
-}
-
-// TestPanicOfATaskIsAFailedAttempt: without a context, a task that takes a while panics.
-func TestPanicOfATaskIsAFailedAttempt(t *testing.T) {
-	w := &worker{Flags: signup.Flags{Mail: signup.Maildir(t.TempDir())}}
-	if err := w.try(signup.Task{ID: "ID", Email: "ada@slow.test"}, 1); err == nil || errors.Is(err, signup.ErrMalformed) {
-		t.Errorf("the task panicked: got the error %v, want one that is retried", err)
-	}
 }

@@ -37,8 +37,9 @@ func TestEveryDelayUsesOneOfTheDeclaredQueues(t *testing.T) {
 	}
 }
 
-// TestFailedPublishLeaksNoChannel fails more often than a connection has channels (2,047).
-func TestFailedPublishLeaksNoChannel(t *testing.T) {
+// start starts a RabbitMQ of the test's own, or skips the test if that is not installed.
+func start(t *testing.T) (url string) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "engines")
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +56,12 @@ func TestFailedPublishLeaksNoChannel(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := NewPublisher(server.At, false)
+	return server.At
+}
+
+// TestFailedPublishLeaksNoChannel fails more often than a connection has channels (2,047).
+func TestFailedPublishLeaksNoChannel(t *testing.T) {
+	p := NewPublisher(start(t), false)
 	t.Cleanup(p.Close)
 	failed := errors.New("failed")
 	for i := range 2100 {

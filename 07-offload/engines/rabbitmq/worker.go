@@ -45,7 +45,7 @@ func Work(ctx context.Context, url string, defaults bool, f signup.Flags) error 
 		if ctx.Err() != nil {
 			return nil
 		}
-		slog.Warn("no broker, next attempt in 200 ms", "error", err)
+		slog.Warn("not consuming, next attempt in 200 ms", "error", err)
 		select {
 		case <-time.After(200 * time.Millisecond):
 		case <-ctx.Done():
@@ -54,8 +54,8 @@ func Work(ctx context.Context, url string, defaults bool, f signup.Flags) error 
 	}
 }
 
-// consume does tasks until the connection breaks, or ctx is done and the running tasks
-// have ended.
+// consume does tasks until the connection or its channel is lost, or ctx is done and the
+// running tasks have ended.
 func (w *worker) consume(ctx context.Context, conn *amqp.Connection, ready func()) error {
 	ch, err := conn.Channel()
 	if err != nil {
@@ -69,6 +69,7 @@ func (w *worker) consume(ctx context.Context, conn *amqp.Connection, ready func(
 	if err := ch.Qos(w.Concurrency, 0, false); err != nil {
 		return err
 	}
+	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
 	deliveries, err := ch.Consume(queue, "worker", false, false, false, false, nil)
 	if err != nil {
 		return err
@@ -82,60 +83,66 @@ func (w *worker) consume(ctx context.Context, conn *amqp.Connection, ready func(
 		}
 	})
 	defer stop()
+	tasks, cancel := context.WithCancel(w.tasks)
+	defer cancel()
 	var pool sync.WaitGroup
-	for range w.Concurrency { // a worker pool, as in chapter 05, whose queue is the broker's
-		pool.Go(func() {
-			for d := range deliveries {
-				if ctx.Err() != nil {
-					d.Nack(false, true) // it arrived during shutdown: back to the queue
-					continue
-				}
-				w.work(d)
-			}
-		})
+	for d := range deliveries { // a goroutine for each: Qos limits how many run at the same time
+		if ctx.Err() != nil {
+			d.Nack(false, true) // it arrived during shutdown: back to the queue
+			continue
+		}
+		pool.Go(func() { w.work(tasks, d) })
+	}
+	if ctx.Err() == nil { // the connection, the channel or the consumer is lost, and all tasks are redelivered:
+		cancel() // until the running ones end, this worker consumes nothing
+		select {
+		case err = <-closed:
+		default:
+			err = errors.New("the broker canceled the consumer")
+		}
 	}
 	pool.Wait()
-	return nil
+	return err
 }
 
 // work does one task and then acknowledges it, retries it later or dead-letters it.
 // The broker forgets a message when it is acknowledged, so that is always the last step.
-func (w *worker) work(d amqp.Delivery) {
+func (w *worker) work(ctx context.Context, d amqp.Delivery) {
 	n, _ := d.Headers[header].(int32)
 	attempt := int(n) + 1
 	task, err := signup.ParseTask(d.Body)
 	if err == nil && time.Until(task.Due) > 0 {
-		w.later(d, int(n), time.Until(task.Due))
+		w.later(ctx, d, int(n), time.Until(task.Due))
 		return
 	}
 	if err == nil {
-		err = w.try(task, attempt)
+		err = w.try(ctx, task, attempt)
 	}
 	switch {
 	case err == nil:
 		d.Ack(false)
-	case w.tasks.Err() != nil:
-		d.Nack(false, true) // canceled by the shutdown: back to the queue, the attempt does not count
+	case ctx.Err() != nil: // canceled: back to the queue, the attempt does not count
+		d.Nack(false, true)
 	case errors.Is(err, signup.ErrMalformed), attempt >= w.Attempts:
 		slog.Error("dead-lettered", "job", d.MessageId, "attempt", attempt, "error", err)
 		d.Nack(false, false)
 	default:
 		slog.Warn("failed", "job", d.MessageId, "attempt", attempt, "error", err)
-		w.later(d, attempt, min(500*time.Millisecond<<min(attempt-1, 10), 64*time.Second))
+		w.later(ctx, d, attempt, min(500*time.Millisecond<<min(attempt-1, 10), 64*time.Second))
 	}
 }
 
 // later has the message wait in another queue, and acknowledges it here. A nack with
 // requeue would redeliver it immediately: a retry storm.
-func (w *worker) later(d amqp.Delivery, attempts int, delay time.Duration) {
-	err := w.publisher.Publish(w.tasks, wait(delay), amqp.Publishing{
+func (w *worker) later(ctx context.Context, d amqp.Delivery, attempts int, delay time.Duration) {
+	err := w.publisher.Publish(ctx, wait(delay), amqp.Publishing{
 		MessageId: d.MessageId, ContentType: d.ContentType, Body: d.Body, Headers: amqp.Table{header: int32(attempts)},
 	})
 	if err != nil {
 		slog.Warn("back to the queue", "job", d.MessageId, "error", err)
 		select {
 		case <-time.After(200 * time.Millisecond):
-		case <-w.tasks.Done():
+		case <-ctx.Done():
 		}
 		d.Nack(false, true)
 		return
@@ -143,12 +150,15 @@ func (w *worker) later(d amqp.Delivery, attempts int, delay time.Duration) {
 	d.Ack(false) // if this is lost the message is delivered twice
 }
 
-// try is one attempt; a panic is a failed one.
-func (w *worker) try(t signup.Task, attempt int) (err error) {
+// try is one attempt; a panic is a failed one. So is a task that takes longer than 25 min:
+// after 30 (the broker's consumer_timeout) the broker closes the channel of all tasks.
+func (w *worker) try(ctx context.Context, t signup.Task, attempt int) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
-	return w.Mail.Welcome(w.tasks, t, attempt)
+	ctx, cancel := context.WithTimeout(ctx, 25*time.Minute)
+	defer cancel()
+	return w.Mail.Welcome(ctx, t, attempt)
 }
