@@ -16,6 +16,7 @@ type Publisher struct {
 	url      string
 	defaults bool
 	idle     chan *channel
+	gate     chan struct{} // full while the connection is blocked, see watch
 
 	mu    sync.Mutex
 	conn  *amqp.Connection // guarded by mu; nil until it is needed
@@ -30,13 +31,26 @@ type channel struct {
 
 // NewPublisher does not connect yet: the broker may start later, or restart.
 func NewPublisher(url string, defaults bool) *Publisher {
-	return &Publisher{url: url, defaults: defaults, idle: make(chan *channel, 64)}
+	return &Publisher{url: url, defaults: defaults, idle: make(chan *channel, 64), gate: make(chan struct{}, 1)}
 }
 
-// do calls f with a channel. After an error the channel is closed, not used again: an
+// do calls f with a channel, in a goroutine of its own: it returns when ctx is done, but
+// most requests of the client wait for the broker's answer without a limit.
+func (p *Publisher) do(ctx context.Context, f func(*channel) error) error {
+	done := make(chan error, 1)
+	go func() { done <- p.with(ctx, f) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// with calls f with a channel. After an error the channel is closed, not used again: an
 // answer may still be on its way.
-func (p *Publisher) do(f func(*channel) error) error {
-	ch, err := p.get()
+func (p *Publisher) with(ctx context.Context, f func(*channel) error) error {
+	ch, err := p.get(ctx)
 	if err != nil {
 		return err
 	}
@@ -52,8 +66,14 @@ func (p *Publisher) do(f func(*channel) error) error {
 	}
 }
 
-// get returns an idle channel or opens one.
-func (p *Publisher) get() (*channel, error) {
+// get returns an idle channel or opens one, once the connection is not blocked.
+func (p *Publisher) get(ctx context.Context) (*channel, error) {
+	select {
+	case p.gate <- struct{}{}:
+		<-p.gate
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	for {
 		select {
 		case ch := <-p.idle:
@@ -66,17 +86,33 @@ func (p *Publisher) get() (*channel, error) {
 	}
 }
 
-// open opens a channel, on a new connection if the last one is closed: by default the
-// client does not reconnect.
-func (p *Publisher) open() (*channel, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.conn == nil || p.conn.IsClosed() {
-		if err := p.connect(); err != nil {
-			return nil, err
+// watch keeps the gate full while the broker blocks the connection. Under a memory or disk
+// alarm RabbitMQ reads nothing from a connection that publishes, but sends it heartbeats:
+// the connection lives, and each request waits until the alarm ends.
+func (p *Publisher) watch(changes <-chan amqp.Blocking) {
+	blocked := false
+	set := func(b bool) {
+		switch {
+		case b && !blocked:
+			p.gate <- struct{}{}
+		case blocked && !b:
+			<-p.gate
 		}
+		blocked = b
 	}
-	ch, err := p.conn.Channel()
+	for c := range changes {
+		set(c.Active)
+	}
+	set(false) // the connection is closed
+}
+
+// open opens a channel. It does not hold p.mu then: the broker may not answer.
+func (p *Publisher) open() (*channel, error) {
+	conn, err := p.connection()
+	if err != nil {
+		return nil, err
+	}
+	ch, err := conn.Channel()
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +125,19 @@ func (p *Publisher) open() (*channel, error) {
 	return &channel{ch, ch.NotifyReturn(make(chan amqp.Return, 1))}, nil
 }
 
+// connection returns the connection, or a new one if that is closed: by default the client
+// does not reconnect.
+func (p *Publisher) connection() (*amqp.Connection, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn == nil || p.conn.IsClosed() {
+		if err := p.connect(); err != nil {
+			return nil, err
+		}
+	}
+	return p.conn, nil
+}
+
 // connect connects and declares the queues. p.mu is held.
 func (p *Publisher) connect() error {
 	if p.why != nil && time.Since(p.since) < 200*time.Millisecond {
@@ -96,6 +145,7 @@ func (p *Publisher) connect() error {
 	}
 	p.conn, p.why = amqp.DialConfig(p.url, amqp.Config{Heartbeat: 2 * time.Second, Dial: amqp.DefaultDial(time.Second)})
 	if p.why == nil {
+		go p.watch(p.conn.NotifyBlocked(make(chan amqp.Blocking)))
 		var ch *amqp.Channel
 		if ch, p.why = p.conn.Channel(); p.why == nil {
 			p.why = declareAll(ch, p.defaults)
@@ -109,19 +159,30 @@ func (p *Publisher) connect() error {
 	return p.why
 }
 
-// Close closes the connection and with it every channel.
+// Close closes the connection and with it every channel. It waits for the broker's answer
+// for up to 1 s: on a blocked connection there is none.
 func (p *Publisher) Close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.conn != nil {
-		p.conn.Close()
+	conn := p.conn
+	p.mu.Unlock()
+	if conn == nil {
+		return
+	}
+	closed := make(chan struct{})
+	go func() {
+		conn.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(time.Second):
 	}
 }
 
 // Publish returns nil when the broker has confirmed that the message is on disk.
 // Without confirms it would return as soon as the message is on its way.
 func (p *Publisher) Publish(ctx context.Context, to string, m amqp.Publishing) error {
-	return p.do(func(ch *channel) error { return ch.publish(ctx, to, m) })
+	return p.do(ctx, func(ch *channel) error { return ch.publish(ctx, to, m) })
 }
 
 func (ch *channel) publish(ctx context.Context, to string, m amqp.Publishing) error {

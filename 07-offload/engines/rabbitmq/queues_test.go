@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -37,8 +38,9 @@ func TestEveryDelayUsesOneOfTheDeclaredQueues(t *testing.T) {
 	}
 }
 
-// start starts a RabbitMQ of the test's own, or skips the test if that is not installed.
-func start(t *testing.T) (url string) {
+// start starts a RabbitMQ of the test's own, with settings added to its configuration, or
+// skips the test if it is not installed.
+func start(t *testing.T, settings string) (url string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "engines")
 	if err != nil {
@@ -53,6 +55,14 @@ func start(t *testing.T) (url string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
+	config := filepath.Join(dir, "rabbitmq.conf")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, append(text, settings...), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -61,11 +71,11 @@ func start(t *testing.T) (url string) {
 
 // TestFailedPublishLeaksNoChannel fails more often than a connection has channels (2,047).
 func TestFailedPublishLeaksNoChannel(t *testing.T) {
-	p := NewPublisher(start(t), false)
+	p := NewPublisher(start(t, ""), false)
 	t.Cleanup(p.Close)
 	failed := errors.New("failed")
 	for i := range 2100 {
-		if err := p.do(func(*channel) error { return failed }); !errors.Is(err, failed) {
+		if err := p.do(t.Context(), func(*channel) error { return failed }); !errors.Is(err, failed) {
 			t.Fatalf("after %d failures there is no channel: %v", i, err)
 		}
 	}

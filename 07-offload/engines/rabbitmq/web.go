@@ -28,18 +28,21 @@ func (q Tasks) Enqueue(ctx context.Context, t signup.Task) error {
 }
 
 // Dead counts the dead letters.
-func (q Tasks) Dead(context.Context) (n int, err error) {
-	err = q.do(func(ch *channel) error {
-		state, err := ch.QueueDeclarePassive(dead, true, false, false, false, nil)
-		n = state.Messages
+func (q Tasks) Dead(ctx context.Context) (int, error) {
+	var state amqp.Queue
+	err := q.do(ctx, func(ch *channel) (err error) {
+		state, err = ch.QueueDeclarePassive(dead, true, false, false, false, nil)
 		return err
 	})
-	return n, err
+	if err != nil {
+		return 0, err // not state: after ctx, it may still be written
+	}
+	return state.Messages, nil
 }
 
 // Requeue moves them back: each one is confirmed in its new queue before it leaves the old one.
 func (q Tasks) Requeue(ctx context.Context) error {
-	return q.do(func(ch *channel) error {
+	return q.do(ctx, func(ch *channel) error {
 		for {
 			d, ok, err := ch.Get(dead, false)
 			if err != nil || !ok {

@@ -40,7 +40,7 @@ func TestTaskIsCanceledBeforeTheBrokerClosesItsChannel(t *testing.T) {
 // TestLostConnectionCancelsTheRunningTasks closes the socket while a task runs (claim 7.11):
 // consume returns the reason, and Work can connect again.
 func TestLostConnectionCancelsTheRunningTasks(t *testing.T) {
-	url := start(t)
+	url := start(t, "")
 	var socket net.Conn
 	conn, err := amqp.DialConfig(url, amqp.Config{Dial: func(network, addr string) (_ net.Conn, err error) {
 		socket, err = net.Dial(network, addr)
