@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,5 +87,54 @@ func TestFailedPublishLeaksNoChannel(t *testing.T) {
 	}
 	if err := p.Publish(ctx, queue, amqp.Publishing{}); err != nil {
 		t.Errorf("after these failures a message was refused: %v", err)
+	}
+}
+
+// TestRequeueMovesEachDeadLetterOnce (claim 7.11): a consumer dead-letters each one again
+// immediately, as a worker does with a malformed task.
+func TestRequeueMovesEachDeadLetterOnce(t *testing.T) {
+	url := start(t, "")
+	p := NewPublisher(url, false)
+	t.Cleanup(p.Close)
+	const letters = 50
+	for range letters {
+		if err := p.Publish(t.Context(), dead, amqp.Publishing{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliveries, err := ch.Consume(queue, "", false, false, false, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var moved atomic.Int64
+	go func() {
+		for d := range deliveries {
+			if moved.Add(1) > letters {
+				cancel()
+			}
+			d.Nack(false, false)
+		}
+	}()
+	if err := (Tasks{p}).Requeue(ctx); err != nil {
+		t.Fatalf("Requeue of %d dead letters, after %d deliveries: %v", letters, moved.Load(), err)
+	}
+	for n := 0; n < letters; <-time.After(10 * time.Millisecond) {
+		if n, err = (Tasks{p}).Dead(ctx); err != nil {
+			t.Fatalf("after Requeue there are %d dead letters, want %d again: %v", n, letters, err)
+		}
+	}
+	if n := moved.Load(); n != letters {
+		t.Errorf("Requeue of %d dead letters: %d deliveries, want one for each", letters, n)
 	}
 }

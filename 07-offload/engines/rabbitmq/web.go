@@ -41,9 +41,14 @@ func (q Tasks) Dead(ctx context.Context) (int, error) {
 }
 
 // Requeue moves them back: each one is confirmed in its new queue before it leaves the old one.
+// Those that are dead-lettered again meanwhile stay: otherwise it might never end.
 func (q Tasks) Requeue(ctx context.Context) error {
 	return q.do(ctx, func(ch *channel) error {
-		for {
+		state, err := ch.QueueDeclarePassive(dead, true, false, false, false, nil)
+		if err != nil {
+			return err
+		}
+		for range state.Messages {
 			d, ok, err := ch.Get(dead, false)
 			if err != nil || !ok {
 				return err
@@ -56,5 +61,6 @@ func (q Tasks) Requeue(ctx context.Context) error {
 				return err
 			}
 		}
+		return nil
 	})
 }
