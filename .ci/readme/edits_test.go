@@ -139,11 +139,12 @@ func TestEditsDoWhatTheySay(t *testing.T) {
 			seen[Edit{Test: live[1]}.function()] = true // see TestLiveEditFailsInThreeLines
 		}
 		bundles := make(map[bool]*bundle)
-		var nested []Edit
+		nested := make(map[string][]Edit) // by folder
 		for _, e := range all {
 			seen[e.function()] = true
 			if c.nested(e) {
-				nested = append(nested, e)
+				folder := path.Dir(c.Tests[e.function()].File)
+				nested[folder] = append(nested[folder], e)
 				continue
 			}
 			t.Run(c.Name+"/"+e.Test, func(t *testing.T) {
@@ -164,10 +165,10 @@ func TestEditsDoWhatTheySay(t *testing.T) {
 				}
 			})
 		}
-		if len(nested) > 0 {
-			t.Run(c.Name, func(t *testing.T) { // third-party systems: one at a time
+		for folder, some := range nested {
+			t.Run(c.Name+"/"+folder, func(t *testing.T) { // third-party systems: of each folder one at a time
 				t.Parallel()
-				for _, e := range nested {
+				for _, e := range some {
 					t.Run(e.Test, func(t *testing.T) { try(t, c, e, e.copied(t, c)) })
 				}
 			})
