@@ -95,10 +95,13 @@ func (w *worker) consume(ctx context.Context, conn *amqp.Connection, ready func(
 	}
 	if ctx.Err() == nil { // the connection, the channel or the consumer is lost, and all tasks are redelivered:
 		cancel() // until the running ones end, this worker consumes nothing
+		err = errors.New("the broker canceled the consumer")
 		select {
-		case err = <-closed:
+		case lost := <-closed:
+			if lost != nil { // a nil *amqp.Error would be an error that is not nil
+				err = lost
+			}
 		default:
-			err = errors.New("the broker canceled the consumer")
 		}
 	}
 	pool.Wait()
