@@ -15,8 +15,8 @@ func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
 // Result runs f in a goroutine. The channel it returns delivers the error that f
 // returns, or a *PanicError if f panics; it delivers nothing if f calls
-// runtime.Goexit. The goroutine ends even if the caller
-// never receives, because the channel has a buffer for the one result.
+// runtime.Goexit. The goroutine ends even if the caller never receives, because
+// the channel has a buffer for the one result.
 func Result(f func() error) <-chan error {
 	result := make(chan error, 1)
 	go func() {

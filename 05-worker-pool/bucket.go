@@ -12,7 +12,7 @@ import (
 // many run at the same time.
 type Bucket struct {
 	Interval time.Duration
-	Burst    int // fewer than 1 count as 1; Burst × Interval must fit a time.Duration
+	Burst    int // fewer than 1 count as 1; Burst × Interval must fit in a time.Duration
 
 	mu   sync.Mutex
 	next time.Time // when the next free token is due; guarded by mu

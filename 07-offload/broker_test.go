@@ -108,7 +108,7 @@ func TestRestartKeepsLeases(t *testing.T) {
 	})
 }
 
-// TestCollectorIsOffOnlyWhileTheJournalIsRead, whether the broker starts or not. Meanwhile no other one starts.
+// TestCollectorIsOffOnlyWhileTheJournalIsRead, whether the broker starts or not. Meanwhile no other broker starts.
 func TestCollectorIsOffOnlyWhileTheJournalIsRead(t *testing.T) {
 	original := syncDir
 	defer func() { syncDir = original }()
